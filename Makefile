@@ -1,0 +1,49 @@
+# One virtual environment in .venv, made on first use. Nothing but Python 3.11 or later, pip and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Empty: the default index. For a GPU, or another build of torch, see README "Installing with a GPU".
+TORCH ?= torch==2.13.0
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check acceptance clean
+
+help: ## show these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/runtime ## synthetic admissions to a coded note with its neighbours, under 8 minutes
+	$(BIN)/icd-coder demo
+
+test: $(VENV)/dev ## the whole suite with lint, types and layout, under 10 minutes
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not acceptance"
+
+check: $(VENV)/dev ## lint, types and import contracts only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+acceptance: $(VENV)/dev ## the long runs; write their dated result in docs/LOG.md
+	$(BIN)/pytest -m acceptance --timeout 5400
+
+clean: ## remove the virtual environment and the demo's files
+	rm -rf $(VENV) demo-out
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "icd-coder needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch first: a bare requirement would let pip choose the newest build, with several gigabytes of CUDA.
+$(VENV)/runtime: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --progress-bar off -q "$(TORCH)"
+	$(PIP) --progress-bar off -q -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime
+	$(PIP) --progress-bar off -q -e '.[dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Everything a bundle needs to answer: labels, windows, encoder, label attention, losses, coder, bundle."""

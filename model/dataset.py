@@ -1,0 +1,169 @@
+"""The reader of a dataset directory: documents.parquet, labels.parquet, manifest.json."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model.errors import EmptyDataset, MalformedInput, MissingInput
+from model.icd import Code
+from model.labels import LABELS_SCHEMA, SPLITS, LabelSpace
+
+FORMAT = "icd-coder dataset 1"
+CODE_TYPE = pa.struct([("system", pa.string()), ("code", pa.string())])
+DOCUMENTS_SCHEMA = pa.schema(
+    [
+        ("document_id", pa.string()),
+        ("subject_id", pa.string()),
+        ("split", pa.string()),
+        ("text", pa.string()),
+        ("codes", pa.list_(CODE_TYPE)),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One admission's discharge summary, or one case, with its assigned codes in order of priority."""
+
+    document_id: str
+    subject_id: str
+    split: str
+    text: str
+    codes: tuple[Code, ...]
+
+
+class Documents(Sequence[Document]):
+    """Documents of a split, decoded one at a time from their Arrow table."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Document]: ...
+    def __getitem__(self, index: int | slice) -> Document | list[Document]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return _document(self._table.slice(index, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[Document]:
+        for batch in self._table.to_batches(max_chunksize=256):
+            for row in batch.to_pylist():
+                yield _document(row)
+
+    @property
+    def ids(self) -> list[str]:
+        ids: list[str] = self._table["document_id"].to_pylist()
+        return ids
+
+    @property
+    def subject_ids(self) -> list[str]:
+        ids: list[str] = self._table["subject_id"].to_pylist()
+        return ids
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset directory that was read and checked."""
+
+    path: Path
+    labels: LabelSpace
+    manifest: dict[str, Any]
+    _table: pa.Table
+
+    def documents(self, *splits: str) -> Documents:
+        """Documents of the splits, in file order; of all splits when none is named."""
+        if not splits:
+            return Documents(self._table)
+        return Documents(self._table.filter(pc.is_in(self._table["split"], pa.array(splits))))
+
+    def require(self, split: str) -> Documents:
+        """Documents of a split that must not be empty.
+
+        Raises:
+            EmptyDataset: the split has no document.
+        """
+        documents = self.documents(split)
+        if not documents:
+            raise EmptyDataset(
+                f"'{self.path}' has no document in the split '{split}' (it has {self.split_sizes}): "
+                "choose another --split or prepare the data with one"
+            )
+        return documents
+
+    @cached_property
+    def split_sizes(self) -> dict[str, int]:
+        counts = pc.value_counts(self._table["split"]).to_pylist()
+        return {row["values"]: row["counts"] for row in sorted(counts, key=lambda row: str(row["values"]))}
+
+    def rows(self, documents: Sequence[Document]) -> list[np.ndarray]:
+        """Label columns of each document."""
+        return [self.labels.columns(document.codes) for document in documents]
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read a dataset directory.
+
+    Raises:
+        MissingInput: the directory or one of its files is not there.
+        MalformedInput: a file is not what the contract says.
+        EmptyDataset: there is no document.
+    """
+    for name in ("manifest.json", "labels.parquet", "documents.parquet"):
+        if not (path / name).is_file():
+            raise MissingInput(
+                f"'{path}' is no dataset directory ({name} is missing): make one with `icd-coder prepare`"
+            )
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MalformedInput(f"'{path / 'manifest.json'}' is no JSON: prepare the data again") from error
+    if manifest.get("format") != FORMAT:
+        raise MalformedInput(
+            f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': prepare the data again"
+        )
+    labels = LabelSpace.from_table(_read(path / "labels.parquet", LABELS_SCHEMA))
+    table = _read(path / "documents.parquet", DOCUMENTS_SCHEMA)
+    if table.num_rows == 0:
+        raise EmptyDataset(f"'{path}' holds no document: look at the row counts in its manifest.json")
+    unknown = set(pc.unique(table["split"]).to_pylist()) - set(SPLITS)
+    if unknown:
+        raise MalformedInput(
+            f"'{path}' has the unknown splits {sorted(map(str, unknown))}: expected {', '.join(SPLITS)}"
+        )
+    return Dataset(path, labels, manifest, table)
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise MalformedInput(f"'{path}' cannot be read as parquet: prepare the data again") from error
+    for wanted in schema:
+        if wanted.name not in table.schema.names:
+            raise MalformedInput(f"'{path}' has no column '{wanted.name}': prepare the data again")
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:
+        raise MalformedInput(f"'{path}' has a column of another type: prepare the data again") from error
+
+
+def _document(row: dict[str, Any]) -> Document:
+    codes = tuple(Code(code["system"], code["code"]) for code in row["codes"])
+    return Document(row["document_id"], row["subject_id"], row["split"], row["text"], codes)

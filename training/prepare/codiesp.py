@@ -1,0 +1,131 @@
+"""CodiEsp (CLEF eHealth 2020): clinical cases with ICD-10 codes, one text file a case, one table a task.
+
+Miranda-Escalada et al. 2020, zenodo.org/records/3837305. The published splits are kept; test is read where
+its gold is there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.dataset import Document
+from model.errors import EmptyDataset, MalformedInput, MissingInput
+from model.icd import ICD10CM, ICD10PCS, Code
+from model.labels import SPLITS
+from model.progress import with_progress
+from model.staging import require_free
+from training.prepare.codes import distinct_codes, normalised
+from training.prepare.dataset_directory import Record, Written, write_dataset
+from training.prepare.known_titles import titles_for
+from training.prepare.source_files import hashed, hashed_folder, read_text
+
+TEXT_FOLDERS = {"en": "text_files_en", "es": "text_files"}
+DIAGNOSES, PROCEDURES = ("D", ICD10CM), ("P", ICD10PCS)  # the letter in the name of the table
+TABLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "diagnoses": (DIAGNOSES,),
+    "procedures": (PROCEDURES,),
+    "both": (DIAGNOSES, PROCEDURES),
+}
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The files of one split that are read."""
+
+    name: str
+    texts: Path
+    tables: tuple[tuple[str, Path], ...]  # (system, file)
+
+
+def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = "diagnoses") -> Written:
+    """Write the dataset directory of the unpacked CodiEsp archive.
+
+    Args:
+        source: the folder that holds ``train`` and ``dev`` (and ``test``, used when its gold table is there).
+        language: "en" (machine-translated) or "es".
+        codes: "diagnoses" (icd10cm), "procedures" (icd10pcs) or "both".
+
+    A case is kept when it has a text and a code. ``subject_id`` is the article, since an article may describe
+    one patient in several cases; the published splits share some articles, which the manifest counts.
+
+    Raises:
+        MissingInput, MalformedInput, EmptyDataset, OutputExists, UnwritableOutput.
+    """
+    require_free(out)
+    record = Record({"source": "codiesp", "language": language, "codes": codes})
+    splits = _splits(source, TEXT_FOLDERS[language], codes)
+    documents = [document for split in splits for document in _documents(split, record)]
+    if not documents:
+        raise EmptyDataset(f"no case in '{source}' has a text and a code: check that the archive is complete")
+    _count_shared_articles(documents, record)
+    titles = titles_for([system for _, system in TABLES[codes]], {})
+    return write_dataset(out, with_progress(documents, "write", len(documents), "case"), titles, record)
+
+
+def _splits(source: Path, folder: str, codes: str) -> list[_Split]:
+    if not source.is_dir():
+        raise MissingInput(f"'{source}' is no folder: unpack the CodiEsp archive and name the folder that holds train/")
+    splits = []
+    for name in SPLITS:
+        tables = tuple((system, source / name / f"{name}{task}.tsv") for task, system in TABLES[codes])
+        if name == "test" and not all(table.is_file() for _, table in tables):
+            continue  # the test gold is often kept apart
+        texts = source / name / folder
+        for path in (texts, *(table for _, table in tables)):
+            if not path.exists():
+                raise MissingInput(
+                    f"'{path}' is missing: --source is the unpacked CodiEsp archive, with train/ and dev/"
+                )
+        splits.append(_Split(name, texts, tables))
+    return splits
+
+
+def _documents(split: _Split, record: Record) -> Iterator[Document]:
+    assigned: dict[str, list[Code]] = {}
+    rows = blank = 0
+    for system, table in split.tables:
+        record.source.append(hashed(table))
+        for case, raw in _rows(table):
+            rows += 1
+            if (code := normalised(system, raw)) is None:
+                blank += 1
+            else:
+                assigned.setdefault(case, []).append(code)
+    files = sorted(split.texts.glob("*.txt"))
+    record.source.append(hashed_folder(f"{split.name}/{split.texts.name}", files))
+    texts = {path.stem: read_text(path) for path in files}
+    kept = [case for case in texts if texts[case].strip() and case in assigned]
+    distinct = {case: distinct_codes(assigned[case]) for case in kept}
+    for step, count in (
+        ("code rows", rows),
+        ("code rows dropped: no code", blank),
+        ("assignments of kept cases", sum(map(len, distinct.values()))),
+        ("cases with a text file", len(texts)),
+        ("cases dropped: empty text", sum(not text.strip() for text in texts.values())),
+        ("cases dropped: no code", len(texts.keys() - assigned.keys())),
+        ("coded cases dropped: no text file", len(assigned.keys() - texts.keys())),
+    ):
+        record.count(f"{split.name}, {step}", count)
+    for case in kept:
+        yield Document(case, case.rpartition("-")[0] or case, split.name, texts[case], distinct[case])
+
+
+def _rows(table: Path) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(read_text(table).splitlines(), start=1):
+        if not line.strip():
+            continue
+        fields = line.split("\t")
+        if len(fields) != 2:
+            raise MalformedInput(
+                f"line {number} of '{table}' has {len(fields)} fields, expected a case id, a tab and a code: "
+                "take the table from the archive again"
+            )
+        yield fields[0].strip(), fields[1]
+
+
+def _count_shared_articles(documents: Sequence[Document], record: Record) -> None:
+    splits: dict[str, set[str]] = {}
+    for document in documents:
+        splits.setdefault(document.subject_id, set()).add(document.split)
+    record.count("articles", len(splits))
+    record.count("articles with cases in several splits", sum(len(names) > 1 for names in splits.values()))

@@ -1,0 +1,163 @@
+"""`icd-coder prepare`: every source to the one dataset directory."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from training.prepare.dataset_directory import Written
+
+commands = typer.Typer(
+    name="prepare",
+    help="Turn MIMIC-III, CodiEsp or a table into a dataset directory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class LabelSet(StrEnum):
+    full = "full"
+    top50 = "50"
+    clean = "clean"
+
+
+class Language(StrEnum):
+    en = "en"
+    es = "es"
+
+
+class Task(StrEnum):
+    diagnoses = "diagnoses"
+    procedures = "procedures"
+    both = "both"
+
+
+class System(StrEnum):
+    icd9cm = "icd9cm"
+    icd9pcs = "icd9pcs"
+    icd10cm = "icd10cm"
+    icd10pcs = "icd10pcs"
+
+
+Out = Annotated[Path, typer.Option(help="Dataset directory to write; must not be there yet.")]
+Seed = Annotated[int, typer.Option(help="Seed of the split by patient.")]
+DevShare = Annotated[float, typer.Option(help="Share of the patients in dev, for the split by patient.")]
+TestShare = Annotated[float, typer.Option(help="Share of the patients in test, for the split by patient.")]
+
+
+@commands.command()
+def mimic3(
+    source: Annotated[
+        Path,
+        typer.Option(help="Folder with the tables of MIMIC-III v1.4 (NOTEEVENTS, *_ICD), .csv or .csv.gz."),
+    ],
+    out: Out,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with published id lists: those of jamesmullenbach/caml-mimic (csv) or of "
+            "JoakimEdin/medical-coding-reproducibility (feather). Default: a seeded split by patient."
+        ),
+    ] = None,
+    labels: Annotated[
+        LabelSet,
+        typer.Option(help="All codes; 50: the list, or the 50 most frequent; clean: 10 or more admissions."),
+    ] = LabelSet.full,
+    label_list: Annotated[
+        Path | None,
+        typer.Option(help="For --labels 50: a file with one dotted code a line, such as the published list."),
+    ] = None,
+    seed: Seed = 0,
+    dev_share: DevShare = 0.1,
+    test_share: TestShare = 0.1,
+) -> None:
+    """Discharge summaries and ICD-9 codes of MIMIC-III v1.4.
+
+    Example: icd-coder prepare mimic3 --source mimiciii/1.4 --splits caml/mimicdata/mimic3 --out data/mimic3
+    """
+    from training.prepare.mimic3 import prepare_mimic3
+
+    written = prepare_mimic3(
+        source,
+        out,
+        splits=splits,
+        labels=labels.value,
+        label_list=label_list,
+        seed=seed,
+        dev_share=dev_share,
+        test_share=test_share,
+        show=typer.echo,
+    )
+    _report(written, "check that the tables are of MIMIC-III v1.4 and hold codes as text")
+
+
+@commands.command()
+def codiesp(
+    source: Annotated[Path, typer.Option(help="The unpacked CodiEsp archive: the folder that holds train/ and dev/.")],
+    out: Out,
+    language: Annotated[Language, typer.Option(help="English is machine-translated.")] = Language.en,
+    codes: Annotated[Task, typer.Option(help="diagnoses: ICD-10-CM; procedures: ICD-10-PCS.")] = Task.diagnoses,
+) -> None:
+    """Clinical cases with ICD-10 codes of the CLEF eHealth 2020 task (Zenodo 3837305).
+
+    Example: icd-coder prepare codiesp --source codiesp --language en --out data/codiesp-en
+    """
+    from training.prepare.codiesp import prepare_codiesp
+
+    written = prepare_codiesp(source, out, language.value, codes.value)
+    _report(written, "CodiEsp has category codes and codes of the Spanish edition, which keep an empty title")
+
+
+@commands.command()
+def table(
+    source: Annotated[Path, typer.Option(help="A .csv, .csv.gz or .parquet file, one note a row.")],
+    text: Annotated[str, typer.Option(help="Column with the note.")],
+    codes: Annotated[
+        str, typer.Option(help="Column with the codes, separated by ; , | or blanks; in parquet also a list.")
+    ],
+    out: Out,
+    system: Annotated[System, typer.Option(help="The system of all codes.")] = System.icd10cm,
+    document: Annotated[
+        str | None, typer.Option("--id", help="Column with the document's id. Default: the row number.")
+    ] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="Column with the patient's id. Default: every row is a patient of its own."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Column with train, dev (val, validation) or test. Default: by patient."),
+    ] = None,
+    seed: Seed = 0,
+    dev_share: DevShare = 0.1,
+    test_share: TestShare = 0.1,
+) -> None:
+    """A table of your own: name its columns.
+
+    Example: icd-coder prepare table --source notes.csv --text note --codes icd --subject patient --out own
+    """
+    from training.prepare.table import TableColumns, prepare_table
+
+    written = prepare_table(
+        source,
+        out,
+        TableColumns(text, codes, document, subject, split),
+        system=system.value,
+        seed=seed,
+        dev_share=dev_share,
+        test_share=test_share,
+    )
+    _report(written, "check --system")
+
+
+def _report(written: "Written", remedy: str) -> None:
+    from training.prepare.known_titles import untitled_warning
+
+    documents = ", ".join(f"{split} {count:,}" for split, count in written.documents.items())
+    labels = ", ".join(f"{count:,} {system}" for system, count in written.labels.items())
+    typer.echo(f"{sum(written.documents.values()):,} documents ({documents}), {labels} codes -> {written.path}")
+    if written.untitled:
+        typer.echo(f"warning: {untitled_warning(written.untitled, remedy)}", err=True)

@@ -1,0 +1,127 @@
+"""A CSV file as batches of string columns: .csv or .csv.gz, UTF-8, quoted text over lines, memory bounded.
+
+Every value is a string: a number guessed from a code column would lose its leading zeros. polars' own
+messages quote the cells that they stumble over, perhaps note text: :func:`fault` replaces them, unchained.
+"""
+
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import polars as pl
+
+from model.errors import MalformedInput, MissingInput
+
+BATCH_ROWS = 5_000  # about 10 MB of notes; larger batches are no faster and hold more memory
+csv.field_size_limit(1 << 30)  # a discharge summary is longer than the default of 128 KiB allows
+
+
+def csv_header(path: Path) -> list[str]:
+    """Column names as the file spells them.
+
+    Raises:
+        MissingInput: the file is not there or cannot be opened.
+        MalformedInput: it is empty, not UTF-8, or a broken .gz.
+    """
+    try:
+        with _open(path) as file:
+            first = next(csv.reader(_lines(file), strict=True), None)
+    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile):
+        raise fault(path, 0) from None
+    except OSError as error:
+        raise MissingInput(f"cannot read '{path}' ({error.strerror}): check the path and its permissions") from error
+    if not first:
+        raise MalformedInput(f"'{path}' is empty, not even a header is there: copy or download it again")
+    return first
+
+
+def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The named columns in file order, ``BATCH_ROWS`` rows at a time, every one a string ("" where empty).
+
+    Raises:
+        MalformedInput: the file breaks off, is not UTF-8, or has a quote or a row that does not end.
+    """
+    width = len(csv_header(path))
+    scan = pl.scan_csv(path, infer_schema=False, empty_string_is_null=False, glob=False).select(columns)
+    try:
+        yield from scan.collect_batches(chunk_size=BATCH_ROWS, engine="streaming")
+    except (pl.exceptions.PolarsError, OSError):
+        raise fault(path, width) from None
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """The named columns of a small table; a row with too few fields is refused."""
+    frames = list(csv_batches(path, columns))
+    require_whole_rows(path)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+
+
+def require_whole_rows(path: Path) -> None:
+    """Raise MalformedInput for a row with too few fields: polars fills it with "", hence this look."""
+    if (found := _first_fault(path, len(csv_header(path)))) is not None:
+        raise MalformedInput(found)
+
+
+def fault(path: Path, width: int) -> MalformedInput:
+    """What is wrong with a CSV file that could not be read, with its line; no cell is quoted."""
+    found = _first_fault(path, width)
+    return MalformedInput(
+        found or f"'{path}' cannot be read as CSV: compare its SHA-256 with the source's and copy it again"
+    )
+
+
+def _first_fault(path: Path, width: int) -> str | None:
+    """``width``: fields that every row should have; 0: not checked."""
+    line = _Position()
+    begin = 1
+    try:
+        with _open(path) as file:
+            reader = csv.reader(_lines(file, line), strict=True)
+            for row in reader:
+                if width and row and len(row) != width:
+                    return (
+                        f"the row that begins in line {begin:,} of '{path}' has {len(row)} fields, "
+                        f"expected {width}: "
+                        "quote text that holds commas or line breaks, double the quotes inside, or take "
+                        "the file again"
+                    )
+                begin = reader.line_num + 1
+    except UnicodeDecodeError:
+        return (
+            f"'{path}' is not UTF-8 (line {line.number:,}): convert it, for example with "
+            f"`iconv -f LATIN1 -t UTF-8`, and name the converted file"
+        )
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return f"'{path}' breaks off or is damaged after line {line.number:,}: copy or download it again"
+    except csv.Error:
+        return (
+            f"the row that begins in line {begin:,} of '{path}' has a quote that is never closed or not "
+            "doubled: "
+            "mend the row, or copy or download the file again"
+        )
+    return None
+
+
+class _Position:
+    """Number of the line that was read last."""
+
+    number = 0
+
+
+def _lines(file: BinaryIO, position: _Position | None = None) -> Iterator[str]:
+    encoding = "utf-8-sig"  # a byte order mark may open the first line only
+    for number, line in enumerate(file, start=1):
+        if position is not None:
+            position.number = number
+        yield line.decode(encoding)
+        encoding = "utf-8"
+
+
+def _open(path: Path) -> BinaryIO:
+    """The decompressed bytes; gzip is recognised by its first bytes, as polars does."""
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else path.open("rb")  # type: ignore[return-value]

@@ -1,0 +1,67 @@
+"""What a dataset was made from: names and SHA-256 of the input files, for the manifest."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from model.errors import MalformedInput, MissingInput
+
+
+def hashed(path: Path) -> dict[str, Any]:
+    """Manifest entry of one input file.
+
+    Raises:
+        MissingInput: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            size = file.tell()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return {"file": path.name, "bytes": size, "sha256": digest}
+
+
+def hashed_folder(name: str, paths: Iterable[Path]) -> dict[str, Any]:
+    """Manifest entry of many small files: one hash over their sorted names and hashes.
+
+    Raises:
+        MissingInput: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    files = size = 0
+    for path in sorted(paths):
+        entry = hashed(path)
+        digest.update(f"{entry['file']}\t{entry['sha256']}\n".encode())
+        files, size = files + 1, size + entry["bytes"]
+    return {"folder": name, "files": files, "bytes": size, "sha256": digest.hexdigest()}
+
+
+def read_text(path: Path) -> str:
+    """Text of a small UTF-8 file, its line ends kept.
+
+    Raises:
+        MissingInput: the file cannot be read.
+        MalformedInput: it is not UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error.start) from error
+
+
+def not_utf8(path: Path, byte: int) -> MalformedInput:
+    """The error for a file in another encoding; ``byte`` is the offset of the first offending byte."""
+    return MalformedInput(
+        f"'{path}' is not UTF-8 (byte {byte:,}): convert it, for example with "
+        f"`iconv -f LATIN1 -t UTF-8 '{path.name}' > converted`, and name the converted file"
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> MissingInput:
+    return MissingInput(f"cannot read '{path}' ({error.strerror}): check the path and its permissions")

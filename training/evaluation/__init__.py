@@ -1,0 +1,1 @@
+"""Metrics, thresholds, intervals, baselines and the report of a coder on one split."""

@@ -1,0 +1,172 @@
+"""report.md: the numbers of report.json as tables, with what they mean."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from training.evaluation.populations import POPULATIONS
+
+METRIC_TITLES = {
+    "map": "MAP",
+    "precision_at_5": "P@5",
+    "precision_at_8": "P@8",
+    "precision_at_15": "P@15",
+    "recall_at_5": "R@5",
+    "recall_at_8": "R@8",
+    "recall_at_15": "R@15",
+    "r_precision": "R-precision",
+    "micro_auc": "AUC, micro",
+    "macro_auc": "AUC, macro",
+    "micro_auc_pr": "AUC-PR, micro",
+    "micro_precision": "precision, micro",
+    "micro_recall": "recall, micro",
+    "micro_f1": "F1, micro",
+    "macro_precision": "precision, macro",
+    "macro_recall": "recall, macro",
+    "macro_f1_caml": "F1, macro `caml`",
+    "macro_f1_all": "F1, macro `all`",
+    "macro_f1_present": "F1, macro `present`",
+    "exact_match": "exact match",
+    "jaccard": "Jaccard",
+}
+
+_DEFINITIONS = """\
+- **Populations.** *all*: every code of the label space. *present*: the codes with at least one positive in
+  this split. The choice changes most metrics, so a number without its population compares with nothing.
+- **Threshold.** A code is selected where its probability is strictly above the threshold. A tuned global
+  threshold is the value of linspace(0, 1, 100) with the best micro-F1 on the split named above; of equals
+  the lowest. If that is the split reported here, the metrics of selected codes are optimistic.
+- **Ties.** Codes of equal score are ranked by code order. Areas count a tie between a positive and a
+  negative as half (AUC) or let equal scores enter together (AUC-PR).
+- **Documents without codes** are skipped by MAP, P@k, R@k and R-precision; elsewhere every code selected in
+  them is wrong.
+- **Codes outside the label space** count as missed in MAP, R@k, R-precision, micro recall and F1, exact
+  match and Jaccard; they have no column, so areas, macro averages and bands leave them out.
+- **Macro F1.** `caml`: F1 of macro precision and macro recall. `all`: mean F1 of the population's codes, 0
+  where a code is neither assigned nor selected. `present`: mean F1 of the codes present. Macro AUC skips
+  codes without a positive or a negative.
+- **Bands.** MAP ranks the codes of a band among themselves, over the documents that carry one; R@15 is the
+  share of the band's assignments among the first 15 of all codes. F1 of a band counts the wrongly selected
+  codes of that band.
+- **Intervals** are 95% percentile bootstrap intervals over documents ({resamples} resamples, seeded).
+"""
+
+
+def report_markdown(report: Mapping[str, Any]) -> str:
+    """The report as readable markdown."""
+    parts = [
+        "# Evaluation report",
+        _header(report),
+        "## Metrics",
+        _metrics(report),
+        *(("## Baselines", _baselines(report)) if report["baselines"] else ()),
+        "## By training frequency",
+        _bands(report["frequency_bands"]),
+        "## Plots",
+        "![Precision and recall](plots/precision_recall.png)",
+        "![F1 by frequency](plots/f1_by_frequency.png)",
+        "## Definitions",
+        _DEFINITIONS.format(resamples=_resamples(report)),
+        "These numbers hold for the data and split named above. They claim nothing about other data, "
+        "nor about MIMIC unless it is what was evaluated.",
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _header(report: Mapping[str, Any]) -> str:
+    outside = report["assignments_outside_label_space"]
+    rows = [
+        ("data", report["data"]),
+        ("split", report["split"]),
+        ("bundle", f"`{report['bundle_id']}`"),
+        ("documents", f"{report['documents']:,} ({report['documents_with_codes']:,} with codes)"),
+        ("codes", f"{report['codes']['all']:,} in all, {report['codes']['present']:,} present in this split"),
+        ("assignments", f"{report['assignments']:,} ({outside:,} outside the label space)"),
+        ("threshold", f"{_threshold(report['threshold'])} ({report['threshold_source']})"),
+    ]
+    return _table(("", "what was evaluated"), rows)
+
+
+def _metrics(report: Mapping[str, Any]) -> str:
+    rows = []
+    for name, title in METRIC_TITLES.items():
+        cells = []
+        for population in POPULATIONS:
+            value = _number(report["metrics"][population][name])
+            interval = report["intervals"][population].get(name)
+            cells.append(f"{value} [{_number(interval['low'])}, {_number(interval['high'])}]" if interval else value)
+        rows.append((title, *cells))
+    titles = [f"{population} ({report['codes'][population]:,} codes)" for population in POPULATIONS]
+    return _table(("metric", *titles), rows)
+
+
+def _baselines(report: Mapping[str, Any]) -> str:
+    rows = []
+    for population in POPULATIONS:
+        mine = report["metrics"][population]
+        rows.append(
+            (
+                "coder",
+                population,
+                *(_number(mine[name]) for name in ("map", "precision_at_8", "micro_auc_pr")),
+                "",
+            )
+        )
+        for name, baseline in report["baselines"].items():
+            theirs = baseline[population]
+            values = [_number(theirs[key]) for key in ("map", "precision_at_8", "micro_auc_pr")]
+            rows.append((name, population, *values, _difference(theirs["map_difference"])))
+    header = ("system", "population", "MAP", "P@8", "AUC-PR, micro", "coder minus baseline in MAP")
+    note = "The difference is paired by document, with its 95% bootstrap interval. Baselines have no threshold."
+    return f"{_table(header, rows)}\n\n{note}"
+
+
+def _bands(bands: Sequence[Mapping[str, Any]]) -> str:
+    header = (
+        "training documents",
+        "codes",
+        "present",
+        "assignments",
+        "F1, micro",
+        "F1, macro",
+        "MAP",
+        "R@15",
+    )
+    rows = [
+        (
+            band["name"],
+            *(f"{band[name]:,}" for name in ("codes", "present", "assignments")),
+            *(_number(band[name]) for name in ("micro_f1", "macro_f1", "map", "recall_at_15")),
+        )
+        for band in bands
+    ]
+    return _table(header, rows)
+
+
+def _resamples(report: Mapping[str, Any]) -> str:
+    interval = report["intervals"]["all"]["map"] or report["intervals"]["all"]["micro_f1"]
+    return f"{interval['resamples']:,}" if interval else "no"
+
+
+def _difference(interval: Mapping[str, float] | None) -> str:
+    if interval is None:
+        return "n/a"
+    return f"{interval['value']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
+
+
+def _threshold(threshold: float | Mapping[str, float]) -> str:
+    if isinstance(threshold, Mapping):
+        return "one for each code" + (
+            f", {threshold['lowest']:.4f} to {threshold['highest']:.4f}, median {threshold['median']:.4f}"
+            if threshold
+            else ""
+        )
+    return f"{threshold:.4f}"
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.4f}"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

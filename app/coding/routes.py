@@ -1,0 +1,44 @@
+"""Predict, and the model that predicts."""
+
+import platform
+from collections import Counter
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter
+
+from app.coding.schemas import LabelCounts, ModelAnswer, PredictAnswer, PredictRequest
+from app.problems import documented
+from app.state import Coding, Parts
+
+router = APIRouter(prefix="/v1", tags=["coding"])
+VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
+
+
+@router.post("/predict", response_model_exclude_none=True, responses=documented(400, 404, 409, 413, 422, 500, 503))
+async def predict(request: PredictRequest, coding: Coding) -> PredictAnswer:
+    """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
+    return await coding.predict(request)
+
+
+@router.get("/model", responses=documented(500))
+async def model(parts: Parts) -> ModelAnswer:
+    """The bundle that answers: identity, label space, card, versions."""
+    systems = Counter(label.system for label in parts.coder.labels.labels)
+    return ModelAnswer(
+        bundle_id=parts.coder.bundle_id,
+        embedding_id=parts.coder.embedding_id,
+        embedding_dim=parts.coder.embedding_dim,
+        labels=LabelCounts(total=systems.total(), by_system=dict(sorted(systems.items()))),
+        card=parts.coder.card,
+        versions=_versions(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in VERSIONED:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            versions[package] = "not installed"
+    return versions

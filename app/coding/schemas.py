@@ -1,0 +1,79 @@
+"""What the predict route takes and gives; ``icd-coder code --format jsonl`` gives the same."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from app.neighbours.schemas import Neighbour, NoteQuery, Strict, Tokens
+
+EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
+
+
+class PredictRequest(NoteQuery):
+    """Body of ``POST /v1/predict``."""
+
+    top_k: int = Field(default=20, ge=1, description="Codes in the answer; the service's max_top_k is the limit.")
+    explain: Literal["none", "attention"] = Field(default="attention", description="How evidence is found.")
+    neighbours: int = Field(default=5, ge=0, description="Similar notes; the service's max_neighbours is the limit.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"text": EXAMPLE_NOTE},
+                {"text": EXAMPLE_NOTE, "subject_id": "10006", "top_k": 8, "neighbours": 3},
+                {"note_id": "142345", "explain": "none"},
+            ]
+        }
+    )
+
+
+class EvidenceSpan(Strict):
+    """A span of the note; offsets are Unicode code points into the text as sent, end exclusive."""
+
+    start: int
+    end: int
+    text: str
+
+
+class SuggestedCode(Strict):
+    """A suggested code; a suggestion for a human coder, never a decision."""
+
+    rank: int
+    system: str = Field(description="icd9cm, icd9pcs, icd10cm or icd10pcs")
+    code: str
+    title: str
+    probability: float
+    threshold: float
+    selected: bool = Field(description="The probability is above the threshold.")
+    train_count: int = Field(description="Training notes with this code.")
+    evidence: list[EvidenceSpan]
+    neighbour_count: int = Field(description="How many of the neighbours carry the code.")
+
+
+class PredictAnswer(Strict):
+    """Answer of ``POST /v1/predict``."""
+
+    bundle_id: str
+    codes: list[SuggestedCode]
+    neighbours: list[Neighbour]
+    tokens: Tokens
+    warnings: list[str]
+    timings_ms: dict[str, float]
+
+
+class LabelCounts(Strict):
+    """Size of the label space."""
+
+    total: int
+    by_system: dict[str, int]
+
+
+class ModelAnswer(Strict):
+    """Answer of ``GET /v1/model``."""
+
+    bundle_id: str
+    embedding_id: str
+    embedding_dim: int
+    labels: LabelCounts
+    card: dict[str, Any]
+    versions: dict[str, str]

@@ -1,0 +1,146 @@
+"""Coding a note: prediction, neighbours, one answer. The service and ``icd-coder code`` share it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
+from app.inference import Coder, Inference
+from app.neighbours.index import NeighbourIndex
+from app.neighbours.schemas import Neighbour, NeighboursAnswer, NeighboursRequest, Tokens
+from app.neighbours.service import NeighbourService
+from app.settings import Settings
+from model.errors import InvalidOption
+from model.note_text import check_note
+from model.prediction import CodedNote, RankedCode, TokenCount
+
+
+@dataclass
+class Stopwatch:
+    """Milliseconds by stage."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+    _start: float = field(default_factory=perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start = perf_counter()
+        yield
+        self.timings[name] = _milliseconds(start)
+
+    def finish(self) -> dict[str, float]:
+        """All stages and the total."""
+        return {**self.timings, "total": _milliseconds(self._start)}
+
+
+@dataclass(frozen=True)
+class CodingService:
+    """Answers about one note at a time, from one bundle."""
+
+    bundle_id: str
+    inference: Inference
+    neighbours: NeighbourService
+    max_characters: int
+    max_top_k: int
+
+    async def predict(self, request: PredictRequest) -> PredictAnswer:
+        """Ranked codes with evidence, then the most similar stored notes.
+
+        Raises:
+            InvalidNote, NoteTooLong, InvalidOption: the request cannot be answered.
+            NoDatabase, UnknownNote, NoteTextNotStored: its note_id cannot be used.
+            Overloaded, DatabaseUnavailable: not now.
+        """
+        self._check_limits(request.top_k, request.neighbours)
+        watch = Stopwatch()
+        note = await self.neighbours.resolve(request)
+        text = note.require_text()
+        check_note(text, self.max_characters)
+        with watch.stage("inference"):
+            coded = await self.inference.predict(text, request.top_k, request.explain)
+        with watch.stage("neighbours"):
+            found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
+        return PredictAnswer(
+            bundle_id=self.bundle_id,
+            codes=_suggestions(coded, found),
+            neighbours=found,
+            tokens=_tokens(coded.tokens),
+            warnings=[*coded.warnings, *warnings],
+            timings_ms=watch.finish(),
+        )
+
+    async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
+        """The most similar stored notes alone; a stored note needs no text, its embedding is there.
+
+        Raises:
+            As :meth:`predict`.
+        """
+        self._check_limits(1, request.neighbours)
+        watch = Stopwatch()
+        note = await self.neighbours.resolve(request)
+        tokens, vector = None, note.vector
+        if vector is None:
+            text = note.require_text()
+            check_note(text, self.max_characters)
+            with watch.stage("inference"):
+                # Not embed(): only a prediction tells how much of the note was read.
+                coded = await self.inference.predict(text, top_k=1, explain="none")
+            tokens, vector = _tokens(coded.tokens), coded.embedding
+        with watch.stage("neighbours"):
+            found, warnings = await self.neighbours.find(vector, note, request.neighbours)
+        return NeighboursAnswer(
+            bundle_id=self.bundle_id,
+            neighbours=found,
+            tokens=tokens,
+            warnings=warnings,
+            timings_ms=watch.finish(),
+        )
+
+    def _check_limits(self, top_k: int, neighbours: int) -> None:
+        if top_k > self.max_top_k:
+            raise InvalidOption(f"top_k is {top_k}, the limit is {self.max_top_k}: ask for fewer")
+        self.neighbours.check_limit(neighbours)
+
+
+def build_service(
+    settings: Settings, coder: Coder, inference: Inference, index: NeighbourIndex | None
+) -> CodingService:
+    """The coding service with the limits of the settings."""
+    return CodingService(
+        coder.bundle_id,
+        inference,
+        NeighbourService(index, settings.max_neighbours),
+        settings.max_characters,
+        settings.max_top_k,
+    )
+
+
+def _suggestions(coded: CodedNote, neighbours: Sequence[Neighbour]) -> list[SuggestedCode]:
+    carried = Counter(pair for note in neighbours for pair in {(code.system, code.code) for code in note.codes})
+    return [_suggestion(code, carried[code.system, code.code]) for code in coded.codes]
+
+
+def _suggestion(code: RankedCode, neighbour_count: int) -> SuggestedCode:
+    return SuggestedCode(
+        rank=code.rank,
+        system=code.system,
+        code=code.code,
+        title=code.title,
+        probability=code.probability,
+        threshold=code.threshold,
+        selected=code.selected,
+        train_count=code.train_count,
+        evidence=[EvidenceSpan(start=span.start, end=span.end, text=span.text) for span in code.evidence],
+        neighbour_count=neighbour_count,
+    )
+
+
+def _tokens(count: TokenCount) -> Tokens:
+    return Tokens(read=count.read, total=count.total, truncated=count.truncated)
+
+
+def _milliseconds(start: float) -> float:
+    return round((perf_counter() - start) * 1000, 3)

@@ -1,0 +1,93 @@
+"""A coded note for the eyes: the ranked codes with evidence in its context, then the neighbours."""
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from app.coding.schemas import PredictAnswer, SuggestedCode
+from app.neighbours.schemas import Neighbour
+
+CONTEXT_CHARACTERS = 24
+CODES_PER_NEIGHBOUR = 6
+WIDTH_IN_A_PIPE = 140
+
+
+def make_console() -> Console:
+    """Standard output, as wide as the terminal, or wide enough for the table where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=WIDTH_IN_A_PIPE)
+
+
+def render(name: str, text: str, answer: PredictAnswer, with_neighbours: bool) -> Group:
+    """The answer for one note; ``text`` is the note, for the evidence's context."""
+    parts: list[Text | Table] = [_heading(name, answer), _codes(text, answer, with_neighbours)]
+    if answer.neighbours:
+        parts.append(_neighbours(answer.neighbours))
+    parts.extend(Text(f"note: {warning}", style="yellow") for warning in answer.warnings)
+    return Group(*parts, Text())
+
+
+def _heading(name: str, answer: PredictAnswer) -> Text:
+    tokens = answer.tokens
+    return Text.assemble(
+        (printable(name), "bold"),
+        f"  {tokens.read} of {tokens.total} tokens read, bundle {answer.bundle_id[:12]}, "
+        f"{answer.timings_ms['total']:.0f} ms",
+    )
+
+
+def _codes(text: str, answer: PredictAnswer, with_neighbours: bool) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("#", justify="right")
+    table.add_column("system")
+    table.add_column("code", no_wrap=True)
+    table.add_column("title", ratio=2)
+    table.add_column("prob.", justify="right")
+    table.add_column("sel.")
+    if with_neighbours:
+        table.add_column("neighbours", justify="right")
+    table.add_column("evidence", ratio=3)
+    for code in answer.codes:
+        cells = [Text(str(code.rank)), Text(code.system), Text(code.code, style="bold")]
+        cells += [Text(printable(code.title)), Text(f"{code.probability:.1%}"), _mark(code)]
+        if with_neighbours:
+            cells.append(Text(f"{code.neighbour_count}/{len(answer.neighbours)}"))
+        table.add_row(*cells, _evidence(text, code))
+    return table
+
+
+def _mark(code: SuggestedCode) -> Text:
+    return Text("*", style="green") if code.selected else Text("")
+
+
+def _evidence(text: str, code: SuggestedCode) -> Text:
+    """The first span in bold between some characters of its context."""
+    if not code.evidence:
+        return Text("")
+    span = code.evidence[0]
+    before = text[max(0, span.start - CONTEXT_CHARACTERS) : span.start]
+    after = text[span.end : span.end + CONTEXT_CHARACTERS]
+    return Text.assemble((printable(before), "dim"), (f"[{printable(span.text)}]", "bold"), (printable(after), "dim"))
+
+
+def _neighbours(neighbours: list[Neighbour]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("neighbour")
+    table.add_column("similarity", justify="right")
+    table.add_column("codes", ratio=3)
+    table.add_column("snippet", ratio=2)
+    for neighbour in neighbours:
+        shown = ", ".join(code.code for code in neighbour.codes[:CODES_PER_NEIGHBOUR])
+        more = len(neighbour.codes) - CODES_PER_NEIGHBOUR
+        table.add_row(
+            Text(printable(neighbour.note_id)),
+            Text(f"{neighbour.similarity:.3f}"),
+            Text(shown + (f" and {more} more" if more > 0 else "")),
+            Text(printable((neighbour.snippet or "")[:80])),
+        )
+    return table
+
+
+def printable(text: str) -> str:
+    """One line without control characters: a note must not be able to drive the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,239 @@
+"""Storing documents with codes and embeddings: only what is missing, in batches, each whole or absent."""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.db import database_errors, writing
+from app.inference import Coder
+from app.neighbours.index import require_embedding
+from app.neighbours.snapshot import encode_vector
+from app.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
+from model.dataset import Dataset, Document
+from model.errors import EmptyDataset, InvalidOption, MalformedInput
+from model.labels import SPLITS, LabelSpace
+from model.progress import progress_bar
+
+BATCH_SIZE = 16
+"""Documents a transaction: seconds of work at most are lost to an interruption."""
+
+
+class Known(NamedTuple):
+    """What the database holds of a document."""
+
+    id: int
+    text_hash: str
+    has_text: bool
+    is_embedded: bool
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What a run did."""
+
+    added: int
+    present: int
+    texts_added: int
+
+
+@dataclass(frozen=True)
+class Indexer:
+    """Writes the documents of one dataset into one database."""
+
+    engine: Engine
+    coder: Coder
+    source: str
+    """Where the documents come from: the name of the dataset directory."""
+    titles: LabelSpace
+    store_text: bool
+
+    def run(self, documents: Sequence[Document]) -> IndexReport:
+        """Add the documents that are missing, with a progress bar.
+
+        Raises:
+            MalformedInput: two documents share an id, or a stored one has another text now.
+            EmbeddingMismatch: the database was indexed with another embedding.
+            DatabaseUnavailable: the database cannot be written.
+        """
+        _require_distinct(document.document_id for document in documents)
+        require_embedding(self.engine, self.coder.embedding_id)
+        added = texts_added = 0
+        with progress_bar("index", total=len(documents), unit="note") as bar:
+            for batch in _batches(documents, BATCH_SIZE):
+                new, texts = self._add(batch)
+                added, texts_added = added + new, texts_added + texts
+                bar.update(len(batch))
+        return IndexReport(added, len(documents) - added, texts_added)
+
+    def _add(self, batch: list[Document]) -> tuple[int, int]:
+        """Embed outside the transaction, then write under the lock what is missing still."""
+        url = str(self.engine.url)
+        with database_errors(url), Session(self.engine) as session:
+            known = self._known(session, batch)
+        missing = [document for document in batch if not _is_embedded(known, document)]
+        if not missing and not self._text_is_missing(batch, known):
+            return 0, 0
+        rows = self.coder.embed([document.text for document in missing]) if missing else np.empty((0, 0))
+        vectors = {document.document_id: row for document, row in zip(missing, rows, strict=True)}
+        with database_errors(url), Session(writing(self.engine)) as session, session.begin():
+            known = self._known(session, batch)  # another indexer may have been here
+            self._register_bundle(session)
+            texts = self._add_texts(session, batch, known)
+            missing = [document for document in missing if not _is_embedded(known, document)]
+            for document in missing:
+                self._insert(session, document, vectors[document.document_id], known)
+        return len(missing), texts
+
+    def _known(self, session: Session, batch: Sequence[Document]) -> dict[str, Known]:
+        """The stored rows of the batch, whose texts must be the same."""
+        embedded = (
+            select(Embedding.id)
+            .where(Embedding.note_id == Note.id, Embedding.embedding_id == self.coder.embedding_id)
+            .exists()
+        )
+        query = select(Note.note_id, Note.id, Note.text_hash, Note.text.is_not(None), embedded)
+        ids = [document.document_id for document in batch]
+        known = {row[0]: Known(*row[1:]) for row in session.execute(query.where(Note.note_id.in_(ids)))}
+        key = _hash_key(session)
+        for document in batch:
+            stored = known.get(document.document_id)
+            if stored is not None and stored.text_hash != hash_text(key, document.text):
+                raise MalformedInput(
+                    f"the document '{document.document_id}' is stored with another text: "
+                    "index the changed data into a new database"
+                )
+        return known
+
+    def _text_is_missing(self, batch: Sequence[Document], known: dict[str, Known]) -> bool:
+        return self.store_text and not all(known[document.document_id].has_text for document in batch)
+
+    def _register_bundle(self, session: Session) -> None:
+        if session.get(Bundle, self.coder.bundle_id) is None:
+            session.add(
+                Bundle(
+                    bundle_id=self.coder.bundle_id,
+                    embedding_id=self.coder.embedding_id,
+                    dimension=self.coder.embedding_dim,
+                    created_at=datetime.now(UTC),
+                )
+            )
+
+    def _add_texts(self, session: Session, batch: Sequence[Document], known: dict[str, Known]) -> int:
+        """Store the text of notes that were stored without it."""
+        if not self.store_text:
+            return 0
+        textless = [
+            document for document in batch if document.document_id in known and not known[document.document_id].has_text
+        ]
+        for document in textless:
+            session.execute(update(Note).where(Note.note_id == document.document_id).values(text=document.text))
+        return len(textless)
+
+    def _insert(self, session: Session, document: Document, vector: np.ndarray, known: dict[str, Known]) -> None:
+        stored = known.get(document.document_id)
+        note_id = stored.id if stored is not None else self._insert_note(session, document)
+        session.execute(
+            insert(Embedding).values(
+                note_id=note_id, embedding_id=self.coder.embedding_id, vector=encode_vector(vector)
+            )
+        )
+
+    def _insert_note(self, session: Session, document: Document) -> int:
+        note = Note(
+            note_id=document.document_id,
+            patient_id=_patient(session, document.subject_id),
+            split=document.split,
+            source=self.source,
+            text=document.text if self.store_text else None,
+            text_hash=hash_text(_hash_key(session), document.text),
+        )
+        session.add(note)
+        session.flush()
+        codes = [
+            {
+                "note_id": note.id,
+                "sequence": sequence,
+                "system": code.system,
+                "code": code.code,
+                "title": self.titles[column].title if (column := self.titles.column(code)) is not None else "",
+            }
+            for sequence, code in enumerate(document.codes, start=1)
+        ]
+        if codes:
+            session.execute(insert(AssignedCode), codes)
+        return note.id
+
+
+def index_dataset(
+    engine: Engine, coder: Coder, dataset: Dataset, splits: Sequence[str], store_text: bool
+) -> IndexReport:
+    """Store the documents of the splits; a re-run adds only what is missing.
+
+    Raises:
+        InvalidOption: an unknown split.
+        EmptyDataset: no document in the splits.
+        MalformedInput, EmbeddingMismatch, DatabaseUnavailable: see :meth:`Indexer.run`.
+    """
+    unknown = sorted(set(splits) - set(SPLITS))
+    if unknown or not splits:
+        raise InvalidOption(f"--splits names {unknown}: give some of {','.join(SPLITS)}")
+    documents = dataset.documents(*splits)
+    if not documents:
+        raise EmptyDataset(
+            f"'{dataset.path}' has no document in the splits {','.join(splits)} "
+            f"(it has {dataset.split_sizes}): choose other --splits"
+        )
+    source = dataset.path.resolve().name
+    return Indexer(engine, coder, source, dataset.labels, store_text).run(documents)
+
+
+def hash_text(key: bytes, text: str) -> str:
+    """HMAC-SHA256 of a note's text in UTF-8, hex."""
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def _hash_key(session: Session) -> bytes:
+    return session.scalars(select(HashKey.key)).one()
+
+
+def _is_embedded(known: dict[str, Known], document: Document) -> bool:
+    stored = known.get(document.document_id)
+    return stored is not None and stored.is_embedded
+
+
+def _patient(session: Session, subject_id: str | None) -> int | None:
+    """Row of the patient, made when new; None where the data names none."""
+    if not subject_id:
+        return None
+    known = session.scalars(select(Patient.id).where(Patient.subject_id == subject_id)).one_or_none()
+    if known is not None:
+        return known
+    patient = Patient(subject_id=subject_id)
+    session.add(patient)
+    session.flush()
+    return patient.id
+
+
+def _require_distinct(document_ids: Iterable[str]) -> None:
+    document_id, count = Counter(document_ids).most_common(1)[0]
+    if count > 1:
+        raise MalformedInput(f"the document id '{document_id}' occurs {count} times: prepare the data again")
+
+
+def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,153 @@
+"""One thread that owns the coder and its tokenizer, behind a bounded queue.
+
+The event loop never runs the model, so health probes answer while a note is coded; a shared fast tokenizer
+truncates wrongly without an error, and a second copy of the model would not fit. Only this file knows torch.
+"""
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from app.errors import Overloaded
+from model.labels import LabelSpace
+from model.prediction import CodedNote
+
+WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."
+
+STOPPING = "the service is stopping: send the note again later"
+
+
+class Coder(Protocol):
+    """What the service needs of a coder; :class:`model.coder.Coder` has it."""
+
+    @property
+    def bundle_id(self) -> str: ...
+    @property
+    def embedding_id(self) -> str: ...
+    @property
+    def labels(self) -> LabelSpace: ...
+    @property
+    def card(self) -> dict[str, Any]: ...
+    @property
+    def embedding_dim(self) -> int: ...
+
+    def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
+        """Code each text."""
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit rows (B, D) float32."""
+
+
+def load_coder(bundle: Path, device: str = "cpu") -> Coder:
+    """Open a bundle; errors as :func:`model.bundle.load_bundle` raises them."""
+    from model.bundle import load_bundle
+
+    return load_bundle(bundle, device)
+
+
+class Inference:
+    """The worker thread. Use it as an async context manager, or call ``start`` and ``close``."""
+
+    def __init__(self, coder: Coder, max_waiting: int, threads: int = 0) -> None:
+        """Nothing runs yet.
+
+        Args:
+            coder: used by the worker thread only.
+            max_waiting: notes in the queue beside the one at work.
+            threads: threads of torch; 0 for the cores of this process.
+        """
+        self._coder = coder
+        self._threads = threads or available_cores()
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=max_waiting)
+        self._stopping = threading.Event()
+        self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the worker."""
+        self._worker.start()
+
+    def close(self) -> None:
+        """Refuse new notes and drop those that wait; the note at work ends in its own time."""
+        self._stopping.set()
+        while True:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is not None:
+                job.refuse()
+        self._jobs.put(None)
+
+    async def predict(self, text: str, top_k: int, explain: str) -> CodedNote:
+        """Code one checked note; when the caller goes away before its turn, the note is never coded.
+
+        Raises:
+            Overloaded: the queue is full, or the service is stopping.
+        """
+        job = _Job(lambda: self._coder.predict([text], top_k=top_k, explain=explain)[0])
+        if self._stopping.is_set():
+            raise Overloaded(STOPPING)
+        try:
+            self._jobs.put_nowait(job)
+        except queue.Full:
+            raise Overloaded(f"{self._jobs.maxsize} notes are waiting already: send the note again later") from None
+        return await asyncio.wrap_future(job.future)
+
+    async def warm_up(self) -> None:
+        """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
+        await self.predict(WARM_UP_NOTE, top_k=1, explain="attention")
+
+    def _work(self) -> None:
+        use_threads(self._threads)
+        while (job := self._jobs.get()) is not None:
+            job.run()
+
+
+def use_threads(count: int) -> None:
+    """Let torch use this many threads in the calling thread."""
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def available_cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Job:
+    """A call whose result, or error, goes to its future."""
+
+    def __init__(self, call: Callable[[], CodedNote]) -> None:
+        self.future: Future[CodedNote] = Future()
+        self._call = call
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self._call()
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+    def refuse(self) -> None:
+        if self.future.set_running_or_notify_cancel():
+            self.future.set_exception(Overloaded(STOPPING))

@@ -1,0 +1,79 @@
+"""The application: routes, errors, limits, and what lives from start to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+
+import structlog
+from fastapi import FastAPI
+
+from app import health
+from app.coding import routes as coding_routes
+from app.coding.service import build_service
+from app.inference import Coder, Inference
+from app.logs import described
+from app.middleware import BodyLimit, RequestLog
+from app.neighbours import routes as neighbour_routes
+from app.neighbours.index import open_index
+from app.problems import ProblemHandlers
+from app.settings import Settings
+from app.state import Readiness, State
+
+DESCRIPTION = (
+    "ICD codes for discharge summaries, with evidence and the most similar past summaries. "
+    "Research use, suggestions only, not a medical device."
+)
+
+
+def create_app(settings: Settings, coder: Coder) -> FastAPI:
+    """The service around one coder; the database of ``settings`` is opened and checked here.
+
+    Raises:
+        MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
+    """
+    database = settings.database
+    index = open_index(database, coder.embedding_id, coder.embedding_dim) if database else None
+    inference = Inference(coder, settings.max_waiting, settings.torch_threads)
+    state = State(coder, build_service(settings, coder, inference, index), index, Readiness())
+    app = FastAPI(
+        title="icd-coder",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=_lifespan(state, inference),
+        redoc_url=None,
+        # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.parts = state
+    ProblemHandlers(settings.retry_after_seconds).install(app)
+    for router in (coding_routes.router, neighbour_routes.router, health.router):
+        app.include_router(router)
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestLog)  # the last added is the outermost
+    return app
+
+
+def _lifespan(state: State, inference: Inference) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with inference:
+            warming = asyncio.create_task(_warm_up(inference, state.readiness))
+            yield
+            warming.cancel()
+            with suppress(asyncio.CancelledError):
+                await warming
+        if state.index is not None:
+            state.index.engine.dispose()
+
+    return lifespan
+
+
+async def _warm_up(inference: Inference, readiness: Readiness) -> None:
+    try:
+        await inference.warm_up()
+    except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
+        readiness.warm_up = f"failed ({type(error).__name__})"
+        structlog.get_logger().error("warm-up failed", **described(error))
+    else:
+        readiness.warm_up = ""
+        structlog.get_logger().info("ready")

@@ -1,0 +1,103 @@
+"""The outermost layers: one log line a request, a bounded body, no error that gets out with its message."""
+
+from time import perf_counter
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import described
+from app.problems import HTTP_PROBLEMS, problem_response, unexpected
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestLog:
+    """Gives each request an id (``X-Request-ID``), logs it without its content, answers unforeseen errors.
+
+    The error is not raised further: the server would log its message.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid4().hex
+        log = structlog.get_logger().bind(request_id=request_id)
+        status = 0
+        start = perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the last line of defence of every request
+            log.error("unexpected error", **described(error))
+            if status == 0:
+                await unexpected()(scope, receive, send_with_id)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"] if scope["method"] in METHODS else "other",
+                route=_template(scope),
+                status=status,
+                ms=round((perf_counter() - start) * 1000, 1),
+            )
+
+
+class BodyLimit:
+    """Reads the body before the application does, and answers 413 as soon as it is too large, chunked too."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        messages = await self._read(scope, receive)
+        if messages is None:
+            await problem_response(413, *HTTP_PROBLEMS[413])(scope, receive, send)
+            return
+        waiting = iter(messages)
+
+        async def replay() -> Message:
+            return next(waiting, None) or await receive()
+
+        await self.app(scope, replay, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> list[Message] | None:
+        """The body's messages, or None when they are too large together."""
+        if _declared_length(scope) > self.max_body_bytes:
+            return None
+        messages: list[Message] = []
+        size = 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > self.max_body_bytes:
+                return None
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                return messages
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0
+
+
+def _template(scope: Scope) -> str:
+    """The route's template; a path that matches none may hold anything and is not logged."""
+    return str(getattr(scope.get("route"), "path", "none"))

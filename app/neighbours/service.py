@@ -1,0 +1,99 @@
+"""Who may be a neighbour of a note, and what to tell about it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.errors import NoDatabase, NoteTextNotStored, UnknownNote
+from app.neighbours.index import NeighbourIndex
+from app.neighbours.schemas import Neighbour, NoteQuery
+from app.neighbours.search import Filters
+from model.errors import InvalidOption
+
+NO_DATABASE = "no database is in use: the answer has no neighbours"
+NOTHING_INDEXED = "the database has no note to compare with: run `icd-coder index`"
+NO_PATIENT = "no patient is named: the neighbours may include notes of the same patient (subject_id excludes them)"
+PATIENT_UNKNOWN = (
+    "the stored note names no patient: the neighbours may include notes of the same patient (subject_id excludes them)"
+)
+NO_TEXT = "the database stores no text of the neighbours: no snippet (`icd-coder index --store-text` stores it)"
+
+
+@dataclass(frozen=True)
+class QueryNote:
+    """The note that a request is about."""
+
+    text: str | None
+    """None for a stored note without its text."""
+    vector: np.ndarray | None
+    """The stored embedding (D,), None for a note that was sent as text."""
+    filters: Filters
+    warnings: tuple[str, ...]
+
+    def require_text(self) -> str:
+        """The text.
+
+        Raises:
+            NoteTextNotStored: the note is stored without it.
+        """
+        if self.text is None:
+            raise NoteTextNotStored(
+                "the note is stored without its text: send the text, or store it with `icd-coder index --store-text`"
+            )
+        return self.text
+
+
+@dataclass(frozen=True)
+class NeighbourService:
+    """Neighbours by the rules on patients; without a database there are none, and the answer says so."""
+
+    index: NeighbourIndex | None
+    max_neighbours: int
+
+    async def resolve(self, query: NoteQuery) -> QueryNote:
+        """The note of a request, with the notes that may not be its neighbours.
+
+        The patient that the request names, the patient of a stored note, and the note itself are excluded.
+
+        Raises:
+            NoDatabase, UnknownNote: a note_id that cannot be looked up.
+        """
+        subjects = {query.subject_id} if query.subject_id is not None else set()
+        if query.note_id is None:
+            warnings = () if subjects else (NO_PATIENT,)
+            return QueryNote(query.text, None, Filters(exclude_subjects=frozenset(subjects)), warnings)
+        if self.index is None:
+            raise NoDatabase("a note_id needs a database: send the text, or start `icd-coder serve --database URL`")
+        stored = await asyncio.to_thread(self.index.stored, query.note_id)
+        if stored is None:
+            raise UnknownNote("no note is stored under this note_id: send the text")
+        if stored.note.subject_id is not None:
+            subjects.add(stored.note.subject_id)
+        filters = Filters(frozenset(subjects), frozenset({query.note_id}))
+        return QueryNote(stored.note.text, stored.vector, filters, () if subjects else (PATIENT_UNKNOWN,))
+
+    def check_limit(self, neighbours: int) -> None:
+        """Raise InvalidOption above the limit."""
+        if neighbours > self.max_neighbours:
+            raise InvalidOption(f"neighbours is {neighbours}, the limit is {self.max_neighbours}: ask for fewer")
+
+    async def find(self, vector: np.ndarray, note: QueryNote, neighbours: int) -> tuple[list[Neighbour], list[str]]:
+        """The neighbours, and the warnings that belong to them.
+
+        Shape:
+            vector: (D,)
+        """
+        if neighbours == 0:
+            return [], []
+        if self.index is None:
+            return [], [NO_DATABASE]
+        found = await asyncio.to_thread(self.index.find, vector, neighbours, note.filters)
+        return found, self._warnings(found, note)
+
+    def _warnings(self, found: Sequence[Neighbour], note: QueryNote) -> list[str]:
+        if not found:
+            return [NOTHING_INDEXED]
+        without_text = all(neighbour.snippet is None for neighbour in found)
+        return [*note.warnings, *([NO_TEXT] if without_text else [])]

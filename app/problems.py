@@ -1,0 +1,180 @@
+"""Errors as RFC 9457 problem+json, from one table; no answer ever holds a part of the request.
+
+FastAPI's own 422 echoes the input, and an unexpected error's message can hold a note: both are replaced here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from app.db import error_name
+from app.errors import (
+    DatabaseOutOfStep,
+    DatabaseUnavailable,
+    NoDatabase,
+    NoteTextNotStored,
+    NotReady,
+    Overloaded,
+    UnknownNote,
+)
+from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoteTooLong
+
+TYPE_PREFIX = "urn:icd-coder:problem:"
+MEDIA_TYPE = "application/problem+json"
+STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
+    NoteTooLong: (413, "note-too-long"),
+    InvalidNote: (422, "invalid-note"),
+    InvalidOption: (422, "invalid-option"),
+    UnknownNote: (404, "unknown-note"),
+    NoteTextNotStored: (409, "text-not-stored"),
+    NoDatabase: (409, "no-database"),
+    EmbeddingMismatch: (503, "embedding-mismatch"),
+    DatabaseOutOfStep: (503, "database-out-of-step"),
+    DatabaseUnavailable: (503, "database-unavailable"),
+    Overloaded: (503, "overloaded"),
+    NotReady: (503, "not-ready"),
+}
+"""Status and stable slug by error class; the first class that fits."""
+HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
+    400: ("malformed-body", "the body cannot be read as JSON: send UTF-8 JSON"),
+    404: ("unknown-route", "there is no such route: see /docs"),
+    405: ("wrong-method", "the route does not answer this method: see /docs"),
+    413: ("body-too-large", "the body is larger than the service's max_body_bytes: send one note alone"),
+}
+SAFE_MESSAGES = frozenset(
+    {
+        "missing",
+        "string_type",
+        "string_too_short",
+        "string_too_long",
+        "string_unicode",
+        "int_type",
+        "literal_error",
+        "greater_than_equal",
+        "text_or_note_id",
+    }
+)
+"""Kinds of validation error whose message is made of the schema alone."""
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    problem: str
+
+
+class Problem(BaseModel):
+    """Every error of the service (RFC 9457)."""
+
+    type: str = Field(examples=[f"{TYPE_PREFIX}invalid-note"])
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["the note is empty: send the text of a discharge summary"])
+    errors: list[FieldProblem] | None = Field(default=None, description="By field, for a body of the wrong shape.")
+
+
+@dataclass(frozen=True)
+class ProblemHandlers:
+    """The exception handlers of the application."""
+
+    retry_after_seconds: int
+
+    def install(self, app: FastAPI) -> None:
+        """Answer every known error with a problem."""
+        app.add_exception_handler(IcdCoderError, self.known)
+        app.add_exception_handler(SQLAlchemyError, self.database)
+        app.add_exception_handler(RequestValidationError, self.validation)
+        app.add_exception_handler(HTTPException, self.http)
+
+    async def known(self, _request: Request, error: Exception) -> JSONResponse:
+        """An error of our own: its message holds no note text by the rule of ``model/errors.py``."""
+        for kind, (status, slug) in STATUS.items():
+            if isinstance(error, kind):
+                return self._answer(status, slug, str(error))
+        structlog.get_logger().error("unmapped error", error=type(error).__name__)
+        return unexpected()
+
+    async def database(self, _request: Request, error: Exception) -> JSONResponse:
+        """A database error that no repository has named; its message may hold a row."""
+        name = error_name(error) if isinstance(error, SQLAlchemyError) else type(error).__name__
+        structlog.get_logger().error("database error", error=name)
+        return self._answer(503, "database-unavailable", "the database cannot be used now: try again later")
+
+    async def validation(self, _request: Request, error: Exception) -> JSONResponse:
+        """A body of the wrong shape: names of our fields and our own words, nothing of the input."""
+        found = error.errors() if isinstance(error, RequestValidationError) else []
+        if any(item["type"] == "json_invalid" for item in found):
+            return self._answer(400, *HTTP_PROBLEMS[400])
+        problems = [_field_problem(item) for item in found]
+        return problem_response(
+            422,
+            "invalid-request",
+            "the request does not have the shape of the route: see errors, and /docs",
+            errors=problems,
+        )
+
+    async def http(self, _request: Request, error: Exception) -> JSONResponse:
+        """Unknown route, wrong method, unreadable body."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        headers = error.headers if isinstance(error, HTTPException) else None
+        slug, detail = HTTP_PROBLEMS.get(status, ("http-error", HTTPStatus(status).phrase))
+        return problem_response(status, slug, detail, headers=headers)
+
+    def _answer(self, status: int, slug: str, detail: str) -> JSONResponse:
+        headers = {"Retry-After": str(self.retry_after_seconds)} if status == 503 else None
+        return problem_response(status, slug, detail, headers=headers)
+
+
+def problem_response(
+    status: int,
+    slug: str,
+    detail: str,
+    errors: list[FieldProblem] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """A problem as a response."""
+    problem = Problem(
+        type=TYPE_PREFIX + slug,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        errors=errors,
+    )
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def unexpected() -> JSONResponse:
+    """The answer to an error that nobody foresaw, without details."""
+    return problem_response(500, "internal-error", "the service failed: the log has the request id")
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI entries of the problems that a route can answer with."""
+    schema = Problem.model_json_schema()
+    # Inline: OpenAPI would look for the reference among its components.
+    schema["properties"]["errors"] = {"type": "array", "items": schema.pop("$defs")["FieldProblem"]}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status in statuses
+    }
+
+
+def _field_problem(item: Mapping[str, Any]) -> FieldProblem:
+    kind = str(item["type"])
+    # The name of an unknown field, and any message outside the list, is text of the request.
+    places = item["loc"][:-1] if kind == "extra_forbidden" else item["loc"]
+    name = ".".join(str(place) for place in places) or "body"
+    if kind == "extra_forbidden":
+        return FieldProblem(field=name, problem="holds a field that the route does not know")
+    return FieldProblem(field=name, problem=str(item["msg"]) if kind in SAFE_MESSAGES else "is not valid")

@@ -1,0 +1,43 @@
+"""Settings of the service, from the environment (``ICD_CODER_...``) and the command line."""
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from model.errors import InvalidOption
+from model.note_text import MAX_CHARACTERS
+
+PREFIX = "ICD_CODER_"
+
+
+class Settings(BaseSettings):
+    """Every limit of the service; each can be set as ``ICD_CODER_<NAME>`` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    database: str | None = Field(default=None, description="URL of the indexed notes; none: no neighbours.")
+    max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
+    max_characters: int = Field(
+        default=MAX_CHARACTERS, ge=1, le=MAX_CHARACTERS, description="Longest note, in code points."
+    )
+    max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
+    max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
+    max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
+    retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait.")
+    torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
+    shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment; ``overrides`` win.
+
+    Raises:
+        InvalidOption: a value cannot be used; the message names the first such setting.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidOption(f"the setting {PREFIX}{name.upper()} cannot be used: {first['msg']}") from None

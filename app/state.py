@@ -1,0 +1,41 @@
+"""What the routes share, made once at start."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.coding.service import CodingService
+from app.inference import Coder
+from app.neighbours.index import NeighbourIndex
+
+
+@dataclass
+class Readiness:
+    """What has still to happen before the first note."""
+
+    warm_up: str = "has not finished"
+    """Empty once a note was coded."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts of a running service."""
+
+    coder: Coder
+    coding: CodingService
+    index: NeighbourIndex | None
+    readiness: Readiness
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.parts
+    return state
+
+
+def _coding(request: Request) -> CodingService:
+    return _state(request).coding
+
+
+Parts = Annotated[State, Depends(_state)]
+Coding = Annotated[CodingService, Depends(_coding)]

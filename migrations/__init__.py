@@ -1,0 +1,1 @@
+"""Alembic revisions; the package ships in the wheel and ``app/db.py`` builds Alembic's Config from it."""

@@ -1,0 +1,26 @@
+"""Reading the service's answers."""
+
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from app.problems import TYPE_PREFIX
+from tests.app.fakes import FakeCoder
+
+NOTE = "Ein Gruß 🫀: Hypertension, then diabetes."
+
+
+def problem(response: Any) -> tuple[int, str]:
+    """Status and slug of a problem, after checking its shape."""
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert {"type", "title", "status", "detail"} <= set(body) <= {"type", "title", "status", "detail", "errors"}
+    return response.status_code, body["type"].removeprefix(TYPE_PREFIX)
+
+
+def wait_until_ready(client: TestClient, coder: FakeCoder) -> None:
+    """Code one note behind the warm-up, and forget that both entered."""
+    assert client.post("/v1/predict", json={"text": NOTE}).status_code == 200
+    while coder.entered.acquire(blocking=False):
+        continue

@@ -1,0 +1,56 @@
+"""An indexed database and a client of the service around a fake coder."""
+
+import logging
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import structlog
+from fastapi.testclient import TestClient
+
+from app.db import migrate
+from app.logs import configure_logs
+from app.main import create_app
+from app.settings import load_settings
+from tests.app.fakes import FakeCoder, index_into, write_dataset
+
+
+@pytest.fixture
+def coder() -> FakeCoder:
+    return FakeCoder()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A migrated database without rows."""
+    url = f"sqlite:///{tmp_path}/notes.sqlite3"
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def indexed(url: str, coder: FakeCoder, tmp_path: Path) -> str:
+    """The training notes with their texts."""
+    index_into(url, coder, write_dataset(tmp_path / "data"), store_text=True)
+    return url
+
+
+@pytest.fixture
+def client(indexed: str, coder: FakeCoder, logs: StringIO) -> Iterator[TestClient]:
+    """The service over the indexed notes."""
+    with TestClient(create_app(load_settings(database=indexed), coder)) as client:
+        yield client
+
+
+@pytest.fixture
+def logs() -> Iterator[StringIO]:
+    """What the service logs by its own configuration, which is undone afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    stream = StringIO()
+    configure_logs(stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

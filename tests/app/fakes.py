@@ -1,0 +1,120 @@
+"""A coder without a network, and dataset directories of a few invented notes."""
+
+import json
+import re
+import threading
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from app.db import open_engine
+from app.indexing import IndexReport, index_dataset
+from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
+from model.icd import Code
+from model.labels import Label, LabelSpace
+from model.note_text import check_note
+from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+
+CANARY = "Zzyzxcanary"
+LABELS = LabelSpace(
+    (
+        Label("icd9cm", "250.00", "Diabetes mellitus", 3),
+        Label("icd9cm", "401.9", "Essential hypertension", 5),
+        Label("icd9cm", "428.0", "Congestive heart failure", 2),
+        Label("icd9pcs", "00.66", "PTCA", 1),
+    )
+)
+KEYWORDS = ("diabetes", "hypertension", "failure", "angioplasty")
+NOTES = [
+    Document("n1", "p1", "train", "Old Mr Testperson with hypertension and diabetes.", (LABELS[1].key, LABELS[0].key)),
+    Document("n2", "p1", "train", "Second stay: hypertension, worse diabetes, new failure.", (LABELS[2].key,)),
+    Document("n3", "p2", "train", "Angioplasty of the left artery went well.", (LABELS[3].key, LABELS[1].key)),
+    Document("n4", "p3", "dev", "Heart failure with oedema, diuresis.", (LABELS[2].key,)),
+    Document("n5", "p4", "test", "Planted test note about a unicorn bite.", (Code("icd9cm", "999.9"),)),
+]  # fmt: skip
+
+
+class FakeCoder:
+    """Words are random directions, keywords are codes; ``gate`` holds predictions back."""
+
+    def __init__(self, embedding_id: str = "e" * 64, dimension: int = 32) -> None:
+        self.bundle_id = "b" * 64
+        self.embedding_id = embedding_id
+        self.labels = LABELS
+        self.card: dict[str, Any] = {"loss": "sd"}
+        self.embedding_dim = dimension
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.texts: list[str] = []
+        self.embedded = 0
+        self.error: Exception | None = None
+
+    def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
+        self.entered.release()
+        assert self.gate.wait(30)
+        if self.error is not None:
+            raise self.error
+        for text in texts:
+            check_note(text)
+            self.texts.append(text)
+        return [self._code(text, top_k, explain) for text in texts]
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.embedded += len(texts)
+        return np.stack([self._vector(text) for text in texts])
+
+    def _vector(self, text: str) -> np.ndarray:
+        words = re.findall(r"\w+", text.lower()) or ["nothing"]
+        rows = [np.random.default_rng(zlib.crc32(word.encode())).normal(size=self.embedding_dim) for word in words]
+        total = np.sum(rows, axis=0)
+        return (total / np.linalg.norm(total)).astype(np.float32)
+
+    def _code(self, text: str, top_k: int, explain: str) -> CodedNote:
+        found = [(match := re.search(word, text, re.IGNORECASE)) and match.span() for word in KEYWORDS]
+        order = sorted(range(len(LABELS)), key=lambda column: (found[column] is None, column))
+        codes = tuple(
+            self._ranked(text, rank, column, found[column] if explain == "attention" else None, bool(found[column]))
+            for rank, column in enumerate(order[:top_k], start=1)
+        )
+        count = len(text.split())
+        return CodedNote(codes, self._vector(text), TokenCount(count, count), ())
+
+    def _ranked(self, text: str, rank: int, column: int, span: tuple[int, int] | None, found: bool) -> RankedCode:
+        label = LABELS[column]
+        evidence = (Evidence(*span, text[slice(*span)], 0.5),) if span else ()
+        probability = 0.9 if found else 0.01
+        return RankedCode(
+            rank, label.system, label.code, label.title, probability, 0.5, found, label.count_train, evidence
+        )
+
+
+def write_dataset(path: Path, documents: Sequence[Document] = tuple(NOTES)) -> Path:
+    """A dataset directory as ``icd-coder prepare`` leaves it."""
+    path.mkdir(parents=True)
+    rows = [{**vars(document), "codes": [code._asdict() for code in document.codes]} for document in documents]
+    pq.write_table(pa.Table.from_pylist(rows, schema=DOCUMENTS_SCHEMA), path / "documents.parquet")
+    pq.write_table(LABELS.to_table(), path / "labels.parquet")
+    (path / "manifest.json").write_text(json.dumps({"format": FORMAT}))
+    return path
+
+
+def random_documents(count: int) -> list[Document]:
+    """Invented training notes, each of its own patient."""
+    return [Document(f"r{i}", f"q{i}", "train", f"note {i} of testperson {i * 7}", ()) for i in range(count)]
+
+
+def index_into(
+    url: str, coder: FakeCoder, data: Path, splits: tuple[str, ...] = ("train",), store_text: bool = False
+) -> IndexReport:
+    """Index a dataset directory."""
+    engine = open_engine(url)
+    try:
+        return index_dataset(engine, coder, load_dataset(data), splits, store_text)
+    finally:
+        engine.dispose()

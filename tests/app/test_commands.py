@@ -1,0 +1,314 @@
+"""The verbs as a user types them; the coder behind them is a fake."""
+
+import csv
+import io
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner, Result
+
+from app.commands import commands
+from app.main import create_app
+from app.settings import load_settings
+from model.dataset import Document
+from model.errors import IcdCoderError, InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
+from tests.app.fakes import CANARY, NOTES, FakeCoder, write_dataset
+
+NOTE = "Ein Gruß 🫀:\r\nHypertension, then diabetes.\n"
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(coder: FakeCoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Invoke:
+    """Run a verb in an empty folder; an error of ours is raised, as ``icd_coder.main`` sees it."""
+    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device: coder)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: bytes | None = None) -> Result:
+        result = CliRunner().invoke(commands, list(arguments), input=stdin)
+        if isinstance(result.exception, IcdCoderError):
+            raise result.exception
+        return result
+
+    return run
+
+
+@pytest.fixture
+def note_file(tmp_path: Path) -> Path:
+    file = tmp_path / "stay-7.txt"
+    file.write_bytes(NOTE.encode())
+    return file
+
+
+def test_index_makes_the_database_beside_the_bundle(invoke: Invoke, tmp_path: Path) -> None:
+    """And says what it added; a second run adds nothing."""
+    write_dataset(tmp_path / "data")
+    for added, present in ((3, 0), (0, 3)):
+        result = invoke("index", "--bundle", "out/../bundle", "--data", "data")
+        assert result.exit_code == 0
+        assert f"{added} added, {present} were there" in result.stderr
+    assert (tmp_path / "bundle.sqlite3").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        (["--data", "absent"], MissingInput, "'absent' is no dataset directory"),
+        (["--data", "data", "--splits", "val"], InvalidOption, r"\['val'\]: give some of train,dev,test"),
+        (["--data", "data", "--database", "mysql://host/x"], InvalidOption, "'mysql' is not supported"),
+        (["--data", "data", "--database", "sqlite:///no/x.db"], MissingInput, "folder 'no'"),
+    ],
+)
+def test_index_names_what_is_wrong(
+    invoke: Invoke, tmp_path: Path, options: list[str], error: type[IcdCoderError], words: str
+) -> None:
+    """One sentence each."""
+    write_dataset(tmp_path / "data")
+    with pytest.raises(error, match=words):
+        invoke("index", "--bundle", "bundle", *options)
+
+
+def test_json_lines_equal_the_rest_answer(invoke: Invoke, client: TestClient, indexed: str, note_file: Path) -> None:
+    """Field by field, with the file's name as id; only the timings differ."""
+    result = invoke("code", "--bundle", "b", "--database", indexed, "--format", "jsonl", "--top-k", "3", str(note_file))
+    line: dict[str, Any] = json.loads(result.stdout)
+    answer = client.post("/v1/predict", json={"text": NOTE, "top_k": 3}).json()
+    assert line.pop("id") == "stay-7"
+    assert set(line.pop("timings_ms")) == set(answer.pop("timings_ms"))
+    assert line == answer
+    for code in line["codes"]:
+        assert all(NOTE[span["start"] : span["end"]] == span["text"] for span in code["evidence"])
+
+
+def test_the_table_shows_codes_evidence_and_neighbours(invoke: Invoke, indexed: str, note_file: Path) -> None:
+    """Title, percentage, mark, evidence in its context, how many neighbours agree, then the neighbours."""
+    result = invoke("code", "--bundle", "b", "--database", indexed, str(note_file))
+    lines = result.stdout.splitlines()
+    row = next(line for line in lines if "250.00" in line)
+    for part in ("icd9cm", "Diabetes mellitus", "90.0%", "*", "/3", "Hypertension, then [diabetes]."):
+        assert part in row
+    assert any(line.startswith("n1") and "401.9, 250.00" in line for line in lines)
+    assert "no patient is named" in result.stdout
+
+
+def test_the_named_patient_is_no_neighbour(invoke: Invoke, indexed: str, note_file: Path) -> None:
+    """As in the REST request."""
+    arguments = ["--database", indexed, "--format", "jsonl", "--subject-id", "p1", str(note_file)]
+    answer = json.loads(invoke("code", "--bundle", "b", *arguments).stdout)
+    assert [neighbour["note_id"] for neighbour in answer["neighbours"]] == ["n3"]
+    assert answer["warnings"] == []
+
+
+@pytest.mark.parametrize("subject", ["", "a\nb", "\udcff", "x" * 201])
+def test_a_patient_that_cannot_be_an_id_is_refused(invoke: Invoke, note_file: Path, subject: str) -> None:
+    """In one sentence."""
+    with pytest.raises(InvalidOption, match="--subject-id cannot be used"):
+        invoke("code", "--bundle", "b", "--subject-id", subject, str(note_file))
+
+
+def test_a_file_name_that_is_no_unicode_is_readable(invoke: Invoke, tmp_path: Path) -> None:
+    """In the answer's id and in messages."""
+    (tmp_path / "st\udcff.txt").write_text("diabetes")
+    for output in ("jsonl", "codiesp", "table"):
+        assert "st?" in invoke("code", "--bundle", "b", "--format", output, "st\udcff.txt").stdout
+    with pytest.raises(MissingInput, match=r"'absent\?\.txt' is not there"):
+        invoke("code", "--bundle", "b", "absent\udcff.txt")
+
+
+def test_the_table_has_no_neighbours_without_a_database(invoke: Invoke, note_file: Path) -> None:
+    """Nor a column for them, nor a warning: none were asked for."""
+    result = invoke("code", "--bundle", "b", str(note_file))
+    assert "250.00" in result.stdout
+    assert "neighbour" not in result.stdout
+
+
+def test_a_note_cannot_drive_the_terminal(invoke: Invoke, tmp_path: Path) -> None:
+    """Escape sequences and right-to-left marks are not printed."""
+    (tmp_path / "x.txt").write_text("\x1b[31m\u202ediabetes [bold]mellitus[/bold]\x07", encoding="utf-8")
+    shown = invoke("code", "--bundle", "b", "x.txt").stdout
+    assert "[diabetes] [bold]mellitus[/bold]" in shown
+    assert not {"\x1b", "\u202e", "\x07"} & set(shown)
+
+
+def test_codiesp_lines_are_read_by_the_shared_task(invoke: Invoke, note_file: Path) -> None:
+    """id<TAB>code in lower case, best first."""
+    shown = invoke("code", "--bundle", "b", "--format", "codiesp", str(note_file)).stdout
+    rows = list(csv.reader(io.StringIO(shown), delimiter="\t"))
+    assert rows == [["stay-7", code] for code in ("250.00", "401.9", "428.0", "00.66")]
+    assert shown == shown.lower()
+
+
+def test_selected_only_keeps_the_codes_above_their_threshold(invoke: Invoke, note_file: Path) -> None:
+    """In every format."""
+    for output in ("codiesp", "jsonl", "table"):
+        shown = invoke("code", "--bundle", "b", "--format", output, "--selected-only", str(note_file)).stdout
+        assert "401.9" in shown
+        assert "428.0" not in shown
+
+
+def test_explain_none_leaves_the_evidence_out(invoke: Invoke, note_file: Path) -> None:
+    """Evidence costs time."""
+    shown = invoke("code", "--bundle", "b", "--format", "jsonl", "--explain", "none", str(note_file)).stdout
+    assert all(code["evidence"] == [] for code in json.loads(shown)["codes"])
+
+
+def test_folders_files_and_standard_input_together(invoke: Invoke, tmp_path: Path, coder: FakeCoder) -> None:
+    """In the order given; a folder's *.txt by name."""
+    (tmp_path / "notes").mkdir()
+    for name, text in (("b.txt", "failure"), ("a.txt", "diabetes"), ("c.md", "not a note")):
+        (tmp_path / "notes" / name).write_text(text)
+    (tmp_path / "single").write_text("angioplasty")
+    result = invoke("code", "--bundle", "b", "--format", "jsonl", "single", "notes", "-", stdin=b"hypertension")
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["single", "a", "b", "stdin"]
+    assert coder.texts == ["angioplasty", "diabetes", "failure", "hypertension"]
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "words"),
+    [
+        (b"Zzyzxcanary \xe9t\xe9", MalformedInput, "is not UTF-8 .byte 12."),
+        (b"Zzyzxcanary \xed\xa0\x80", MalformedInput, "is not UTF-8 .byte 12."),
+        (b"", InvalidNote, "the note is empty"),
+        (b" \n", InvalidNote, "the note is empty"),
+        (b"Zzyzxcanary \0", InvalidNote, "NUL character at position 12"),
+        (b"Zzyzxcanary " * 850_000, NoteTooLong, "the limit is 1000000"),
+        (b"Zzyzxcanary " * 90_000, NoteTooLong, "1080000 characters, the limit is 1000000"),
+    ],
+    ids=["latin-1", "surrogate", "empty", "blank", "nul", "10 MB", "1 MB"],
+)
+def test_bad_notes_are_named_before_any_is_coded(
+    invoke: Invoke,
+    tmp_path: Path,
+    coder: FakeCoder,
+    content: bytes,
+    error: type[IcdCoderError],
+    words: str,
+) -> None:
+    """From a file or standard input, by its name and without its words."""
+    (tmp_path / "good.txt").write_text("diabetes")
+    (tmp_path / "bad.txt").write_bytes(content)
+    with pytest.raises(error, match=rf"^'bad\.txt'.*{words}") as caught:
+        invoke("code", "--bundle", "b", "good.txt", "bad.txt")
+    assert CANARY not in str(caught.value)
+    with pytest.raises(error, match=rf"^standard input.*{words.split(' ')[-1] if error is NoteTooLong else words}"):
+        invoke("code", "--bundle", "b", "-", stdin=content)
+    assert coder.texts == []
+
+
+def test_max_characters_lowers_the_limit(invoke: Invoke, note_file: Path) -> None:
+    """For one call."""
+    with pytest.raises(NoteTooLong, match=r"stay-7\.txt'.*the limit is 10"):
+        invoke("code", "--bundle", "b", "--max-characters", "10", str(note_file))
+
+
+@pytest.mark.parametrize(
+    ("places", "words"),
+    [(["absent.txt"], "'absent.txt' is not there"), (["empty"], "folder 'empty' has no")],
+)
+def test_missing_notes_are_named(invoke: Invoke, tmp_path: Path, places: list[str], words: str) -> None:
+    """A path or a folder."""
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingInput, match=words):
+        invoke("code", "--bundle", "b", *places)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_an_unreadable_file_is_named(invoke: Invoke, note_file: Path) -> None:
+    """With the system's reason."""
+    note_file.chmod(0)
+    with pytest.raises(MissingInput, match="cannot be read .Permission denied."):
+        invoke("code", "--bundle", "b", str(note_file))
+
+
+def test_two_notes_with_one_id_are_refused_where_the_id_counts(invoke: Invoke, tmp_path: Path) -> None:
+    """Not in the table, which shows paths."""
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "n.txt").write_text("diabetes")
+    with pytest.raises(InvalidOption, match=r"'x/n\.txt' and 'y/n\.txt' would both be 'n'"):
+        invoke("code", "--bundle", "b", "--format", "jsonl", "x", "y")
+    assert invoke("code", "--bundle", "b", "x", "y").exit_code == 0
+
+
+def test_a_named_database_that_is_missing_is_an_error(invoke: Invoke, note_file: Path) -> None:
+    """For code and for serve, with the command that makes it."""
+    for arguments in (["code", str(note_file)], ["serve", "--port", "0"]):
+        with pytest.raises(MissingInput, match=r"absent\.sqlite3' is not there.*icd-coder index"):
+            invoke(*arguments, "--bundle", "b", "--database", "sqlite:///absent.sqlite3")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", "8.8.8.8", ""])
+def test_serve_refuses_a_host_that_is_not_loopback(invoke: Invoke, host: str) -> None:
+    """Until keys exist."""
+    with pytest.raises(InvalidOption, match=r"not loopback.*--host 127\.0\.0\.1"):
+        invoke("serve", "--bundle", "b", "--host", host)
+
+
+def test_serve_refuses_a_port_in_use(invoke: Invoke) -> None:
+    """Naming the port and the option."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(InvalidOption, match=rf"port {port} of 127\.0\.0\.1.*in use.*--port"):
+            invoke("serve", "--bundle", "b", "--port", str(port))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_serve_uses_the_database_beside_the_bundle(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    """Where it is; otherwise it serves without neighbours and says how to get them."""
+    served: list[Any] = []
+    monkeypatch.setattr("app.server.run", lambda app, bound, seconds: (served.append(app), bound.close()))
+    monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
+    if there:
+        write_dataset(tmp_path / "data")
+        invoke("index", "--bundle", "b", "--data", "data")
+    result = invoke("serve", "--bundle", "b", "--port", "0")
+    assert result.exit_code == 0
+    assert ("icd-coder index --bundle b" in result.stderr) is not there
+    with TestClient(served[0]) as client:
+        found = client.post("/v1/predict", json={"text": NOTES[0].text}).json()["neighbours"]
+    assert bool(found) is there
+
+
+def test_migrate_makes_the_tables(invoke: Invoke, tmp_path: Path) -> None:
+    """Ready to be served, though empty."""
+    invoke("migrate", "--database", "sqlite:///new.sqlite3")
+    with TestClient(create_app(load_settings(database=f"sqlite:///{tmp_path}/new.sqlite3"), FakeCoder())) as client:
+        answer = client.post("/v1/predict", json={"text": "diabetes"}).json()
+    assert answer["neighbours"] == []
+    assert any("icd-coder index" in warning for warning in answer["warnings"])
+
+
+def test_a_setting_that_cannot_be_used_is_named(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, note_file: Path
+) -> None:
+    """As the environment spells it."""
+    monkeypatch.setenv("ICD_CODER_MAX_TOP_K", "many")
+    with pytest.raises(InvalidOption, match="ICD_CODER_MAX_TOP_K cannot be used"):
+        invoke("code", "--bundle", "b", str(note_file))
+
+
+@pytest.mark.parametrize("verb", ["migrate", "index", "code", "serve"])
+def test_help_has_an_example(invoke: Invoke, verb: str) -> None:
+    """That can be copied."""
+    result = invoke(verb, "--help")
+    assert result.exit_code == 0
+    assert f"icd-coder {verb} --" in result.stdout
+
+
+def test_a_document_of_the_database_finds_itself_from_a_file(invoke: Invoke, url: str, tmp_path: Path) -> None:
+    """End to end over index and code."""
+    write_dataset(tmp_path / "data", [*NOTES, Document("long", "p9", "train", "word " * 500, ())])
+    invoke("index", "--bundle", "b", "--data", "data", "--database", url)
+    (tmp_path / "q.txt").write_text("word " * 500)
+    shown = invoke("code", "--bundle", "b", "--database", url, "--format", "jsonl", "q.txt").stdout
+    best = json.loads(shown)["neighbours"][0]
+    assert best["note_id"] == "long"
+    assert best["similarity"] >= 0.999

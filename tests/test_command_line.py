@@ -1,0 +1,92 @@
+"""The edge: an error that a user can mend is one line on standard error and exit code 2, without a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import icd_coder
+from model.bundle import load_bundle
+from tests.factories import save_tiny_bundle, write_tiny_dataset
+
+
+def run(*arguments: object, text: str | None = None) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "icd_coder", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, input=text, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset, a bundle that fits it not, and room."""
+    folder = tmp_path_factory.mktemp("edge")
+    write_tiny_dataset(folder / "data", codes=4)
+    save_tiny_bundle(folder / "bundle")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--data", "{f}/none", "--out", "{f}/out"], "icd-coder prepare"),
+        (["train", "--data", "{f}/data", "--encoder", "tiny", "--loss", "x", "--out", "{f}/out"], "--loss"),
+        (["train", "--data", "{f}/data", "--encoder", "tiny", "--device", "cuda:0", "--out", "{f}/out"], "cuda"),
+        (["train", "--data", "{f}/data", "--encoder", "tiny", "--out", "{f}/data"], "choose another --out"),
+        (["train", "--data", "{f}/data", "--encoder", "tiny", "--out", "/dev/null/out"], "/dev/null"),
+        (["evaluate", "--bundle", "{f}/none", "--data", "{f}/data", "--out", "{f}/out"], "icd-coder train"),
+        (["evaluate", "--bundle", "{f}/bundle", "--data", "{f}/data", "--out", "{f}/out"], "codes"),
+        (["evaluate", "--bundle", "{f}/bundle", "--data", "{f}/data", "--split", "x", "--out", "{f}/out"], "'x'"),
+        (["prepare", "mimic3", "--source", "{f}/none", "--out", "{f}/out"], "none"),
+        (["synth", "mimic3", "--admissions", "0", "--out", "{f}/out"], "--admissions"),
+        (["code", "--bundle", "{f}/bundle", "{f}/none.txt"], "none.txt"),
+        (["index", "--bundle", "{f}/bundle", "--data", "{f}/none"], "icd-coder prepare"),
+        (["serve", "--bundle", "{f}/bundle", "--host", "0.0.0.0"], "loopback"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    folder: Path,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The value and the next step are named, and nothing half written stays."""
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(sys, "argv", ["icd-coder", *(word.replace("{f}", str(folder)) for word in arguments)])
+    with pytest.raises(SystemExit) as stopped:
+        icd_coder.main()
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("icd-coder: ")
+    assert said in last
+    assert sorted(folder.iterdir()) == before
+
+
+def test_ctrl_c_stops_training_and_leaves_the_last_checkpoint_usable(tmp_path: Path) -> None:
+    """Interrupted after its first checkpoint, the same command with --resume ends with a bundle."""
+    data = write_tiny_dataset(tmp_path / "data", number=60)
+    arguments = ["train", "--data", data, "--encoder", "tiny", "--precision", "fp32", "--batch-size", "4"]
+    arguments += ["--epochs", "6", "--patience", "6", "--freeze-layers", "-1", "--out", tmp_path / "bundle"]
+    command = [sys.executable, "-m", "icd_coder", *map(str, arguments)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert process.stderr is not None
+    seen = []
+    for line in process.stderr:
+        seen.append(line)
+        if "epoch 2:" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    seen.append(process.communicate(timeout=60)[1])
+    assert process.returncode == 130, seen
+    assert "Traceback" not in "".join(seen)
+    assert not (tmp_path / "bundle").exists()
+    refused = run(*arguments)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    resumed = run(*arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "epoch 2:" not in resumed.stderr
+    assert "epoch 6:" in resumed.stderr
+    assert load_bundle(tmp_path / "bundle").card["training"]["epochs_run"] == 6

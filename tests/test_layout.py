@@ -1,0 +1,80 @@
+"""The house: rooms that cannot be shadowed, imports that stay where they belong, files that hold one idea."""
+
+import ast
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("app", "model", "training", "migrations")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_other_distribution_owns_a_room(room: str) -> None:
+    """Another package's `model/` would win silently."""
+    owners = importlib.metadata.packages_distributions().get(room, [])
+    assert set(owners) <= {"icd-coder"}
+
+
+def test_only_inference_knows_torch_in_the_service() -> None:
+    """One file to change when inference moves to a process of its own."""
+    users = {path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*.py") if "torch" in imports(path)}
+    assert users == {"app/inference.py"}
+
+
+def test_the_training_loop_imports_on_a_bare_machine() -> None:
+    """torch, numpy, pyarrow and safetensors are enough: a rented GPU has no polars, typer or SQLAlchemy."""
+    code = (
+        "import sys\n"
+        "for name in 'polars typer rich structlog sklearn matplotlib sqlalchemy fastapi pydantic faiss'.split():\n"
+        "    sys.modules[name] = None\n"
+        "import training.loop, model.bundle\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_help_imports_no_room() -> None:
+    """`icd-coder --help` answers without torch."""
+    code = "import sys, icd_coder\nicd_coder.root(['--help'], standalone_mode=False)\nassert 'torch' not in sys.modules"
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    for verb in ("demo", "prepare", "train", "serve"):
+        assert verb in finished.stdout
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_holds_one_idea(path: Path) -> None:
+    """At most 400 lines, and a docstring that says which idea."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+def test_nothing_is_unpickled() -> None:
+    """safetensors and JSON only, in every room."""
+    for path in SOURCES:
+        assert not {"pickle", "joblib", "dill"} & imports(path), path
+        text = path.read_text(encoding="utf-8")
+        assert "torch.load" not in text, path
+        assert "trust_remote_code=True" not in text, path
+
+
+def test_tests_are_no_packages() -> None:
+    """An __init__.py under tests would make two names for one module."""
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of all modules that a file imports, at any depth of the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names

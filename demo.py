@@ -1,0 +1,254 @@
+"""The demo: every verb once, on synthetic admissions, ending in a coded note and its neighbours.
+
+It runs the other verbs as subprocesses, the way a user types them, and imports no room.
+"""
+
+import json
+import queue
+import shlex
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+commands = typer.Typer()
+
+ADMISSIONS = 900
+MAX_TOKENS = 1536
+EPOCHS = 6
+NEIGHBOURS = 3
+SHOWN_CODES = 15
+READY_SECONDS = 120
+ICD_CODER = (sys.executable, "-m", "icd_coder")
+
+
+@commands.command(epilog="Example:\n\n  icd-coder demo --out demo-out")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for what the demo makes; what is there is reused.")] = Path(
+        "demo-out"
+    ),
+    seed: Annotated[int, typer.Option(help="Of the synthetic admissions and of the training.")] = 1,
+) -> None:
+    """Synthetic admissions, a trained coder, a database of embeddings, a service, and one coded note."""
+    started = time.monotonic()
+    folder = out / f"seed-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, (title, target, arguments) in enumerate(steps(folder, seed), start=1):
+        run_step(f"{number}/6 {title}", target, arguments)
+    note = held_out_note(folder / "data")
+    headline("6/6 serve, and send a discharge summary that the coder has never seen")
+    with service(folder) as address:
+        answer = post(f"{address}/v1/predict", question(note))
+    show(note, answer)
+    minutes = (time.monotonic() - started) / 60
+    print_next_steps(folder, minutes)
+
+
+def steps(folder: Path, seed: int) -> list[tuple[str, Path, list[str]]]:
+    """Title, what it makes, and the command line of every step before the service."""
+    tables, data, bundle, report = (folder / name for name in ("mimic3", "data", "bundle", "report"))
+    s = str
+    return [
+        (
+            f"synth: {ADMISSIONS} admissions of people who never existed, in MIMIC-III's tables",
+            tables,
+            ["synth", "mimic3", "--admissions", s(ADMISSIONS), "--seed", s(seed), "--out", s(tables)],
+        ),
+        (
+            "prepare: discharge summaries with their codes",
+            data,
+            [
+                "prepare",
+                "mimic3",
+                "--source",
+                s(tables),
+                "--dev-share",
+                "0.1",
+                "--test-share",
+                "0.28",
+                "--out",
+                s(data),
+            ],
+        ),
+        (
+            "train: label attention over MiniLM, BCE + Similarity-Dissimilarity loss",
+            bundle,
+            ["train", "--data", s(data), "--encoder", "minilm", "--loss", "sd", "--max-tokens", s(MAX_TOKENS)]
+            + ["--epochs", s(EPOCHS), "--seed", s(seed), "--out", s(bundle)]
+            + (["--resume"] if (folder / "bundle.run").is_dir() else []),
+        ),
+        (
+            "evaluate: on held-out patients, beside the label prior and TF-IDF neighbours",
+            report,
+            [
+                "evaluate",
+                "--bundle",
+                s(bundle),
+                "--data",
+                s(data),
+                "--split",
+                "test",
+                "--baselines",
+                "--out",
+                s(report),
+            ],
+        ),
+        (
+            "index: training notes, their codes and embeddings into a database",
+            folder / "bundle.sqlite3.done",
+            ["index", "--bundle", s(bundle), "--data", s(data), "--store-text"],
+        ),
+    ]
+
+
+def run_step(title: str, target: Path, arguments: list[str]) -> None:
+    """Run a verb unless what it makes is there; a verb's failure ends the demo with its exit code."""
+    headline(title)
+    if target.exists():
+        print(f"  '{target}' is there already: reused")
+        return
+    print("  $ " + shlex.join(["icd-coder", *arguments]))
+    started = time.monotonic()
+    finished = subprocess.run([*ICD_CODER, *arguments], check=False)
+    if finished.returncode:
+        raise typer.Exit(finished.returncode)
+    if target.name.endswith(".done"):
+        target.touch()
+    print(f"  done in {time.monotonic() - started:.0f} s")
+
+
+def headline(text: str) -> None:
+    """A step's title, seen even between progress bars."""
+    print(f"\n== {text}", flush=True)
+
+
+def held_out_note(data: Path) -> dict[str, Any]:
+    """A test document of middling length, always the same one."""
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(data / "documents.parquet", filters=[("split", "=", "test")]).to_pylist()
+    rows.sort(key=lambda row: (abs(len(row["text"]) - 4000), row["document_id"]))
+    return rows[0]
+
+
+def question(note: dict[str, Any]) -> dict[str, Any]:
+    """Body of the request: the patient is named, so that no earlier stay of hers is a neighbour."""
+    return {"text": note["text"], "subject_id": note["subject_id"], "top_k": SHOWN_CODES, "neighbours": NEIGHBOURS}
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[str]:
+    """Address of a running service, which is stopped at the end."""
+    arguments = ["serve", "--bundle", str(folder / "bundle"), "--port", "0"]
+    print("  $ " + shlex.join(["icd-coder", *arguments]), flush=True)
+    process = subprocess.Popen([*ICD_CODER, *arguments], stderr=subprocess.PIPE, text=True)
+    ready: queue.Queue[str | None] = queue.Queue()
+    reader = threading.Thread(target=keep_log, args=(process, folder / "serve.log", ready))
+    reader.start()
+    try:
+        address = ready.get(timeout=READY_SECONDS)
+        if address is None:
+            print(f"the service ended before it could answer: read '{folder / 'serve.log'}'", file=sys.stderr)
+            raise typer.Exit(2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        reader.join()
+
+
+def keep_log(process: "subprocess.Popen[str]", path: Path, ready: "queue.Queue[str | None]") -> None:
+    """Copy the service's log lines to a file; put its address when it says that it is ready, None when it ends."""
+    address = None
+    with path.open("w", encoding="utf-8") as log:
+        for line in process.stderr or ():
+            log.write(line)
+            event = json.loads(line) if line.startswith("{") else {}
+            address = event.get("address", address)
+            if event.get("event") == "ready":
+                ready.put(address)
+    ready.put(None)
+
+
+def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Answer of the service to a JSON body."""
+    print(
+        f"  POST {url.removeprefix('http://')}  {{text: {len(body['text'])} characters, subject_id, top_k, neighbours}}"
+    )
+    request = urllib.request.Request(  # noqa: S310 - the address is our own service's
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+def show(note: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Ranked codes with evidence, the assigned ones marked, and the neighbours."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 130, markup=False, highlight=False)
+    assigned = {(code["system"], code["code"]) for code in note["codes"]}
+    table = Table(title=f"Synthetic discharge summary {note['document_id']}: suggested codes (✓ = assigned)")
+    for column, justify in (("", "left"), ("code", "left"), ("title", "left"), ("prob.", "right")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table.add_column("sel.")
+    table.add_column(f"of {NEIGHBOURS} nb.", justify="right")
+    table.add_column("evidence in the note", ratio=1)
+    for code in answer["codes"]:
+        table.add_row(
+            "✓" if (code["system"], code["code"]) in assigned else "",
+            code["code"],
+            code["title"],
+            f"{code['probability']:.0%}",
+            "yes" if code["selected"] else "",
+            str(code["neighbour_count"]),
+            snippet(note["text"], code["evidence"]),
+        )
+    console.print()
+    console.print(table)
+    shown = {(code["system"], code["code"]) for code in answer["codes"]}
+    missed = sorted(code for system, code in assigned if (system, code) not in shown)
+    console.print(f"Assigned, not among the first {SHOWN_CODES}: {', '.join(missed) or 'none'}")
+    console.print("\nMost similar summaries of other patients (✓ = code shared with this note)")
+    for neighbour in answer["neighbours"]:
+        codes = " ".join(
+            code["code"] + ("✓" if (code["system"], code["code"]) in assigned else "") for code in neighbour["codes"]
+        )
+        console.print(f"  {neighbour['similarity']:.3f}  {neighbour['note_id']}  {codes}", soft_wrap=True)
+    for warning in answer["warnings"]:
+        console.print(f"  note: {warning}", soft_wrap=True)
+
+
+def snippet(text: str, evidence: list[dict[str, Any]]) -> str:
+    """The heaviest span in brackets with some of the text around it."""
+    if not evidence:
+        return "-"
+    start, end = evidence[0]["start"], evidence[0]["end"]
+    around = text[max(0, start - 25) : start] + "[" + text[start:end] + "]" + text[end : end + 25]
+    return " ".join(around.split())
+
+
+def print_next_steps(folder: Path, minutes: float) -> None:
+    """What to try now, in commands that can be copied."""
+    bundle, data = shlex.quote(str(folder / "bundle")), shlex.quote(str(folder / "data"))
+    print(
+        f"""
+Done in {minutes:.1f} minutes. Everything is synthetic and lies in '{folder}'. Next:
+
+  look at the figures        less {shlex.quote(str(folder / "report" / "report.md"))}
+  serve and read the API     icd-coder serve --bundle {bundle}      then http://127.0.0.1:8000/docs
+  code a note of your own    icd-coder code --bundle {bundle} --database sqlite:///{bundle}.sqlite3 NOTE.txt
+  train the BCE twin         icd-coder train --data {data} --loss bce --max-tokens {MAX_TOKENS} --out {bundle}-bce
+  prepare the real tables    icd-coder prepare mimic3 --source MIMIC-III-FOLDER --out DATA
+
+Research use, suggestions only, not a medical device."""
+    )

@@ -35,7 +35,8 @@ def intersections(labels: Tensor, candidate_labels: Tensor) -> tuple[Tensor, Ten
     """
     anchors = (labels > 0).to(torch.float32)
     candidates = (candidate_labels > 0).to(torch.float32)
-    shared = anchors @ candidates.T  # (B, M)
+    with torch.autocast(labels.device.type, enabled=False):  # bf16 counts to 256 only
+        shared = anchors @ candidates.T  # (B, M)
     return shared, anchors.sum(dim=1, keepdim=True), candidates.sum(dim=1)[None, :]
 
 

@@ -74,16 +74,20 @@ class SimilarityDissimilarityLoss(nn.Module):
         if (candidates is None) != (candidate_labels is None):
             raise ValueError("candidates and candidate_labels go together: one of them is None")
         if candidates is None or candidate_labels is None:
+            if self_index is not None:
+                raise ValueError("self_index points into candidates, which is None")
             candidates, candidate_labels = embeddings, labels
             self_index = torch.arange(len(embeddings), device=embeddings.device)
         _check(embeddings, labels, "embeddings", "labels")
         _check(candidates, candidate_labels, "candidates", "candidate_labels")
+        _check_widths(embeddings, candidates, "candidates")
+        _check_widths(labels, candidate_labels, "candidate_labels")
         others = _others(len(embeddings), len(candidates), self_index, embeddings.device)  # (B, M)
         dtype = torch.float64 if embeddings.dtype == torch.float64 else torch.float32
         weights, positives = _weights(labels, candidate_labels, others, dtype)
         anchors = positives.any(dim=1).nonzero(as_tuple=True)[0]  # (A,)
         if len(anchors) == 0:
-            return embeddings.sum() * 0.0  # a zero that can be back-propagated
+            return (embeddings.to(dtype) * 0.0).sum()  # a zero that can be back-propagated
         with torch.autocast(embeddings.device.type, enabled=False):
             scores = embeddings[anchors].to(dtype) @ candidates.to(dtype).T / self.temperature  # (A, M)
             scores = scores.masked_fill(~others[anchors], -torch.inf)
@@ -120,6 +124,8 @@ def _others(rows: int, columns: int, self_index: Tensor | None, device: torch.de
         return others
     if self_index.shape != (rows,):
         raise ValueError(f"self_index must have the shape ({rows},), got {tuple(self_index.shape)}")
+    if ((self_index < -1) | (self_index >= columns)).any():
+        raise ValueError(f"self_index must lie between -1 and {columns - 1}, the last of the candidates")
     present = (self_index >= 0).nonzero(as_tuple=True)[0]
     others[present, self_index[present]] = False
     return others
@@ -137,3 +143,8 @@ def _check(embeddings: Tensor, labels: Tensor, embeddings_name: str, labels_name
         raise ValueError(f"{labels_name} must be 0 or 1, got {labels.min().item()}")
     if not torch.isfinite(embeddings).all():
         raise ValueError(f"{embeddings_name} hold a NaN or an infinity")
+
+
+def _check_widths(anchors: Tensor, candidates: Tensor, name: str) -> None:
+    if anchors.shape[1] != candidates.shape[1]:
+        raise ValueError(f"{name} must have {anchors.shape[1]} columns like the anchors', got {candidates.shape[1]}")

@@ -8,10 +8,12 @@ import typer
 from model.errors import InvalidOption
 from training.prepare.commands import commands as prepare
 from training.synthetic.commands import synth
+from training.verification.commands import verify_data
 
 commands = typer.Typer()
 commands.add_typer(synth, name="synth")
 commands.add_typer(prepare, name="prepare")
+commands.add_typer(verify_data, name="verify-data")
 
 TRAIN_EXAMPLES = """
 Examples:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.areas import label_aucs, micro_auc, micro_average_precision
+from training.evaluation.calibration import expected_calibration_error
 from training.evaluation.classification import Selection, classification_metrics, select
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import mean_or_none, ranking_metrics
@@ -46,7 +47,7 @@ def populations(scores: np.ndarray, gold: Gold, threshold: float | np.ndarray) -
 
 
 def population_metrics(scores: np.ndarray, gold: Gold, counted: dict[str, Population]) -> dict[str, Metrics]:
-    """Every metric by population and name, see ranking_metrics, classification_metrics and areas."""
+    """Every metric by population and name, see ranking_metrics, classification_metrics, areas, calibration."""
     macro_auc = mean_or_none(label_aucs(scores, gold))  # codes without a positive have no area: one value for both
     return {
         name: {
@@ -55,6 +56,7 @@ def population_metrics(scores: np.ndarray, gold: Gold, counted: dict[str, Popula
             "micro_auc": micro_auc(population.standing),
             "macro_auc": macro_auc,
             "micro_auc_pr": micro_average_precision(population.standing),
+            "ece": expected_calibration_error(scores, gold, None if name == "all" else population.columns),
         }
         for name, population in counted.items()
     }

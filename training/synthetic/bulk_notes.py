@@ -21,6 +21,9 @@ POOL = 400  # passages of a category
 PASSAGE_WORDS = 45
 SPREAD = 0.5  # of the log-normal lengths; untuned
 
+SLOTS = {"year": "2150", "x": "the above", "he": "pt", "He": "Pt", "him": "pt", "his": "the pt's"}
+"""The passages are about nobody in particular."""
+
 
 @dataclass(frozen=True, slots=True)
 class Category:
@@ -92,5 +95,7 @@ def _passage(category: Category, rng: Random) -> str:
     lines: list[str] = []
     while sum(len(line.split()) for line in lines) < words:
         lines.append(sentence(pick(wording()[pick(category.blocks, rng)], rng).render(rng)))
-    text = " ".join(lines).replace("<year>", "2150").replace("<x>", "the above")
+    text = " ".join(lines)
+    for slot, said in SLOTS.items():
+        text = text.replace(f"<{slot}>", said)
     return textwrap.fill(text, 78)

@@ -14,7 +14,7 @@ from training.prepare.titles import icd9_titles
 
 CODES = {ICD9CM: 6_918, ICD9PCS: 2_011}
 """Codes of each system in MIMIC-III, those of the lexicon among them."""
-BANDS = ((730, 101, 500), (510, 51, 100), (1_820, 11, 50), (5_800, 1, 10))
+BANDS = ((420, 101, 500), (510, 51, 100), (1_820, 11, 50), (5_800, 1, 10))
 """Number of codes with their lowest and highest number of admissions, after the published training frequencies."""
 PER_ADMISSION = {ICD9CM: 2.75, ICD9PCS: 2.27}
 """Mean number of codes added, which makes about 651,000 rows of diagnoses and 240,000 of procedures."""
@@ -25,6 +25,10 @@ class Tail:
 
     def __init__(self, lexicon: Sequence[Code]) -> None:
         self._urns = {system: _urn(system, frozenset(lexicon)) for system in CODES}
+
+    def of(self, system: str) -> tuple[list[str], list[float]]:
+        """Dotted codes of a system with their cumulative weights."""
+        return self._urns[system]
 
     def draw(self, system: str, rng: Random) -> list[str]:
         """Dotted codes for one admission, distinct, in the order drawn."""

@@ -14,12 +14,13 @@ always answers 0 reaches.
 import numpy as np
 
 from training.evaluation.gold import Gold
-from training.evaluation.score_matrix import over_blocks
+from training.evaluation.score_matrix import block_results
 
 BINS = 100
-_LOW_BITS = 16
-_BUCKETS = (0x3F800000 >> _LOW_BITS) + 1
-"""Buckets of the bits of float32 from 0 to 1: these bits, read as whole numbers, have the order of the floats."""
+_DIGITS = (16, 8, 0)
+"""Lowest bit of each digit of a float32: from 0 to 1 its bits, read as a whole number, have the order of the floats."""
+_FIRST = (0x3F800000 >> _DIGITS[0]) + 1  # values of the first digit
+_NEXT = 256  # values of the others
 
 
 def expected_calibration_error(
@@ -27,29 +28,14 @@ def expected_calibration_error(
 ) -> float | None:
     """The error over the columns, all when None; None without cells or where a score is no probability.
 
-    Two passes by blocks and no sort: counts by bucket of float32 say in which buckets the borders of the bins lie,
-    and only the cells of those buckets are looked at one by one.
-
     Args:
         scores: (n, L) without NaN.
     """
     cells = gold.num_documents * (gold.num_labels if columns is None else columns.size)
     if not cells or scores.min() < 0 or scores.max() > 1:
         return None
-    view = _Blocks(scores, columns)
-    counts, sums = view.by_bucket()
     ranks = -(-np.arange(1, bins, dtype=np.int64) * cells // bins) - 1  # of the highest cell below each border
-    at = np.searchsorted(np.cumsum(counts), ranks, "right")
-    split = np.zeros(_BUCKETS, dtype=bool)
-    split[at] = True
-    values, multiples = view.values_in(split)
-    before = np.where(split, 0, counts)
-    borders = _order_statistics(ranks, before, at, values, multiples)
-    whole = np.flatnonzero(~split)
-    bin_of_bucket = np.searchsorted(at, whole, "left")
-    bin_of_value = np.searchsorted(borders, values, "left")
-    probability = np.bincount(bin_of_bucket, weights=sums[whole], minlength=bins)
-    probability += np.bincount(bin_of_value, weights=values.astype(np.float64) * multiples, minlength=bins)
+    probability, borders = _sums_between(scores, columns, ranks)
     own = scores[gold.rows, gold.columns].astype(np.float32)
     if columns is not None:
         own = own[gold.within(columns)]
@@ -57,51 +43,50 @@ def expected_calibration_error(
     return float(np.abs(probability - assigned).sum() / cells)
 
 
-def _order_statistics(
-    ranks: np.ndarray, whole_counts: np.ndarray, at: np.ndarray, values: np.ndarray, multiples: np.ndarray
-) -> np.ndarray:
-    """The cells at the ranks, which lie in buckets whose values are known with their multiples."""
-    unsplit = np.cumsum(whole_counts)[at]  # cells of whole buckets below
-    found: np.ndarray = values[np.searchsorted(np.cumsum(multiples), ranks - unsplit, "right")]
-    return found
+def _sums_between(scores: np.ndarray, columns: np.ndarray | None, ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the cells up to each border and above the last, (ranks + 1,), and the borders: the cells at the ranks.
+
+    A radix selection, without a sort: cells are counted by their first digit, which tells the digit of every border;
+    only the cells that share it are counted by their second digit, and so on.
+    """
+    sums = np.zeros(ranks.size + 1)
+    slots: list[np.ndarray] = []
+    prefixes = np.arange(_FIRST, dtype=np.uint32)
+    for digit in range(len(_DIGITS)):
+        counts, totals = _by_prefix(scores, columns, slots, prefixes.size)
+        at = np.searchsorted(np.cumsum(counts), ranks, "right")
+        divided = np.zeros(prefixes.size, dtype=bool)
+        divided[at] = digit + 1 < len(_DIGITS)
+        whole = np.flatnonzero(~divided)
+        sums += np.bincount(np.searchsorted(at, whole, "left"), totals[whole], sums.size)
+        if not divided.any():
+            break
+        ranks = ranks - np.cumsum(np.where(divided, 0, counts))[at]
+        slots.append(np.where(divided, np.cumsum(divided) - 1, -1))
+        prefixes = (prefixes[divided][:, None] * _NEXT + np.arange(_NEXT, dtype=np.uint32)).ravel()
+    borders: np.ndarray = prefixes[at].view(np.float32)
+    return sums, borders
 
 
-class _Blocks:
-    """Some columns of a matrix of probabilities, walked in blocks as the bits of float32."""
+def _by_prefix(
+    scores: np.ndarray, columns: np.ndarray | None, slots: list[np.ndarray], size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cells and their sum for every value of the digits so far, (size,) each, among the cells that have a slot."""
 
-    def __init__(self, scores: np.ndarray, columns: np.ndarray | None) -> None:
-        self._scores = scores
-        self._columns = columns
-        self._width = scores.shape[1] if columns is None else columns.size
+    def count(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        block = scores[start:stop] if columns is None else scores[start:stop, columns]
+        flat = np.abs(block.astype(np.float32, copy=False)).ravel()  # abs: -0.0 has the sign's bit
+        bits: np.ndarray = flat.view(np.uint32)
+        key = (bits >> _DIGITS[0]).astype(np.intp)
+        for slot, shift in zip(slots, _DIGITS[1:], strict=False):
+            below = slot[key]
+            inside = below >= 0
+            bits = bits[inside]
+            key = below[inside] * _NEXT + ((bits >> shift) & (_NEXT - 1))
+        return np.bincount(key, minlength=size), np.bincount(key, bits.view(np.float32), size)
 
-    def by_bucket(self) -> tuple[np.ndarray, np.ndarray]:
-        """Cells and sum of the probabilities of every bucket, (_BUCKETS,) each."""
-        counts, sums = np.zeros(_BUCKETS, dtype=np.int64), np.zeros(_BUCKETS)
-
-        def count(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-            block = self._block(start, stop)
-            buckets = (block.view(np.uint32) >> _LOW_BITS).astype(np.intp)
-            return np.bincount(buckets, minlength=_BUCKETS), np.bincount(buckets, block, _BUCKETS)
-
-        for block_counts, block_sums in over_blocks(count, self._scores.shape[0], self._width):
-            counts += block_counts
-            sums += block_sums
-        return counts, sums
-
-    def values_in(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct probabilities, rising, in the wanted buckets, and the number of cells of each."""
-
-        def find(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-            block = self._block(start, stop)
-            return np.unique(block[wanted[block.view(np.uint32) >> _LOW_BITS]], return_counts=True)
-
-        parts = over_blocks(find, self._scores.shape[0], self._width)
-        values, place = np.unique(np.concatenate([values for values, _ in parts]), return_inverse=True)
-        multiples = np.bincount(place, np.concatenate([numbers for _, numbers in parts])).astype(np.int64)
-        return values, multiples
-
-    def _block(self, start: int, stop: int) -> np.ndarray:
-        block = self._scores[start:stop]
-        if self._columns is not None:
-            block = block[:, self._columns]
-        return np.abs(block.astype(np.float32, copy=False)).ravel()  # abs: -0.0 has the bits of a high number
+    counts, sums = np.zeros(size, dtype=np.int64), np.zeros(size)
+    for block_counts, block_sums in block_results(count, scores.shape[0], scores.shape[1]):
+        counts += block_counts
+        sums += block_sums
+    return counts, sums

@@ -51,7 +51,7 @@ def _sums_between(scores: np.ndarray, columns: np.ndarray | None, ranks: np.ndar
     """
     sums = np.zeros(ranks.size + 1)
     slots: list[np.ndarray] = []
-    prefixes = np.arange(_FIRST, dtype=np.uint32)
+    prefixes: np.ndarray = np.arange(_FIRST, dtype=np.uint32)
     for digit in range(len(_DIGITS)):
         counts, totals = _by_prefix(scores, columns, slots, prefixes.size)
         at = np.searchsorted(np.cumsum(counts), ranks, "right")

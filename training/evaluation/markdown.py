@@ -46,8 +46,8 @@ _DEFINITIONS = """\
   where a code is neither assigned nor selected. `present`: mean F1 of the codes present. Macro AUC skips
   codes without a positive or a negative.
 - **Calibration error.** Mean distance between the probabilities and the share of assigned codes in 100 bins of
-  equally many (document, code) cells. Codes are rare, so it is small: always answering 0 reaches the share of
-  assigned cells. Not given for scores outside 0 to 1.
+  equally many (document, code) cells, ordered by the 8 leading bits of the probability. Codes are rare, so it
+  is small: always answering 0 reaches the share of assigned cells. Not given for scores outside 0 to 1.
 - **Bands.** MAP ranks the codes of a band among themselves, over the documents that carry one; R@15 is the
   share of the band's assignments among the first 15 of all codes. F1 of a band counts the wrongly selected
   codes of that band.

@@ -26,7 +26,7 @@ def mimic3(
         int | None,
         typer.Option(
             help="Rows of NOTEEVENTS, exactly: makes tables of the real shape, with notes of all categories and "
-            "8,900 codes, on all processors. Default: a small corpus with a few notes an admission.",
+            "8,400 codes, on all processors. Default: a small corpus with a few notes an admission.",
             show_default=False,
         ),
     ] = None,

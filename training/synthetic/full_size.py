@@ -14,9 +14,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS
@@ -142,7 +143,7 @@ def _blocks(tasks: list[BlockTask], processes: int) -> Iterator[Block]:
     if processes == 1 or len(tasks) == 1:
         yield from map(make_block, tasks)
         return
-    pool = ProcessPoolExecutor(min(processes, len(tasks)), get_context("spawn"), initializer=_ignore_interrupts)
+    pool = ProcessPoolExecutor(min(processes, len(tasks)), get_context("spawn"), initializer=_follow_parent)
     try:
         ahead: deque[Future[Block]] = deque()
         for task in tasks:
@@ -155,9 +156,17 @@ def _blocks(tasks: list[BlockTask], processes: int) -> Iterator[Block]:
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the main process, which stops the others."""
+def _follow_parent() -> None:
+    """Ctrl-C is for the main process, which stops the others; when it is killed, they end by themselves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @cache

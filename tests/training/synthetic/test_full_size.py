@@ -2,8 +2,15 @@
 
 import csv
 import gzip
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +115,55 @@ def test_another_seed_has_other_notes() -> None:
     first, second = (make_block(BlockTask(seed, 0, 3, 1, 60, True)) for seed in (1, 2))
     assert first.notes != second.notes
     assert first.notes == make_block(BlockTask(1, 0, 3, 1, 60, True)).notes
+
+
+@pytest.mark.skipif(os.cpu_count() == 1 or not Path("/proc").exists(), reason="needs two processors and Linux's /proc")
+@pytest.mark.parametrize(("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_stopped_in_the_middle(tmp_path: Path, sign: signal.Signals, code: int) -> None:
+    """Killed, or with Ctrl-C: no process stays behind, no output is taken for a whole one."""
+    arguments = [
+        "synth",
+        "mimic3",
+        "--admissions",
+        "20000",
+        "--noteevents",
+        "800000",
+        "--out",
+        str(tmp_path / "mimic3"),
+    ]
+    command = [sys.executable, "-c", f"{RESTORED}; import icd_coder; icd_coder.main()", *arguments]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    workers = _wait_for(lambda: _children(process.pid, 3))  # two at work, and multiprocessing's resource tracker
+    process.send_signal(sign)
+    assert process.wait(60) == code
+    _wait_for(lambda: not any(_runs(worker) for worker in workers))
+    assert not (tmp_path / "mimic3").exists()
+
+
+RESTORED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a background job has it ignored
+
+
+def _wait_for(answer: Callable[[], Any]) -> Any:
+    for _ in range(600):
+        if found := answer():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("waited a minute in vain")
+
+
+def _children(pid: int, least: int) -> list[int]:
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(child) for child in found] if len(found) >= least else []
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_too_few_notes_are_refused(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ import typer
 from model.errors import InvalidOption
 from training.prepare.commands import commands as prepare
 from training.synthetic.commands import synth
+from training.verification.commands import verify_data
 
 commands = typer.Typer()
 commands.add_typer(synth, name="synth")
 commands.add_typer(prepare, name="prepare")
+commands.add_typer(verify_data, name="verify-data")
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -26,7 +28,6 @@ Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir
 """
 
 Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
-Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]
 
 
 @commands.command(epilog=TRAIN_EXAMPLES)
@@ -109,26 +110,94 @@ def train(
     typer.echo(f"bundle {bundle_id[:12]} written to {out}")
 
 
-@commands.command(
-    epilog="Example:\n\n  icd-coder evaluate --bundle BUNDLE --data DATA --split test --baselines --out REPORT"
-)
+EVALUATE_EXAMPLES = """
+Examples:
+
+  icd-coder evaluate --bundle BUNDLE --data DATA --split test --baselines --out REPORT
+
+  icd-coder evaluate --scores test.npy --tune-on dev.npy --data DATA --split test --out REPORT
+
+A file of scores is a .npy (documents, codes) in the order of documents.parquet and labels.parquet, or a .parquet with
+document_id and a float column SYSTEM:CODE, such as icd9cm:428.0, for every code, in any order.
+"""
+
+
+@commands.command(epilog=EVALUATE_EXAMPLES)
 def evaluate(
-    bundle: Bundle,
     data: Data,
-    out: Annotated[Path, typer.Option(help="Report directory to write: report.md, report.json, plots/.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Report directory to write: report.md, report.json, plots/, documents.parquet and scores.npy."
+        ),
+    ],
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle directory, made by `icd-coder train`.", show_default=False)
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a bundle: scores of any model for the split.", show_default=False),
+    ] = None,
     split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
     baselines: Annotated[
         bool, typer.Option("--baselines", help="Add the label prior and TF-IDF neighbours, with intervals.")
     ] = False,
+    tune_on: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --scores: the same model's scores of dev, to tune the threshold on.", show_default=False
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="With --scores: select codes above this score.", show_default=False)
+    ] = None,
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="How --tune-on tunes: global (best micro-F1), per-code (best F1 of each, rare codes shrunk to the "
+            "global value) or precision (the lowest value with --target-precision)."
+        ),
+    ] = "global",
+    target_precision: Annotated[
+        float | None, typer.Option(help="Micro precision that --policy precision reaches on dev.", show_default=False)
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
-    """Measure a bundle on a split: report, plots and, on request, the baselines."""
-    from training.evaluate import evaluate_bundle
+    """Measure a bundle, or the scores of any model, on a split: report, plots and, on request, the baselines."""
+    from training.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored
     from training.precision import resolve_device
     from training.report_table import print_report
 
-    report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device))
+    choice = ThresholdChoice(threshold, tune_on, policy, target_precision)
+    if bundle is not None and scores is None:
+        if choice != ThresholdChoice():
+            raise InvalidOption(
+                "--threshold, --tune-on, --policy and --target-precision go with --scores: leave them out"
+            )
+        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device))
+    elif scores is not None and bundle is None:
+        report = evaluate_stored(scores, data, split, out, choice, baselines)
+    else:
+        raise InvalidOption("name what to evaluate: either --bundle BUNDLE or --scores FILE")
     print_report(report, out)
+
+
+@commands.command(epilog="Example:\n\n  icd-coder compare REPORT_A REPORT_B")
+def compare(
+    first: Annotated[Path, typer.Argument(help="Report directory, made by `icd-coder evaluate`.")],
+    second: Annotated[Path, typer.Argument(help="Another one on the same data and split.")],
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Two reports side by side: every difference with a paired bootstrap interval over documents."""
+    from training.comparison_table import comparison_json, print_comparison
+    from training.evaluation.report_comparison import compare_reports
+
+    comparison = compare_reports(first, second, seed)
+    if as_json:
+        typer.echo(comparison_json(comparison))
+    else:
+        print_comparison(comparison)
 
 
 def _frozen(wanted: int | None, encoder: str, device: str) -> int:

@@ -1,5 +1,7 @@
-"""Judge a bundle on a split, beside the baselines."""
+"""Judge a bundle, or the stored scores of any model, on a split, beside the baselines."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,27 @@ import numpy as np
 from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import Dataset, Document, Documents, load_dataset
-from model.errors import LabelSpaceMismatch
+from model.errors import InvalidOption, LabelSpaceMismatch
 from model.progress import with_progress
 from model.staging import require_free
 from training.dataset_gold import codes_outside
 from training.evaluation.baselines import label_prior, neighbour_votes
 from training.evaluation.report import ReportSubject, write_report
+from training.evaluation.stream import ScoreStream
+from training.evaluation.tuning import TunedThreshold, tune
+from training.scores_file import read_scores
+
+TUNING_SPLIT = "dev"
+
+
+@dataclass(frozen=True)
+class ThresholdChoice:
+    """Where the threshold of stored scores comes from: a number, or scores of the dev split to tune it on."""
+
+    value: float | None = None
+    tune_on: Path | None = None
+    policy: str = "global"
+    target_precision: float | None = None
 
 
 def evaluate_bundle(
@@ -30,32 +47,43 @@ def evaluate_bundle(
     documents = dataset.require(split)
     coder = load_bundle(bundle, device)
     require_same_labels(coder, dataset, bundle)
-    scores = score_documents(coder, documents)
-    rows = dataset.rows(documents)
     subject = ReportSubject(
         data=data.name,
         split=split,
         bundle_id=coder.bundle_id,
         threshold_source=f"{coder.threshold.policy}, best micro-F1 on {coder.threshold.tuned_on}",
     )
-    return write_report(
-        out,
-        subject,
-        scores,
-        rows,
-        dataset.labels,
-        coder.threshold.value,
-        codes_outside(dataset, documents),
-        _baselines(dataset, documents, coder) if baselines else None,
-    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with ScoreStream(len(dataset.labels), out.parent) as stream:
+        for document in with_progress(documents, "notes", len(documents), "note"):
+            probabilities = coder.score(document.text).probabilities
+            stream.add(probabilities[None], [dataset.labels.columns(document.codes)])
+        return _report(out, subject, stream.scores, dataset, documents, coder.threshold.value, baselines)
 
 
-def score_documents(coder: Coder, documents: Documents) -> np.ndarray:
-    """Probabilities (n, L) float32 of every document, with progress."""
-    scores = np.zeros((len(documents), len(coder.labels)), dtype=np.float32)
-    for row, document in enumerate(with_progress(documents, "notes", len(documents), "note")):
-        scores[row] = coder.score(document.text).probabilities
-    return scores
+def evaluate_stored(
+    scores: Path, data: Path, split: str, out: Path, choice: ThresholdChoice, baselines: bool = False
+) -> dict[str, Any]:
+    """Judge the scores of any model by the same code; the file's formats are those of read_scores.
+
+    Raises:
+        InvalidOption: neither a threshold nor scores to tune it on, or both.
+        MissingInput, MalformedInput, LabelSpaceMismatch: see read_scores.
+        EmptyDataset: the split, or dev when tuning, has no document.
+    """
+    require_free(out)
+    if (choice.value is None) == (choice.tune_on is None):
+        raise InvalidOption("--scores needs either --threshold NUMBER, or --tune-on FILE with the scores of dev")
+    if choice.tune_on is None and (choice.policy != "global" or choice.target_precision is not None):
+        raise InvalidOption(
+            "--policy and --target-precision choose how --tune-on tunes: leave them out, or --threshold"
+        )
+    dataset = load_dataset(data)
+    documents = dataset.require(split)
+    matrix = read_scores(scores, documents.ids, dataset.labels, split)
+    threshold, source = _chosen_threshold(dataset, choice)
+    subject = ReportSubject(data.name, split, None, source, f"{scores.name}, SHA-256 {_digest(scores)[:12]}")
+    return _report(out, subject, matrix, dataset, documents, threshold, baselines)
 
 
 def require_same_labels(coder: Coder, dataset: Dataset, bundle: Path) -> None:
@@ -67,10 +95,49 @@ def require_same_labels(coder: Coder, dataset: Dataset, bundle: Path) -> None:
         )
 
 
-def _baselines(dataset: Dataset, documents: Documents, coder: Coder) -> dict[str, np.ndarray]:
+def _report(
+    out: Path,
+    subject: ReportSubject,
+    scores: np.ndarray,
+    dataset: Dataset,
+    documents: Documents,
+    threshold: float | np.ndarray,
+    baselines: bool,
+) -> dict[str, Any]:
+    return write_report(
+        out,
+        subject,
+        scores,
+        dataset.rows(documents),
+        dataset.labels,
+        threshold,
+        codes_outside(dataset, documents),
+        _baselines(dataset, documents) if baselines else None,
+        document_ids=documents.ids,
+    )
+
+
+def _chosen_threshold(dataset: Dataset, choice: ThresholdChoice) -> tuple[float | np.ndarray, str]:
+    if choice.tune_on is None:
+        assert choice.value is not None  # noqa: S101 - evaluate_stored has seen to it
+        return choice.value, "given"
+    dev = dataset.require(TUNING_SPLIT)
+    scores = read_scores(choice.tune_on, dev.ids, dataset.labels, TUNING_SPLIT)
+    tuned: TunedThreshold = tune(
+        choice.policy, scores, dataset.rows(dev), codes_outside(dataset, dev), choice.target_precision
+    )
+    return tuned.value, f"{tuned.description} on {TUNING_SPLIT}"
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _baselines(dataset: Dataset, documents: Documents) -> dict[str, np.ndarray]:
     train: list[Document] = list(dataset.require("train"))
     rows = dataset.rows(train)
     return {
-        "label prior": label_prior(rows, len(coder.labels), len(documents)),
-        "TF-IDF neighbours (k = 30)": neighbour_votes(train, rows, list(documents), len(coder.labels)),
+        "label prior": label_prior(rows, len(dataset.labels), len(documents)),
+        "TF-IDF neighbours (k = 30)": neighbour_votes(train, rows, list(documents), len(dataset.labels)),
     }

@@ -45,7 +45,7 @@ def frequency_bands(
     bands = []
     for low, high in BOUNDS:
         inside = (train_counts >= low) & (train_counts <= (np.inf if high is None else high))
-        bands.append(_band(_name(low, high), scores, gold, np.flatnonzero(inside), selection, ahead))
+        bands.append(_band(band_name(low, high), scores, gold, np.flatnonzero(inside), selection, ahead))
     return bands
 
 
@@ -71,7 +71,8 @@ def _band(
     )
 
 
-def _name(low: int, high: int | None) -> str:
+def band_name(low: int, high: int | None) -> str:
+    """As the tables name it: 0, 11-50, >500."""
     if high is None:
         return f">{low - 1}"
     return str(low) if low == high else f"{low}-{high}"

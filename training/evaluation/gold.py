@@ -74,6 +74,11 @@ class Gold:
         """Columns with at least one positive, int64."""
         return np.flatnonzero(self.label_counts)
 
+    @cached_property
+    def absent(self) -> np.ndarray:
+        """Columns without a positive, int64."""
+        return np.flatnonzero(self.label_counts == 0)
+
     def within(self, columns: np.ndarray) -> np.ndarray:
         """Which pairs lie in the columns, bool (Q,)."""
         member = np.zeros(self.num_labels, dtype=bool)

@@ -27,6 +27,7 @@ METRIC_TITLES = {
     "macro_f1_present": "F1, macro `present`",
     "exact_match": "exact match",
     "jaccard": "Jaccard",
+    "ece": "calibration error (ECE)",
 }
 
 _DEFINITIONS = """\
@@ -44,6 +45,9 @@ _DEFINITIONS = """\
 - **Macro F1.** `caml`: F1 of macro precision and macro recall. `all`: mean F1 of the population's codes, 0
   where a code is neither assigned nor selected. `present`: mean F1 of the codes present. Macro AUC skips
   codes without a positive or a negative.
+- **Calibration error.** Mean distance between the probabilities and the share of assigned codes in 100 bins of
+  equally many (document, code) cells, ordered by the 8 leading bits of the probability. Codes are rare, so it
+  is small: always answering 0 reaches the share of assigned cells. Not given for scores outside 0 to 1.
 - **Bands.** MAP ranks the codes of a band among themselves, over the documents that carry one; R@15 is the
   share of the band's assignments among the first 15 of all codes. F1 of a band counts the wrongly selected
   codes of that band.
@@ -77,7 +81,7 @@ def _header(report: Mapping[str, Any]) -> str:
     rows = [
         ("data", report["data"]),
         ("split", report["split"]),
-        ("bundle", f"`{report['bundle_id']}`"),
+        ("bundle", f"`{report['bundle_id']}`") if report["bundle_id"] else ("scores", str(report["scores_file"])),
         ("documents", f"{report['documents']:,} ({report['documents_with_codes']:,} with codes)"),
         ("codes", f"{report['codes']['all']:,} in all, {report['codes']['present']:,} present in this split"),
         ("assignments", f"{report['assignments']:,} ({outside:,} outside the label space)"),
@@ -91,7 +95,7 @@ def _metrics(report: Mapping[str, Any]) -> str:
     for name, title in METRIC_TITLES.items():
         cells = []
         for population in POPULATIONS:
-            value = _number(report["metrics"][population][name])
+            value = _number(report["metrics"][population][name], 6 if name == "ece" else 4)
             interval = report["intervals"][population].get(name)
             cells.append(f"{value} [{_number(interval['low'])}, {_number(interval['high'])}]" if interval else value)
         rows.append((title, *cells))
@@ -163,8 +167,8 @@ def _threshold(threshold: float | Mapping[str, float]) -> str:
     return f"{threshold:.4f}"
 
 
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.4f}"
+def _number(value: float | None, decimals: int = 4) -> str:
+    return "n/a" if value is None else f"{value:.{decimals}f}"
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

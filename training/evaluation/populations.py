@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.areas import label_aucs, micro_auc, micro_average_precision
+from training.evaluation.calibration import are_probabilities, expected_calibration_error, masses
 from training.evaluation.classification import Selection, classification_metrics, select
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import mean_or_none, ranking_metrics
@@ -30,9 +31,8 @@ class Population:
 
 def standings(scores: np.ndarray, gold: Gold) -> dict[str, Standing]:
     """Standing of the positives in both populations; every cell is sorted once."""
-    absent = np.setdiff1d(np.arange(gold.num_labels), gold.present, assume_unique=True)
     present = standing(scores, gold, gold.present)
-    return {"all": present + standing(scores, gold, absent), "present": present}
+    return {"all": present + standing(scores, gold, gold.absent), "present": present}
 
 
 def populations(scores: np.ndarray, gold: Gold, threshold: float | np.ndarray) -> dict[str, Population]:
@@ -45,8 +45,22 @@ def populations(scores: np.ndarray, gold: Gold, threshold: float | np.ndarray) -
     }
 
 
+def calibration_errors(scores: np.ndarray, gold: Gold) -> Metrics:
+    """Expected calibration error in both populations; None where a score is no probability."""
+    if not are_probabilities(scores):
+        return dict.fromkeys(POPULATIONS)
+    present = masses(scores, gold.present)
+    whole = present + masses(scores, gold.absent)
+    positives = scores[gold.rows, gold.columns]
+    return {
+        "all": expected_calibration_error(whole, positives),
+        "present": expected_calibration_error(present, positives),
+    }
+
+
 def population_metrics(scores: np.ndarray, gold: Gold, counted: dict[str, Population]) -> dict[str, Metrics]:
-    """Every metric by population and name, see ranking_metrics, classification_metrics and areas."""
+    """Every metric by population and name, see ranking_metrics, classification_metrics, areas, calibration."""
+    calibration = calibration_errors(scores, gold)
     macro_auc = mean_or_none(label_aucs(scores, gold))  # codes without a positive have no area: one value for both
     return {
         name: {
@@ -55,6 +69,7 @@ def population_metrics(scores: np.ndarray, gold: Gold, counted: dict[str, Popula
             "micro_auc": micro_auc(population.standing),
             "macro_auc": macro_auc,
             "micro_auc_pr": micro_average_precision(population.standing),
+            "ece": calibration[name],
         }
         for name, population in counted.items()
     }

@@ -16,12 +16,14 @@ from training.evaluation.comparison import ComparedBaseline, compare_with_baseli
 from training.evaluation.frequency_bands import frequency_bands
 from training.evaluation.gold import Gold
 from training.evaluation.markdown import report_markdown
+from training.evaluation.per_document import documents_fingerprint, write_documents
 from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall
 from training.evaluation.populations import Population, population_metrics, populations
 from training.evaluation.ranking import average_precisions
 from training.evaluation.score_matrix import checked_scores
 
 FORMAT = "icd-coder report 1"
+SCORES_FILE = "scores.npy"
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,12 @@ class ReportSubject:
     data: str
     """The dataset, in words or as a path."""
     split: str
-    bundle_id: str
+    bundle_id: str | None
+    """None where the scores come from a file."""
     threshold_source: str
     """Where the threshold was tuned, such as "global, best micro-F1 on dev"."""
+    scores_file: str | None = None
+    """Name and SHA-256 of the file that held the scores."""
 
 
 def evaluate_scores(
@@ -72,11 +77,14 @@ def write_report(
     extra_positives: np.ndarray | None = None,
     baselines: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
+    document_ids: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
 
     Args:
         baselines: scores (n, L) of each baseline by name, see baselines.py.
+        document_ids: with them documents.parquet and scores.npy are written too, which `compare` and
+            `evaluate --scores` read.
 
     Raises:
         OutputExists, UnwritableOutput: see staged_directory.
@@ -90,9 +98,15 @@ def write_report(
         compared = [
             compare_with_baseline(name, baseline, gold, coder, seed) for name, baseline in (baselines or {}).items()
         ]
+        if document_ids is not None:
+            write_documents(staging, document_ids, gold, counted)
+            np.save(staging / SCORES_FILE, scores, allow_pickle=False)
         report = {
             "format": FORMAT,
             **asdict(subject),
+            "documents_fingerprint": documents_fingerprint(document_ids, gold, labels)
+            if document_ids is not None
+            else None,
             **_evaluation(scores, gold, labels, threshold, counted, seed),
             "baselines": {
                 baseline.name: {name: asdict(value) for name, value in baseline.populations.items()}

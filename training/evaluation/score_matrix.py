@@ -1,8 +1,9 @@
 """What a matrix of scores must be, how it is walked in blocks, and its exact comparison with a threshold."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -55,7 +56,18 @@ def exact_threshold(threshold: float | np.ndarray, scores: np.ndarray) -> np.nda
 
 def over_blocks(work: Callable[[int, int], Result], num_rows: int, num_columns: int) -> list[Result]:
     """``work(start, stop)`` on blocks of rows, on all processors (numpy sorts without holding the GIL)."""
+    return list(block_results(work, num_rows, num_columns))
+
+
+def block_results(work: Callable[[int, int], Result], num_rows: int, num_columns: int) -> Iterator[Result]:
+    """The same one after the other, for results that are added up: few of them are in memory at once."""
     step = max(1, BLOCK_CELLS // max(num_columns, 1))
-    starts = range(0, num_rows, step)
-    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return list(pool.map(lambda start: work(start, min(start + step, num_rows)), starts))
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        ahead: deque[Future[Result]] = deque()
+        for start in range(0, num_rows, step):
+            ahead.append(pool.submit(work, start, min(start + step, num_rows)))
+            if len(ahead) > 2 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

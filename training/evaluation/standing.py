@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.gold import Gold
-from training.evaluation.score_matrix import over_blocks
+from training.evaluation.score_matrix import block_results, over_blocks
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def standing(scores: np.ndarray, gold: Gold, columns: np.ndarray | None = None) 
         return cells.searchsorted(values, "left"), cells.searchsorted(values, "right")
 
     below, up_to = np.zeros(values.size, dtype=np.int64), np.zeros(values.size, dtype=np.int64)
-    for block_below, block_up_to in over_blocks(count, gold.num_documents, view.columns.size):
+    for block_below, block_up_to in block_results(count, gold.num_documents, view.columns.size):
         below += block_below
         up_to += block_up_to
     cells = gold.num_documents * view.columns.size
@@ -64,7 +64,11 @@ def cells_ahead(scores: np.ndarray, gold: Gold, columns: np.ndarray) -> np.ndarr
     """``standing(...).ahead`` alone, int64 (Q,), which reads only the documents that have a positive."""
     view = _View(scores, gold, columns)
     documents = np.flatnonzero(gold.sizes)
-    over_blocks(lambda start, stop: view.count_ahead(documents[start:stop]), documents.size, columns.size)
+
+    def count(start: int, stop: int) -> None:
+        view.count_ahead(documents[start:stop])  # its sorted cells are let go
+
+    over_blocks(count, documents.size, columns.size)
     return view.ahead
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from model.errors import EmptyDataset
 from training.evaluation.gold import Gold
-from training.evaluation.score_matrix import checked_scores, exact_threshold, over_blocks
+from training.evaluation.score_matrix import block_results, checked_scores, exact_threshold
 
 GRID = np.linspace(0, 1, 100)
 """The grid of the published evaluations (Edin et al. 2023)."""
@@ -49,5 +49,4 @@ def _cells_above(scores: np.ndarray, limits: np.ndarray) -> np.ndarray:
         block = np.sort(scores[start:stop], axis=None)
         return block.size - block.searchsorted(limits, "right")
 
-    above: np.ndarray = np.sum(over_blocks(count, *scores.shape), axis=0)
-    return above
+    return sum(block_results(count, *scores.shape), np.zeros(limits.size, dtype=np.int64))

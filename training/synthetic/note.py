@@ -16,10 +16,9 @@ from training.synthetic.patients import Admission, Patient
 from training.synthetic.wording import pick, sentence, wording
 
 MIN_WORDS, MAX_WORDS = 300, 3000
-MEDIAN_WORDS, SPREAD = 640, 0.45  # log-normal; the real summaries' median is higher, about 1,400
+SPREAD = 0.45  # of the log-normal number of words
 DIAGNOSES_SECTION = 0.45
 OPERATIONS_SECTION = 0.75
-ADDENDUM_SHARE = 0.09
 
 ORDERS = (
     "complaint operations story history social family exam results course home_drugs new_drugs",
@@ -46,6 +45,19 @@ HEADINGS = {
     "instructions": ("Discharge Instructions:", "DISCHARGE INSTRUCTIONS:"),
     "followup": ("Followup Instructions:", "FOLLOW UP:"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class NoteShape:
+    """How long summaries are, and how many have an addendum that tells nothing new."""
+
+    median_words: int = 640
+    addendum_share: float = 0.09
+
+
+DEFAULT_SHAPE = NoteShape()
+REAL_SHAPE = NoteShape(median_words=1_400, addendum_share=0.005)
+"""As long as MIMIC-III's summaries are, and about as many addenda: 59,652 rows for 52,726 admissions."""
 _SLOT = re.compile(r"<(age|man|he|He|him|his|year)>")
 
 
@@ -57,9 +69,11 @@ class Summary:
     addenda: tuple[str, ...]
 
 
-def discharge_summary(draws: Draws, patient: Patient, admission: Admission, rng: Random) -> Summary:
+def discharge_summary(
+    draws: Draws, patient: Patient, admission: Admission, rng: Random, shape: NoteShape = DEFAULT_SHAPE
+) -> Summary:
     """A summary of the admission; the same for the same state of ``rng``."""
-    target = int(min(MAX_WORDS - 250, max(MIN_WORDS + 15, rng.lognormvariate(0, SPREAD) * MEDIAN_WORDS)))
+    target = int(min(MAX_WORDS - 250, max(MIN_WORDS + 15, rng.lognormvariate(0, SPREAD) * shape.median_words)))
     draft = Draft(
         has_diagnoses=rng.random() < DIAGNOSES_SECTION,
         has_operations=rng.random() < OPERATIONS_SECTION,
@@ -74,7 +88,8 @@ def discharge_summary(draws: Draws, patient: Patient, admission: Admission, rng:
     sections = _sections(draft, admission, filler, rng)
     filler.pad(sections, target)
     text = _written(sections, patient, admission, draft, rng)
-    return Summary(_filled(text, patient, admission), _addenda(late, distractions, patient, admission, rng))
+    addenda = _addenda(late, distractions, patient, admission, shape.addendum_share, rng)
+    return Summary(_filled(text, patient, admission), addenda)
 
 
 def _say(block: str, rng: Random) -> str:
@@ -182,11 +197,16 @@ def _filled(text: str, patient: Patient, admission: Admission) -> str:
 
 
 def _addenda(
-    late: list[Entry], distractions: Distractions, patient: Patient, admission: Admission, rng: Random
+    late: list[Entry],
+    distractions: Distractions,
+    patient: Patient,
+    admission: Admission,
+    share: float,
+    rng: Random,
 ) -> tuple[str, ...]:
     """No, one or two addenda; what the report left for later is told in the first."""
     count = 0
-    if late or rng.random() < ADDENDUM_SHARE:
+    if late or rng.random() < share:
         count = 1 if rng.random() < 0.85 else 2
     texts = []
     for number in range(count):

@@ -82,14 +82,18 @@ class Patient:
         return last.discharged if last.died else None
 
 
-def patients(catalogue: Catalogue, admissions: int, seed: int) -> Iterator[Patient]:
-    """Patients, one after the other, with ``admissions`` admissions together; the same for the same seed."""
+def patients(catalogue: Catalogue, admissions: int, seed: int, first: int = 0) -> Iterator[Patient]:
+    """Patients, one after the other, with ``admissions`` admissions together; the same for the same seed.
+
+    Args:
+        first: number of the first admission: ranges of numbers that do not overlap give other people.
+    """
     draws = Draws(catalogue)
-    made = 0
-    while made < admissions:
+    made = first
+    while made < first + admissions:
         rng = Random(f"{seed}:patient:{made}")
         patient = _patient(draws, 17 + 2 * made + int(rng.random() * 2), rng)
-        stays = min(_number_of_stays(patient, rng), admissions - made)
+        stays = min(_number_of_stays(patient, rng), first + admissions - made)
         admitted = patient.born + timedelta(days=patient.age * 365.25, hours=1)
         for stay in range(stays):
             admission = _admission(draws, patient, _hadm_id(made + stay, seed), admitted, rng)

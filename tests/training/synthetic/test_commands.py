@@ -1,5 +1,6 @@
 """The verb ``synth mimic3``."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,23 @@ def test_the_tables_are_written(tmp_path: Path) -> None:
     assert _run("--admissions", "3", "--seed", "9", "--out", str(tmp_path / "mimic3")) is None
     assert [path.name for path in tmp_path.iterdir()] == ["mimic3"]
     assert len(list((tmp_path / "mimic3").glob("*.csv.gz"))) == 7
+
+
+def test_the_full_shape_as_plain_files(tmp_path: Path) -> None:
+    """Exactly as many notes as asked for."""
+    out = tmp_path / "mimic3"
+    assert _run("--admissions", "3", "--noteevents", "100", "--plain", "--out", str(out)) is None
+    assert sorted(path.suffix for path in out.iterdir()) == [".csv"] * 7
+    with (out / "NOTEEVENTS.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.reader(file))) == 101
+
+
+def test_too_few_notes_are_refused(tmp_path: Path) -> None:
+    """The flag and its value are named, nothing is written."""
+    error = _run("--admissions", "10", "--noteevents", "3", "--out", str(tmp_path / "mimic3"))
+    assert isinstance(error, InvalidOption)
+    assert "--noteevents is 3" in str(error)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("admissions", ["0", "-5"])

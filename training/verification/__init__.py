@@ -1,0 +1,1 @@
+"""Comparison of a prepared dataset with what was published about it."""

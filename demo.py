@@ -116,12 +116,25 @@ def run_step(title: str, target: Path, arguments: list[str]) -> None:
         return
     print("  $ " + shlex.join(["icd-coder", *arguments]))
     started = time.monotonic()
-    finished = subprocess.run([*ICD_CODER, *arguments], check=False)
-    if finished.returncode:
-        raise typer.Exit(finished.returncode)
+    if status := run_to_its_end([*ICD_CODER, *arguments]):
+        raise typer.Exit(status)
     if target.name.endswith(".done"):
         target.touch()
     print(f"  done in {time.monotonic() - started:.0f} s")
+
+
+def run_to_its_end(command: list[str]) -> int:
+    """Exit code of a verb; when the demo is stopped, the verb may tidy up (``subprocess.run`` would kill it)."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the terminal has told the verb too
+            process.wait()
+            raise
+        except SystemExit:
+            process.terminate()
+            process.wait()
+            raise
 
 
 def headline(text: str) -> None:

@@ -1,6 +1,8 @@
 """The command line: maps a verb to the room that does it, and imports that room only when the verb runs."""
 
 import importlib
+import io
+import signal
 import sys
 from typing import Any
 
@@ -20,6 +22,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "code": ("app.commands", "code notes from files or standard input, without a server"),
     "serve": ("app.commands", "answer over HTTP"),
 }
+
+
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code after SIGTERM, as a shell gives it."""
 
 
 class Verbs(TyperGroup):
@@ -61,14 +67,27 @@ def _root() -> None:
 
 def main() -> None:
     """Entry point of the console command; an error that a user can mend is one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title or a note may hold letters that the terminal lacks
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that nothing half written stays
     try:
-        root()
+        root(sys.argv[1:] or ["--help"])
     except IcdCoderError as error:
         print(f"icd-coder: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"icd-coder: {_refusal(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("icd-coder: stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def _refusal(error: OSError) -> str:
+    """What the system refused, such as a full disk; a library's own message could hold more and is left out."""
+    what = error.strerror or type(error).__name__
+    where = f"'{error.filename}'" if error.filename else "a file or the output"
+    return f"{where} could not be used ({what}): mend that and run the command again"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
@@ -28,7 +29,7 @@ _REMEDIES = {
     "SQLITE_BUSY": "is locked by another process: wait for it or stop it",
     "SQLITE_LOCKED": "is locked by another process: wait for it or stop it",
     "SQLITE_READONLY": "is read-only: mend its permissions and those of its folder",
-    "SQLITE_CANTOPEN": "cannot be opened: mend its permissions and those of its folder",
+    "SQLITE_CANTOPEN": "cannot be opened: see that it is there, and mend its permissions and those of its folder",
     "SQLITE_FULL": "has no room left on its disk: free some and try again",
     "SQLITE_NOTADB": "is no SQLite database: name another file with --database",
     "SQLITE_CORRUPT": "is damaged: restore it from a backup or index into a new one",
@@ -52,7 +53,13 @@ def open_engine(url: str) -> Engine:
         InvalidOption: no URL, another driver than SQLite, or no file named.
     """
     parsed = _parse(url)
-    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    address = f"{Path(str(parsed.database)).absolute().as_uri()}?mode=rw"  # a file that is gone is not made anew
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+
+    # No pool: a kept connection would read a file that was deleted or replaced, and not recover when it is back.
+    engine = create_engine(parsed, hide_parameters=True, creator=connect, poolclass=NullPool)
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine
@@ -158,6 +165,8 @@ def _parse(url: str) -> URL:
         raise InvalidOption(f"the database driver '{parsed.drivername}' is not supported: {example}")
     if not parsed.database or parsed.database == ":memory:":
         raise InvalidOption(f"the database URL '{url}' names no file: {example}")
+    if parsed.query or parsed.database.startswith("file:"):
+        raise InvalidOption(f"the database URL '{url}' has options, which are not supported: {example}")
     return parsed
 
 

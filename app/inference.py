@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from app.errors import Overloaded
+from model.errors import InvalidOption
 from model.labels import LabelSpace
 from model.prediction import CodedNote
 
@@ -46,10 +47,29 @@ class Coder(Protocol):
 
 
 def load_coder(bundle: Path, device: str = "cpu") -> Coder:
-    """Open a bundle; errors as :func:`model.bundle.load_bundle` raises them."""
+    """Open a bundle.
+
+    Raises:
+        InvalidOption: the device is not there.
+        What :func:`model.bundle.load_bundle` raises.
+    """
     from model.bundle import load_bundle
 
+    _require_device(device)
     return load_bundle(bundle, device)
+
+
+def _require_device(device: str) -> None:
+    import torch
+
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or not (number or "0").isdecimal():
+        raise InvalidOption(f"the device '{device}' is not known: use --device cpu or --device cuda")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise InvalidOption(
+            f"the device '{device}' is not there ({torch.cuda.device_count()} GPUs seen): use --device cpu, "
+            "or install torch with CUDA"
+        )
 
 
 class Inference:

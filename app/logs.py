@@ -43,10 +43,13 @@ def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
 
 
 def name_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep uvicorn's own words; of any other library keep only its name (asyncio prints exceptions)."""
+    """Keep uvicorn's own words; of any other library keep only its name (asyncio prints exceptions).
+
+    Uvicorn's own words are one line; more are the traceback of a start or a stop that failed.
+    """
     record: logging.LogRecord = event["_record"]
     event["logger"] = record.name
-    if not record.name.startswith("uvicorn"):
+    if not record.name.startswith("uvicorn") or "\n" in str(event["event"]):
         event["event"] = "message of a library withheld"
     return event
 

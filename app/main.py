@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from app import health
 from app.coding import routes as coding_routes
 from app.coding.service import build_service
+from app.docs_page import install_docs_page
 from app.inference import Coder, Inference
 from app.logs import described
 from app.middleware import BodyLimit, RequestLog
@@ -40,6 +41,7 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(state, inference),
+        docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -48,7 +50,8 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
     ProblemHandlers(settings.retry_after_seconds).install(app)
     for router in (coding_routes.router, neighbour_routes.router, health.router):
         app.include_router(router)
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    install_docs_page(app)
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost
     return app
 

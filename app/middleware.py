@@ -1,5 +1,7 @@
 """The outermost layers: one log line a request, a bounded body, no error that gets out with its message."""
 
+import asyncio
+from collections.abc import Awaitable
 from time import perf_counter
 from uuid import uuid4
 
@@ -54,17 +56,25 @@ class RequestLog:
 
 
 class BodyLimit:
-    """Reads the body before the application does, and answers 413 as soon as it is too large, chunked too."""
+    """Reads the body before the application does; 413 as soon as it is too large, chunked too, 408 when it is slow."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int, seconds: float) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        messages = await self._read(scope, receive)
+        try:
+            async with asyncio.timeout(self.seconds):
+                messages = await self._read(scope, receive)
+        except TimeoutError:
+            # Close: the rest of the body would be taken for the next request.
+            problem = problem_response(408, *HTTP_PROBLEMS[408], headers={"Connection": "close"})
+            await problem(scope, receive, send)
+            return
         if messages is None:
             await problem_response(413, *HTTP_PROBLEMS[413])(scope, receive, send)
             return
@@ -73,7 +83,7 @@ class BodyLimit:
         async def replay() -> Message:
             return next(waiting, None) or await receive()
 
-        await self.app(scope, replay, send)
+        await _while_connected(self.app(scope, replay, send), receive)
 
     async def _read(self, scope: Scope, receive: Receive) -> list[Message] | None:
         """The body's messages, or None when they are too large together."""
@@ -89,6 +99,25 @@ class BodyLimit:
                 return None
             if message["type"] != "http.request" or not message.get("more_body", False):
                 return messages
+
+
+async def _while_connected(answering: Awaitable[None], receive: Receive) -> None:
+    """Answer, or stop at once when the client goes away: a note that waits for its turn is then never coded."""
+    answer = asyncio.ensure_future(answering)
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            answer.result()
+    finally:
+        gone.cancel()
+        answer.cancel()
+        await asyncio.wait({answer, gone})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
 
 
 def _declared_length(scope: Scope) -> int:

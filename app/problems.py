@@ -48,7 +48,9 @@ HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     400: ("malformed-body", "the body cannot be read as JSON: send UTF-8 JSON"),
     404: ("unknown-route", "there is no such route: see /docs"),
     405: ("wrong-method", "the route does not answer this method: see /docs"),
+    408: ("slow-body", "the body did not arrive within the service's body_seconds: send it again"),
     413: ("body-too-large", "the body is larger than the service's max_body_bytes: send one note alone"),
+    415: ("wrong-content-type", "the body is not sent as JSON: set the header Content-Type: application/json"),
 }
 SAFE_MESSAGES = frozenset(
     {
@@ -110,11 +112,13 @@ class ProblemHandlers:
         structlog.get_logger().error("database error", error=name)
         return self._answer(503, "database-unavailable", "the database cannot be used now: try again later")
 
-    async def validation(self, _request: Request, error: Exception) -> JSONResponse:
+    async def validation(self, request: Request, error: Exception) -> JSONResponse:
         """A body of the wrong shape: names of our fields and our own words, nothing of the input."""
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
             return self._answer(400, *HTTP_PROBLEMS[400])
+        if found and not _is_json(request):
+            return self._answer(415, *HTTP_PROBLEMS[415])
         problems = [_field_problem(item) for item in found]
         return problem_response(
             422,
@@ -168,6 +172,12 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
     }
+
+
+def _is_json(request: Request) -> bool:
+    """Whether the body was named JSON; FastAPI takes any other for one string, an absent one for null."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
 
 
 def _field_problem(item: Mapping[str, Any]) -> FieldProblem:

@@ -7,6 +7,7 @@ unpickled.
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from model.bundle_config import backbone_of, parse_config
 from model.coder import Coder
-from model.encoder_source import backbone_from_config, load_tokenizer
-from model.errors import BundleDamaged, MissingInput
-from model.labels import LabelSpace
+from model.encoder_source import load_tokenizer
+from model.errors import BundleDamaged, MalformedInput, MissingInput, UnwritableOutput
+from model.labels import LABELS_SCHEMA, LabelSpace
 from model.network import CodingNetwork
 from model.staging import staged_directory
 from model.thresholds import GlobalThreshold
@@ -53,7 +55,7 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
     """
     with staged_directory(path) as staging:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in contents.network.state_dict().items()}
-        save_file(state, staging / "model.safetensors", metadata={"format": "pt"})
+        _write_weights(staging / "model.safetensors", state)
         contents.tokenizer.save_pretrained(staging / "tokenizer")
         pq.write_table(contents.labels.to_table(), staging / "labels.parquet")
         (staging / "ranker").mkdir()
@@ -75,21 +77,21 @@ def load_bundle(path: str | Path, device: str = "cpu") -> Coder:
     """
     path = Path(path)
     verify_bundle(path)
-    config = _read_json(path / "config.json")
-    labels = LabelSpace.from_table(_read_parquet(path / "labels.parquet"))
-    if labels.fingerprint != config["label_space"]:
+    config = parse_config(path / "config.json", _read_json(path / "config.json"))
+    labels = _read_labels(path / "labels.parquet")
+    if labels.fingerprint != config.label_space:
         raise BundleDamaged(f"'{path}' has labels of another label space than its config.json: train it again")
-    network = CodingNetwork(backbone_from_config(config["encoder"]), len(labels), config["head"], config["precision"])
+    network = CodingNetwork(backbone_of(path / "config.json", config), len(labels), config.head, config.precision)
     _load_weights(network, path / "model.safetensors")
     return Coder(
         network=network.to(device).eval(),
-        tokenizer=load_tokenizer(path / "tokenizer"),
+        tokenizer=_read_tokenizer(path / "tokenizer", network),
         labels=labels,
-        threshold=GlobalThreshold(**_read_json(path / "ranker" / "thresholds.json")),
-        window=config["window"],
-        max_tokens=config["max_tokens"],
+        threshold=_read_threshold(path / "ranker" / "thresholds.json"),
+        window=config.window,
+        max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),
-        embedding_id=config["embedding_id"],
+        embedding_id=config.embedding_id,
         card=_read_json(path / "card.json"),
         device=device,
     )
@@ -105,7 +107,7 @@ def verify_bundle(path: Path) -> None:
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': train it again"
         )
     expected: dict[str, str] = manifest.get("files", {})
-    if (path / "manifest.json").read_bytes() != _manifest_bytes(expected):
+    if not isinstance(expected, dict) or (path / "manifest.json").read_bytes() != _manifest_bytes(expected):
         raise BundleDamaged(f"the file 'manifest.json' of '{path}' was changed: copy the bundle again")
     present = set(_files(path))
     for name in sorted(set(expected) | present):
@@ -141,6 +143,7 @@ def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[st
 def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> str:
     """Hash of all that an embedding depends on: encoder, embedding projection, tokenizer, windows, precision."""
     digest = hashlib.sha256()
+    digest.update(f"{contents.network.encoder.arithmetic}\n".encode())
     digest.update(f"{contents.window} {contents.max_tokens} {contents.network.precision}\n".encode())
     digest.update(contents.tokenizer.backend_tokenizer.to_str().encode())
     for name in sorted(state):
@@ -174,6 +177,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
+    try:
+        save_file(state, path, metadata={"format": "pt"})
+    except SafetensorError as error:  # its own class for a full disk too
+        raise UnwritableOutput(
+            f"the weights cannot be written to '{path.parent.parent}' ({error}): free some room"
+        ) from error
+
+
 def _write_json(path: Path, value: dict[str, Any]) -> None:
     path.write_bytes(_json_bytes(value))
 
@@ -184,14 +196,39 @@ def _json_bytes(value: dict[str, Any]) -> bytes:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleDamaged(f"'{path}' cannot be read as JSON: copy the bundle again") from error
+    if not isinstance(value, dict):
+        raise BundleDamaged(f"'{path}' holds no JSON object: copy the bundle again")
     return value
 
 
-def _read_parquet(path: Path) -> pa.Table:
+def _read_labels(path: Path) -> LabelSpace:
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise BundleDamaged(f"'{path}' cannot be read as parquet: copy the bundle again") from error
+        table = pq.read_table(path).select(LABELS_SCHEMA.names).cast(LABELS_SCHEMA)
+        if any(column.null_count for column in table.columns):
+            raise MalformedInput("a cell is empty")
+        return LabelSpace.from_table(table)
+    except (OSError, KeyError, ValueError, pa.ArrowException, MalformedInput) as error:
+        raise BundleDamaged(f"'{path}' cannot be read as a list of labels: copy the bundle again") from error
+
+
+def _read_tokenizer(path: Path, network: CodingNetwork) -> Any:
+    try:
+        tokenizer = load_tokenizer(path)
+    except MissingInput as error:
+        raise BundleDamaged(f"'{path}' holds no usable tokenizer: copy the bundle again") from error
+    if len(tokenizer) > network.encoder.config.vocab_size:
+        raise BundleDamaged(f"'{path}' has more tokens than the encoder: train the bundle again")
+    return tokenizer
+
+
+def _read_threshold(path: Path) -> GlobalThreshold:
+    try:
+        threshold = GlobalThreshold(**_read_json(path))
+    except TypeError as error:
+        raise BundleDamaged(f"'{path}' is no global threshold: copy the bundle again") from error
+    if not isinstance(threshold.value, int | float) or not math.isfinite(threshold.value):
+        raise BundleDamaged(f"'{path}' has the threshold '{threshold.value}', which is no number: train it again")
+    return threshold

@@ -60,8 +60,10 @@ class Coder:
 
         Raises:
             InvalidNote: a text is empty or holds characters that are no text.
-            ValueError: ``top_k`` or ``explain`` is out of range.
+            ValueError: ``texts`` is a single string, or ``top_k`` or ``explain`` is out of range.
         """
+        if isinstance(texts, str):  # a sequence too, of notes of one character
+            raise ValueError("texts must be a list of notes, got a single string")
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}")
         if explain not in EXPLAIN:

@@ -132,8 +132,10 @@ def load_dataset(path: Path) -> Dataset:
             )
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise MalformedInput(f"'{path / 'manifest.json'}' is no JSON: prepare the data again") from error
+    if not isinstance(manifest, dict):
+        raise MalformedInput(f"'{path / 'manifest.json'}' holds no JSON object: prepare the data again")
     if manifest.get("format") != FORMAT:
         raise MalformedInput(
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': prepare the data again"
@@ -159,9 +161,14 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         if wanted.name not in table.schema.names:
             raise MalformedInput(f"'{path}' has no column '{wanted.name}': prepare the data again")
     try:
-        return table.select(schema.names).cast(schema)
-    except (pa.ArrowException, ValueError) as error:
-        raise MalformedInput(f"'{path}' has a column of another type: prepare the data again") from error
+        table = table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError):
+        # Not "from error": Arrow quotes the cell, which may be text.
+        raise MalformedInput(f"'{path}' has a column of another type: prepare the data again") from None
+    for name in schema.names:
+        if table[name].null_count:
+            raise MalformedInput(f"'{path}' has an empty cell in the column '{name}': prepare the data again")
+    return table
 
 
 def _document(row: dict[str, Any]) -> Document:

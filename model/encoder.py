@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from model.errors import InvalidOption
 
 FAMILIES = ("bert", "roberta")
+ARITHMETIC = ("model_type", "hidden_act", "num_attention_heads", "layer_norm_eps", "pad_token_id")
 
 
 class WindowEncoder(nn.Module):
@@ -28,6 +29,11 @@ class WindowEncoder(nn.Module):
     @property
     def hidden_size(self) -> int:
         return int(self.config.hidden_size)
+
+    @property
+    def arithmetic(self) -> str:
+        """The settings that the states depend on and the weights do not show."""
+        return " ".join(f"{name}={getattr(self.config, name, None)}" for name in ARITHMETIC)
 
     @property
     def num_layers(self) -> int:
@@ -52,3 +58,9 @@ class WindowEncoder(nn.Module):
         for layer in self.layers[first:last]:
             states = layer(states, mask)
         return states
+
+
+def longest_window(config: Any) -> int:
+    """Most tokens a window, special tokens included. RoBERTa's positions begin after its padding index."""
+    before = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+    return int(config.max_position_embeddings) - before

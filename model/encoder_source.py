@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 
-from model.errors import InvalidOption, MissingInput
+from model.errors import InvalidOption, MalformedInput, MissingInput
 
 MINILM = "minilm"
 TINY = "tiny"
@@ -29,6 +31,7 @@ def open_encoder(name: str, allow_download: bool = False) -> EncoderSource:
 
     Raises:
         MissingInput: the package, folder or download is not there.
+        MalformedInput: weights, configuration and tokenizer do not fit together.
         InvalidOption: a hub id without leave to download.
     """
     if name == MINILM:
@@ -46,15 +49,33 @@ def open_encoder(name: str, allow_download: bool = False) -> EncoderSource:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The fast tokenizer in a folder, with no length of its own: windows are ours to cut."""
+    """The fast tokenizer in a folder, with no length of its own: windows are ours to cut.
+
+    Raises:
+        MissingInput: there is none, or none that can be used.
+    """
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
-    except (OSError, ValueError) as error:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, use_fast=True, trust_remote_code=False
+        )
+    except Exception as error:  # tokenizers raises a plain Exception for a file that it cannot read
         raise MissingInput(
             f"no tokenizer can be read from '{folder}': copy tokenizer.json beside the weights"
         ) from error
+    return _usable(tokenizer, str(folder))
+
+
+def _usable(tokenizer: Any, place: str) -> Any:
     if not tokenizer.is_fast:
-        raise MissingInput(f"'{folder}' has no fast tokenizer, which offsets need: add its tokenizer.json")
+        raise MissingInput(f"'{place}' has no fast tokenizer, which offsets need: add its tokenizer.json")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):  # made up by transformers where the files are missing
+        raise MissingInput(f"'{place}' has a tokenizer without words: copy its tokenizer.json beside the weights")
+    for kind in ("cls", "sep", "pad"):
+        if getattr(tokenizer, f"{kind}_token_id") is None:
+            raise MissingInput(f"the tokenizer of '{place}' has no {kind} token: name it in tokenizer_config.json")
+    # Settings of the file that the first call would reset: it would not be thread-safe, and change its hash.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
     tokenizer.model_max_length = int(1e12)
     return tokenizer
 
@@ -68,20 +89,62 @@ def backbone_from_config(config: dict[str, Any]) -> Any:
 
 def _open_folder(folder: Path, name: str) -> EncoderSource:
     _quiet()
-    try:
-        backbone = transformers.AutoModel.from_pretrained(
-            folder,
-            local_files_only=True,
-            add_pooling_layer=False,
-            attn_implementation="sdpa",
-            dtype=torch.float32,
+    if not any(folder.glob("*.safetensors")) and any(folder.glob("*.bin")):
+        raise MissingInput(
+            f"'{folder}' holds its weights as a pickle (.bin), which is never opened since it can run code: "
+            "save them as model.safetensors where you trust the file"
         )
-    except (OSError, ValueError, TypeError) as error:
+    try:
+        backbone = _read_backbone(str(folder), local_files_only=True)
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        StrictDataclassError,
+    ) as error:
         raise MissingInput(
             f"no BERT or RoBERTa can be read from '{folder}': it should hold config.json, model.safetensors and "
             "tokenizer.json"
         ) from error
-    return EncoderSource(backbone, load_tokenizer(folder), name)
+    return _fitting(EncoderSource(backbone, load_tokenizer(folder), name))
+
+
+def _read_backbone(place: str, local_files_only: bool) -> Any:
+    """The backbone with every weight from the files: transformers would fill a gap with random numbers."""
+    try:
+        backbone, loaded = transformers.AutoModel.from_pretrained(
+            place,
+            local_files_only=local_files_only,
+            add_pooling_layer=False,
+            attn_implementation="sdpa",
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (RuntimeError, SafetensorError) as error:
+        raise MalformedInput(
+            f"the weights in '{place}' are damaged or do not fit its config.json: copy both again"
+        ) from error
+    if loaded["missing_keys"]:
+        raise MalformedInput(
+            f"the weights in '{place}' lack {len(loaded['missing_keys'])} tensors of its config.json, such as "
+            f"'{min(loaded['missing_keys'])}': copy both from the same encoder"
+        )
+    return backbone
+
+
+def _fitting(source: EncoderSource) -> EncoderSource:
+    words, rows = len(source.tokenizer), source.backbone.config.vocab_size
+    if words > rows:
+        raise MalformedInput(
+            f"the tokenizer of '{source.name}' has {words} tokens and the encoder {rows}: "
+            "copy both from the same encoder"
+        )
+    return source
 
 
 def _quiet() -> None:
@@ -110,13 +173,11 @@ def _tiny() -> EncoderSource:
 
 def _download(name: str) -> EncoderSource:
     try:
-        backbone = transformers.AutoModel.from_pretrained(
-            name, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
-        )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True)
+        backbone = _read_backbone(name, local_files_only=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise MissingInput(
-            f"'{name}' could not be fetched from the hub: check the name and the network, or name a folder with it"
+            f"'{name}' could not be fetched from the hub as safetensors: check the name and the network, or name a "
+            "folder with it"
         ) from error
-    tokenizer.model_max_length = int(1e12)
-    return EncoderSource(backbone, tokenizer, name)
+    return _fitting(EncoderSource(backbone, _usable(tokenizer, name), name))

@@ -19,11 +19,17 @@ def check_note(text: str, max_characters: int = MAX_CHARACTERS) -> None:
         )
     if "\0" in text:
         raise InvalidNote(f"the note holds a NUL character at position {text.index(chr(0))}: remove it")
+    surrogate = _first_surrogate(text)
+    if surrogate is not None:
+        raise InvalidNote(f"the note holds a lone surrogate at position {surrogate}: send it as valid Unicode")
+    if not text.strip():
+        raise InvalidNote("the note is empty: send the text of a discharge summary")
+
+
+def _first_surrogate(text: str) -> int | None:
+    """Outside of any ``raise``: the codec's error carries the note, and an error raised here would carry it on."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidNote(
-            f"the note holds a lone surrogate at position {error.start}: send it as valid Unicode"
-        ) from None  # the original carries the note
-    if not text.strip():
-        raise InvalidNote("the note is empty: send the text of a discharge summary")
+        return error.start
+    return None

@@ -1,5 +1,6 @@
 """Write beside, then rename: an output directory is whole or absent."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -18,8 +19,9 @@ def staged_directory(target: Path) -> Iterator[Path]:
 
     Raises:
         OutputExists: the target is there already and is not an empty directory.
-        UnwritableOutput: the parent directory cannot be written to.
+        UnwritableOutput: the parent directory cannot be written to, or the disk is full.
     """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - "." has no name, and resolve() would follow a link
     require_free(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -32,10 +34,14 @@ def staged_directory(target: Path) -> Iterator[Path]:
         staging.chmod(0o755)  # mkdtemp's 0700 would hide the result from the service's user
         yield staging
         _flush(staging)
+        require_free(target)  # it may have been filled meanwhile
         if target.exists():
-            target.rmdir()  # empty, see require_free; filled meanwhile: this raises and nothing is lost
+            target.rmdir()
         staging.rename(target)
         _flush_directory(target.parent)
+    except OSError as error:
+        _raise_if_full(error, target.parent)
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -62,10 +68,19 @@ def write_atomically(target: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(target)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            _raise_if_full(error, target.parent)
         raise
     _flush_directory(target.parent)
+
+
+def _raise_if_full(error: OSError, folder: Path) -> None:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        raise UnwritableOutput(
+            f"'{folder}' has no room left ({error.strerror}): free some space, or choose another disk"
+        ) from error
 
 
 def _flush(directory: Path) -> None:

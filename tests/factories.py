@@ -97,3 +97,34 @@ def write_tiny_dataset(path: Path, number: int = 60, seed: int = 0, codes: int =
     titles = {label.key: label.title for label in LABELS.labels}
     write_dataset(path, tiny_documents(number, seed, codes), titles, Record(options={}))
     return path
+
+
+def write_tiny_roberta(folder: Path, pad_id: int = 1, positions: int = 66) -> Path:
+    """An encoder folder: a random RoBERTa and a byte-level BPE tokenizer trained on NOTE."""
+    import transformers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    special = {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>"}
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=list(special.values()), initial_alphabet=alphabet)
+    backend.train_from_iterator([NOTE], trainer)
+    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), True, False)
+    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, **special)
+    tokenizer.save_pretrained(folder)
+    config = transformers.RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        type_vocab_size=1,
+        pad_token_id=pad_id,
+        attention_probs_dropout_prob=0.1,
+    )
+    torch.manual_seed(0)
+    transformers.RobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder

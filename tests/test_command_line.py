@@ -1,9 +1,11 @@
 """The edge: an error that a user can mend is one line on standard error and exit code 2, without a traceback."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["code", "--bundle", "{f}/bundle", "{f}/none.txt"], "none.txt"),
         (["index", "--bundle", "{f}/bundle", "--data", "{f}/none"], "icd-coder prepare"),
         (["serve", "--bundle", "{f}/bundle", "--host", "0.0.0.0"], "loopback"),
+        (["serve", "--bundle", "{f}/bundle", "--port", "0", "--device", "cuda:99"], "--device cpu"),
+        (["index", "--bundle", "{f}/bundle", "--data", "{f}/data", "--device", "quantum"], "'quantum'"),
+        (["migrate", "--database", "sqlite:///{f}/x.sqlite3?mode=ro"], "options"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -62,6 +67,68 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert last.startswith("icd-coder: ")
     assert said in last
     assert sorted(folder.iterdir()) == before
+
+
+def test_no_verb_shows_the_help() -> None:
+    """As --help does."""
+    done = run()
+    assert done.returncode == 0
+    assert done.stdout == run("--help").stdout
+    assert "icd-coder demo" in done.stdout
+
+
+@pytest.mark.parametrize("output", ["table", "jsonl"])
+def test_an_output_without_room_is_one_line(folder: Path, output: str) -> None:
+    """A full disk under the redirected output."""
+    note = folder / "note.txt"
+    note.write_text("Invented note: heart failure.")
+    words = ["code", "--bundle", str(folder / "bundle"), "--format", output, str(note)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "icd_coder", *words], stdout=full, stderr=subprocess.PIPE, check=False, timeout=120
+        )
+    note.unlink()
+    assert done.returncode == 2
+    assert done.stderr.decode().count("\n") == 1
+    assert "No space left" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("output", ["table", "jsonl"])
+def test_a_terminal_without_the_letters_gets_the_answer(folder: Path, output: str) -> None:
+    """No UnicodeEncodeError, and JSON stays JSON."""
+    words = ["code", "--bundle", str(folder / "bundle"), "--format", output, "-"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    text = "Gruß 🫀\u2028 Ω Herz"
+    done = subprocess.run(
+        [sys.executable, "-m", "icd_coder", *words],
+        input=text.encode(),
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env=environment,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    if output == "jsonl":
+        assert done.stdout.count(b"\n") == 1
+        spans = [span for code in json.loads(done.stdout)["codes"] for span in code["evidence"]]
+        assert spans
+        assert all(text[span["start"] : span["end"]] == span["text"] for span in spans)
+
+
+def test_a_termination_leaves_no_half_written_dataset(tmp_path: Path) -> None:
+    """`kill`, or the stop of a container, while the output is being written."""
+    rows = "".join(f"Invented note {number}. {'fever ' * 40},I10\n" for number in range(60_000))
+    (tmp_path / "notes.csv").write_text(f"note,icd\n{rows}")
+    words = ["prepare", "table", "--source", "notes.csv", "--text", "note", "--codes", "icd", "--out", "out"]
+    process = subprocess.Popen([sys.executable, "-m", "icd_coder", *words], cwd=tmp_path, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out.partial-*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    seen = process.communicate(timeout=60)[1]
+    assert process.returncode == 143, seen
+    assert b"Traceback" not in seen
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.csv"]
 
 
 def test_ctrl_c_stops_training_and_leaves_the_last_checkpoint_usable(tmp_path: Path) -> None:

@@ -42,8 +42,8 @@ def model_card(
         "training": options.as_dict()
         | {
             "epochs_run": result.progress.epoch,
-            "seconds": round(result.seconds),
-            "tokens_read": result.tokens,
+            "seconds": round(result.progress.seconds),
+            "tokens_read": result.progress.tokens,
         },
         "measured": {
             "validation_map": round(result.progress.best_map, 4),
@@ -64,9 +64,8 @@ def readme(card: dict[str, Any]) -> str:
 
 - Codes: {systems}; {card["labels"]["without_training_document"]} of them have no training document.
 - Trained on {data["training_documents"]} documents, validated on {data["validation_documents"]}.
-- Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes; it chose the epoch, so it
-  flatters,
-  and `icd-coder evaluate` measures on a split of your choice).
+- Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes). It chose the epoch, so it
+  flatters: `icd-coder evaluate` measures on a split of your choice.
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
 
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.

@@ -21,14 +21,16 @@ class Progress:
     """Where a run stands; all of it is in the checkpoint."""
 
     epoch: int = 0
-    """Epoch that is running or comes next, from 0."""
-    batch: int = 0
-    """Batches of that epoch already done."""
+    """Epoch that comes next, from 0: a run that was stopped within one begins it again."""
     step: int = 0
     """Optimiser steps done."""
     best_map: float = -1.0
     best_epoch: int = -1
     bad_epochs: int = 0
+    seconds: float = 0.0
+    """Of all finished epochs, validation included."""
+    tokens: int = 0
+    """Read in all finished epochs, by training alone."""
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:
@@ -50,7 +52,7 @@ def save_checkpoint(
         tensors |= {f"optimizer.{index}.{name}": value.detach().cpu() for name, value in state.items()}
     tensors["rng.torch"] = torch.get_rng_state()
     if torch.cuda.is_available():
-        tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        tensors["rng.cuda"] = torch.cuda.get_rng_state(_device(network))
     metadata = {"format": FORMAT, "progress": json.dumps(vars(progress)), "identity": json.dumps(identity)}
     write_atomically(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata))
 
@@ -65,6 +67,8 @@ def load_checkpoint(
         LabelSpaceMismatch: it belongs to a run with another label space or other options; both are named.
     """
     tensors, metadata = _read(path)
+    if metadata.get("format") != FORMAT:
+        raise MalformedInput(f"'{path}' is no checkpoint of this version: remove it to start anew")
     found = json.loads(metadata["identity"])
     for name, value in identity.items():
         if found.get(name) != value:
@@ -78,7 +82,7 @@ def load_checkpoint(
     optimizer.load_state_dict(state)
     torch.set_rng_state(tensors["rng.torch"])
     if "rng.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
+        torch.cuda.set_rng_state(tensors["rng.cuda"], _device(network))
     return Progress(**json.loads(metadata["progress"]))
 
 
@@ -105,6 +109,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise MalformedInput(f"the checkpoint '{path}' cannot be read: remove it to start anew") from error
+
+
+def _device(network: nn.Module) -> torch.device:
+    """The GPU that the network draws its dropout on."""
+    device = next(network.parameters()).device
+    return device if device.type == "cuda" else torch.device("cuda")
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -6,8 +6,10 @@ epoch. The files are derived from patient text: they lie beside the dataset and 
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import torch
 
 from model.batch import NoteBatch, batch_of_ids, batch_of_states
-from model.errors import UnwritableOutput
+from model.errors import OutputExists, UnwritableOutput
 from model.network import CodingNetwork
 from model.progress import progress_bar
 from model.staging import staged_directory
@@ -57,13 +59,24 @@ def frozen_states(
     folder = cache / _key(network, notes)
     if not folder.is_dir():
         _require_room(cache, shape)
-        with staged_directory(folder) as staging:
-            target = np.memmap(staging / "states.f16", dtype=np.float16, mode="w+", shape=shape)
+        with suppress(OutputExists), staged_directory(folder) as staging:  # another run may be first: the same states
+            target = _reserved(staging / "states.f16", shape)
             _compute(network, notes, pad_id, device, target, starts)
             target.flush()
             (staging / "shape.json").write_text(json.dumps(shape))
     states = np.memmap(folder / "states.f16", dtype=np.float16, mode="r", shape=shape)
     return FrozenStates(states, starts, lengths)
+
+
+def _reserved(path: Path, shape: tuple[int, int]) -> np.memmap:
+    """A memory map whose blocks are on the disk: one without kills the process when the disk fills up."""
+    size = shape[0] * shape[1] * 2
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+    return np.memmap(path, dtype=np.float16, mode="r+", shape=shape)
 
 
 def _compute(
@@ -92,7 +105,8 @@ def _compute(
 
 def _key(network: CodingNetwork, notes: Sequence[WindowedNote]) -> str:
     """Hash of all that the states depend on: frozen weights, precision, tokens and windows."""
-    digest = hashlib.sha256(f"{network.frozen_layers} {network.precision}".encode())
+    settings = f"{network.frozen_layers} {network.precision} {network.encoder.arithmetic}"
+    digest = hashlib.sha256(settings.encode())
     for part in (network.encoder.embeddings, *network.encoder.layers[: network.frozen_layers]):
         for tensor in part.state_dict().values():
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

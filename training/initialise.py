@@ -28,7 +28,7 @@ def start_from_frequencies(network: CodingNetwork, counts: np.ndarray, notes: in
 
 
 def start_from_titles(network: CodingNetwork, tokenizer: Any, labels: LabelSpace) -> None:
-    """Set each label's query to the encoder's mean embedding of its title, and keys and values to the identity.
+    """Set each label's query to the encoder's mean embedding of its title, and the keys to the identity.
 
     So at the start every code looks at the tokens that are most like its title, codes without training notes too.
     """

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.errors import IcdCoderError
-from model.losses import SimilarityDissimilarityLoss
 from model.network import CodingNetwork, NetworkOutput
 from model.progress import progress_bar
 from training.checkpoint import Progress, load_checkpoint, load_weights, save_checkpoint, save_weights
+from training.contrastive import contrastive_loss
 from training.note_source import NoteSource, ordered_batches, shuffled_batches
 from training.options import TrainingOptions
 from training.run_log import RunLog
@@ -27,7 +27,15 @@ LAST, BEST = "last.safetensors", "best.safetensors"
 
 
 class TrainingDiverged(IcdCoderError):
-    """The loss became NaN or infinite."""
+    """The loss or its gradient became NaN or infinite."""
+
+
+def diverged(what: str, value: Tensor, progress: Progress, folder: Path) -> TrainingDiverged:
+    """The error with the step, the flags to change and the checkpoint."""
+    return TrainingDiverged(
+        f"the {what} is {value.item()} at step {progress.step}: lower --learning-rate, or raise "
+        f"--temperature; the last good checkpoint is '{folder / LAST}'"
+    )
 
 
 @dataclass(frozen=True)
@@ -36,8 +44,6 @@ class TrainingResult:
 
     progress: Progress
     dev_scores: np.ndarray
-    seconds: float
-    tokens: int
 
 
 def fit(
@@ -59,9 +65,8 @@ def fit(
         validate: validation MAP of a score matrix (n, L).
 
     Raises:
-        TrainingDiverged: the loss is not finite; the last checkpoint stays as it was.
+        TrainingDiverged: the loss or its gradient is not finite; the last checkpoint stays as it was.
     """
-    started, tokens_read = time.monotonic(), 0
     network.to(device)
     contrastive = contrastive_loss(options)
     optimizer = make_optimizer(network, options)
@@ -86,16 +91,16 @@ def fit(
                     output = network(batch.to(device))
                     loss, parts = total_loss(output, targets.to(device), contrastive, options)
                     if not torch.isfinite(loss):
-                        raise TrainingDiverged(
-                            f"the loss is {loss.item()} at step {progress.step}: lower --learning-rate, or raise "
-                            f"--temperature; the last good checkpoint is '{folder / LAST}'"
-                        )
-                    torch.autograd.backward(loss / options.accumulate)
+                        raise diverged("loss", loss, progress, folder)
+                    first_of_group = number // options.accumulate * options.accumulate
+                    torch.autograd.backward(loss / min(options.accumulate, len(batches) - first_of_group))
                     if (number + 1) % options.accumulate == 0 or number + 1 == len(batches):
                         factor = linear_schedule(progress.step, warmup_steps, total_steps)
                         for group in optimizer.param_groups:
                             group["lr"] = group["peak_lr"] * factor
                         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip)
+                        if not torch.isfinite(norm):
+                            raise diverged("gradient", norm, progress, folder)
                         optimizer.step()
                         optimizer.zero_grad(set_to_none=True)
                         progress.step += 1
@@ -106,7 +111,6 @@ def fit(
                     losses.append(loss.item())
                     bar.update(size)
                     bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}", refresh=False)
-            tokens_read += epoch_tokens
             rate = epoch_tokens / (time.monotonic() - epoch_started)
 
             score = validate(predict_scores(network, dev, options.batch_size, device))
@@ -124,6 +128,8 @@ def fit(
                 tokens_per_second=round(rate),
             )
             progress.epoch += 1
+            progress.tokens += epoch_tokens
+            progress.seconds += time.monotonic() - epoch_started
             save_checkpoint(folder / LAST, network, optimizer, progress, identity)
             bar.write(
                 f"epoch {progress.epoch}: loss {np.mean(losses):.4f}, validation MAP {score:.4f}"
@@ -133,7 +139,7 @@ def fit(
 
     load_weights(folder / BEST, network)
     dev_scores = predict_scores(network, dev, options.batch_size, device)
-    return TrainingResult(progress, dev_scores, time.monotonic() - started, tokens_read)
+    return TrainingResult(progress, dev_scores)
 
 
 def total_loss(
@@ -149,13 +155,6 @@ def total_loss(
         return bce, {"bce": bce.item()}
     term = contrastive(output.projections, targets)
     return bce + options.contrastive_weight * term, {"bce": bce.item(), "contrastive": term.item()}
-
-
-def contrastive_loss(options: TrainingOptions) -> Contrastive | None:
-    """The contrastive term of the options, None for plain BCE."""
-    if options.loss == "bce":
-        return None
-    return SimilarityDissimilarityLoss(options.temperature, options.placement, options.normalization)
 
 
 def make_optimizer(network: CodingNetwork, options: TrainingOptions) -> torch.optim.Optimizer:

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.errors import InvalidOption
 
-LOSSES = ("bce", "sd")
+LOSSES = ("bce", "sd", "supcon", "all", "any", "mulsupcon", "multisupcon", "jaccard", "jscl")
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class TrainingOptions:
             ("--max-tokens", self.max_tokens, 1),
             ("--window", self.window, 3),  # two special tokens and one of the note
             ("--freeze-layers", self.freeze_layers, -1),
+            ("--seed", self.seed, 0),
+            ("--threads", self.threads, 0),
         ):
             if value < low:
                 raise InvalidOption(f"{flag} must be at least {low}, got {value}")
@@ -76,6 +78,8 @@ class TrainingOptions:
         ):
             if not (math.isfinite(number) and number > 0):
                 raise InvalidOption(f"{flag} must be a positive number, got {number}")
+        if not 0 <= self.warmup <= 1:
+            raise InvalidOption(f"--warmup must lie between 0 and 1, got {self.warmup}")
         if not (math.isfinite(self.contrastive_weight) and self.contrastive_weight >= 0):
             raise InvalidOption(f"--lambda must be 0 or more, got {self.contrastive_weight}")
 

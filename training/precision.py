@@ -32,7 +32,9 @@ def resolve_device(wanted: str) -> str:
         device = torch.device(wanted)
     except RuntimeError as error:
         raise InvalidOption(f"--device must be auto, cpu or cuda, got '{wanted}'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type not in ("cpu", "cuda"):
+        raise InvalidOption(f"--device must be auto, cpu or cuda, got '{wanted}'")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InvalidOption(
             f"--device '{wanted}' needs a GPU that torch can see: choose --device cpu, or install torch with CUDA"
         )

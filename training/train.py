@@ -1,6 +1,8 @@
 """From a dataset directory to a bundle: the one path that ``icd-coder train`` takes."""
 
+import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import torch
 
 from model.bundle import BundleContents, save_bundle
 from model.dataset import Dataset, Document, load_dataset
+from model.encoder import longest_window
 from model.encoder_source import EncoderSource, open_encoder
 from model.errors import EmptyDataset, InvalidOption, OutputExists, UnwritableOutput
 from model.network import CodingNetwork
@@ -20,6 +23,7 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GlobalThreshold
 from model.windows import WindowedNote, window_notes
 from training.card import model_card, readme
+from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
@@ -52,11 +56,17 @@ class TrainingRequest:
     @property
     def run_folder(self) -> Path:
         """Log, TensorBoard scalars and checkpoints: beside the bundle, which is written once at the end."""
-        return self.out.with_name(self.out.name + ".run")
+        return _beside(self.out, ".run")
 
     @property
     def cache_folder(self) -> Path:
-        return self.cache or self.data.with_name(self.data.name + ".cache")
+        return self.cache or _beside(self.data, ".cache")
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """``path`` with an ending on its name, which "." and ".." do not have."""
+    named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link to another disk
+    return named.with_name(named.name + ending)
 
 
 def train_bundle(request: TrainingRequest) -> str:
@@ -68,7 +78,10 @@ def train_bundle(request: TrainingRequest) -> str:
     options = request.options
     require_free(request.out)
     dataset = load_dataset(request.data)
+    if not len(dataset.labels):
+        raise EmptyDataset(f"'{dataset.path}' has no code at all: there is nothing to learn")
     training, validation = _choose(dataset, request.fit_splits, options.seed)
+    require_fitting_labels(options.loss, dataset.rows(training))
     _prepare_run_folder(request)
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -79,7 +92,11 @@ def train_bundle(request: TrainingRequest) -> str:
         _source(network, encoder, dataset, documents, request) for documents in (training, validation)
     )
     extra = codes_outside(dataset, validation)
-    identity = {"label_space": dataset.labels.fingerprint, **options.as_dict()}
+    identity = {
+        "label_space": dataset.labels.fingerprint,
+        "documents": _fingerprint(training, validation),
+        **options.as_dict(),
+    }
     result = fit(
         network,
         train_source,
@@ -108,8 +125,7 @@ def build_network(
         raise InvalidOption(
             f"--freeze-layers {options.freeze_layers} is more than the encoder's {config.num_hidden_layers} layers"
         )
-    # RoBERTa's positions begin after its padding index, which costs two of them.
-    longest = config.max_position_embeddings - (2 if config.model_type == "roberta" else 0)
+    longest = longest_window(config)
     if options.window > longest:
         raise InvalidOption(f"--window {options.window} is longer than the encoder reads: at most {longest}")
     network = CodingNetwork(
@@ -140,7 +156,7 @@ def _choose(dataset: Dataset, fit_splits: tuple[str, ...], seed: int) -> tuple[S
     """Documents to train on and to validate on, no patient in both."""
     if "test" in fit_splits:
         raise InvalidOption("--fit-splits must not name 'test': it is what a bundle is judged on")
-    fitted = [document for split in fit_splits for document in dataset.require(split)]
+    fitted = [document for split in dict.fromkeys(fit_splits) for document in dataset.require(split)]
     if "dev" not in fit_splits:
         return fitted, dataset.require("dev")
     subjects = sorted({document.subject_id for document in fitted})
@@ -152,6 +168,17 @@ def _choose(dataset: Dataset, fit_splits: tuple[str, ...], seed: int) -> tuple[S
     return training, [document for document in fitted if document.subject_id in held]
 
 
+def _fingerprint(training: Sequence[Document], validation: Sequence[Document]) -> str:
+    """Which documents a run trains and validates on: a checkpoint goes on with no others."""
+    digest = hashlib.sha256()
+    for documents in (training, validation):
+        for document in documents:
+            digest.update(f"{document.document_id}\t{document.codes}\t".encode())
+            digest.update(document.text.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:12]
+
+
 def _prepare_run_folder(request: TrainingRequest) -> None:
     folder = request.run_folder
     if (folder / LAST).exists() and not request.resume:
@@ -160,8 +187,9 @@ def _prepare_run_folder(request: TrainingRequest) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        options = json.dumps(request.options.as_dict(), indent=2)
-        write_atomically(folder / "options.json", options.encode())
+        if not (folder / LAST).exists():  # a run that goes on has the options that it began with
+            options = json.dumps(request.options.as_dict(), indent=2)
+            write_atomically(folder / "options.json", options.encode())
     except OSError as error:
         raise UnwritableOutput(f"cannot write in '{folder.parent}' ({error.strerror}): choose another --out") from error
 

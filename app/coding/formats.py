@@ -32,9 +32,12 @@ def writer(output: Format, with_neighbours: bool) -> Write:
 
 
 def _write_json_line(note: NoteFile, _text: str, answer: PredictAnswer) -> None:
-    """One object a note: its id, then the fields of the REST answer."""
+    """One object a note: its id, then the fields of the REST answer; in ASCII.
+
+    So it is valid in every terminal's encoding, and no letter of a note (U+2028, U+0085) ends a line for a reader.
+    """
     fields = {"id": note.note_id, **answer.model_dump(exclude_none=True)}
-    typer.echo(json.dumps(fields, ensure_ascii=False))
+    typer.echo(json.dumps(fields))
 
 
 def _write_codiesp(note: NoteFile, _text: str, answer: PredictAnswer) -> None:

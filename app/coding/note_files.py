@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
-from model.note_text import check_note
+from model.note_text import MAX_CHARACTERS, check_note
 
 STANDARD_INPUT = "-"
 BYTES_PER_CHARACTER = 4
@@ -45,6 +45,10 @@ class NoteFile:
 
     def _bytes(self, max_characters: int) -> bytes:
         if self.path is None:
+            if len(self.piped) > max_characters * BYTES_PER_CHARACTER:
+                raise NoteTooLong(
+                    f"the note has more than {max_characters} characters: send the discharge summary alone"
+                )
             return self.piped
         try:
             size = self.path.stat().st_size
@@ -89,7 +93,7 @@ def _valid(name: str) -> str:
 
 def _at(place: str) -> list[NoteFile]:
     if place == STANDARD_INPUT:
-        return [NoteFile("stdin", None, sys.stdin.buffer.read())]
+        return [NoteFile("stdin", None, _piped())]
     path = Path(place)
     if path.is_dir():
         found = sorted(path.glob("*.txt"))
@@ -98,6 +102,14 @@ def _at(place: str) -> list[NoteFile]:
         return [NoteFile(_valid(file.stem), file) for file in found]
     if not path.is_file():
         raise MissingInput(
-            f"'{_valid(place)}' is not there: name a file, a folder of *.txt files, or - for standard input"
+            f"'{_valid(place)}' {'is no plain file' if path.exists() else 'is not there'}: "
+            "name a file, a folder of *.txt files, or - for standard input"
         )
     return [NoteFile(_valid(path.stem), path)]
+
+
+def _piped() -> bytes:
+    """Standard input, up to one byte more than the longest note has."""
+    if sys.stdin is None:  # the shell closed it
+        raise MissingInput("standard input is closed: pipe a note into it, or name a file")
+    return sys.stdin.buffer.read(MAX_CHARACTERS * BYTES_PER_CHARACTER + 1)

@@ -14,7 +14,9 @@ router = APIRouter(prefix="/v1", tags=["coding"])
 VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
 
 
-@router.post("/predict", response_model_exclude_none=True, responses=documented(400, 404, 409, 413, 422, 500, 503))
+@router.post(
+    "/predict", response_model_exclude_none=True, responses=documented(400, 404, 408, 409, 413, 415, 422, 500, 503)
+)
 async def predict(request: PredictRequest, coding: Coding) -> PredictAnswer:
     """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
     return await coding.predict(request)

@@ -86,14 +86,16 @@ def checked_batch(
         raise ValueError("candidates and candidate_labels go together: one of them is None")
     z = embeddings.to(dtype)
     if candidates is None or candidate_labels is None:
+        if self_index is not None:
+            raise ValueError("self_index points into candidates, which is None")
         own = torch.arange(len(embeddings), device=embeddings.device)
         return Batch(z, z, make_pairs(anchors, anchors, own, dtype))
     _check_embeddings(candidates, "candidates")
     if candidates.shape[1] != embeddings.shape[1]:
-        raise ValueError(f"candidates have {candidates.shape[1]} dimensions, embeddings {embeddings.shape[1]}")
+        raise ValueError(f"candidates must have {embeddings.shape[1]} columns, got {candidates.shape[1]}")
     theirs = as_label_sets(candidate_labels, "candidate_labels", len(candidates))
     if theirs.num_labels != anchors.num_labels:
-        raise ValueError(f"candidate_labels have {theirs.num_labels} labels, labels have {anchors.num_labels}")
+        raise ValueError(f"candidate_labels must have {anchors.num_labels} columns, got {theirs.num_labels}")
     _check_self(self_index, len(embeddings), len(candidates))
     return Batch(z, candidates.to(dtype), make_pairs(anchors, theirs, self_index, dtype))
 
@@ -122,4 +124,6 @@ def _check_self(self_index: Tensor | None, rows: int, columns: int) -> None:
     if self_index.shape != (rows,):
         raise ValueError(f"self_index must have the shape ({rows},), got {tuple(self_index.shape)}")
     if len(self_index) and (self_index.min() < -1 or self_index.max() >= columns):
-        raise ValueError(f"self_index must lie in -1 to {columns - 1}, got {self_index.min()} to {self_index.max()}")
+        raise ValueError(
+            f"self_index must lie between -1 and {columns - 1}, got {self_index.min()} to {self_index.max()}"
+        )

@@ -13,11 +13,13 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner, Result
 
+from app.coding.note_files import find_notes
 from app.commands import commands
 from app.main import create_app
 from app.settings import load_settings
 from model.dataset import Document
 from model.errors import IcdCoderError, InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
+from model.note_text import MAX_CHARACTERS
 from tests.app.fakes import CANARY, NOTES, FakeCoder, write_dataset
 
 NOTE = "Ein Gruß 🫀:\r\nHypertension, then diabetes.\n"
@@ -216,6 +218,29 @@ def test_missing_notes_are_named(invoke: Invoke, tmp_path: Path, places: list[st
     (tmp_path / "empty").mkdir()
     with pytest.raises(MissingInput, match=words):
         invoke("code", "--bundle", "b", *places)
+
+
+def test_a_pipe_named_as_a_file_is_refused_as_such(invoke: Invoke, tmp_path: Path) -> None:
+    """It is there, so "not there" would mislead; it can be read once only."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(MissingInput, match="is no plain file"):
+        invoke("code", "--bundle", "b", str(tmp_path / "pipe.txt"))
+
+
+def test_a_closed_standard_input_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `<&-` in a shell."""
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(MissingInput, match="standard input is closed"):
+        find_notes(["-"])
+
+
+def test_an_endless_standard_input_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the longest note is read."""
+    with Path("/dev/zero").open() as endless:
+        monkeypatch.setattr("sys.stdin", endless)
+        note = find_notes(["-"])[0]
+    with pytest.raises(NoteTooLong, match="standard input"):
+        note.read(MAX_CHARACTERS)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")

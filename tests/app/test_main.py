@@ -184,7 +184,7 @@ def test_bad_bodies_are_problems_that_echo_nothing(
 def test_a_body_that_is_not_declared_as_json_is_refused(client: TestClient) -> None:
     """Without an echo of its bytes."""
     response = client.post("/v1/predict", content=b'{"text": "Zzyzxcanary"}', headers={"Content-Type": "text/plain"})
-    assert problem(response) == (422, "invalid-request")
+    assert problem(response) == (415, "wrong-content-type")
     assert CANARY not in response.text
 
 

@@ -1,17 +1,17 @@
 """Time and peak memory of the SD loss, forward and backward, against its slower forms, as ratios in one run.
 
-Run: python tests/benchmarks/benchmark_losses.py [--batch 32 128 512 2048] [--labels 50 8929] [--size 128] [--device cpu]
+Run: python tests/benchmarks/benchmark_losses.py [--batch 32 128 512 2048] [--labels 50 8929] [--size 128]
 
-Labels are drawn by Zipf, 16 a row. Conversion to LabelSets is outside the clock and reported apart. Variants alternate; medians.
-Memory is the peak of live tensor bytes above the inputs, counted at every operation, in units of a float32 B x B matrix.
+Labels are drawn by Zipf, 16 a row. Conversion to LabelSets is outside the clock and reported apart. Variants
+alternate; medians. Memory is the peak of live tensor bytes above the inputs, counted at every operation, in units of a
+float32 B x B matrix.
 """
 
 import argparse
 import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -82,14 +82,6 @@ class PeakBytes(TorchDispatchMode):
         return result
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    yield
-    torch.set_num_threads(before)
-
-
 def step(call: Callable[[], Tensor], z: Tensor) -> None:
     value = call()
     if value.requires_grad:
@@ -124,11 +116,13 @@ def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> No
             seconds[name].append(time.perf_counter() - started)
     floor = statistics.median(seconds["three bare GEMMs"])
     dense = statistics.median(seconds["dense GEMM, autograd"])
-    print(f"\nB = {batch}, L = {labels}, D = {size}, {device}; conversion to LabelSets {conversion * 1e3:.1f} ms")
+    print(f"\nB = {batch}, L = {labels}, D = {size}, {device}; LabelSets {conversion * 1e3:.1f} ms")
     for name, call in variants.items():
         median = statistics.median(seconds[name])
         memory = peak_matrices(call, z, batch)
-        print(f"  {name:34s} {median * 1e3:9.2f} ms  {median / floor:6.1f} x GEMMs  {median / dense:5.2f} x dense  {memory}")
+        print(
+            f"  {name:34s} {median * 1e3:9.2f} ms  {median / floor:6.1f} x GEMMs  {median / dense:5.2f} x dense  {memory}"
+        )
 
 
 def fresh(sets: LabelSets) -> LabelSets:

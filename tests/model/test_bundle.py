@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from model.bundle import load_bundle, verify_bundle
 from model.encoder_source import open_encoder
-from model.errors import BundleDamaged, MissingInput, OutputExists
+from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
 from tests.factories import LABELS, NOTE, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
 
 
@@ -130,6 +131,18 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_disk_that_fills_up_is_named_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """safetensors has an error of its own for it."""
+
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("model.bundle.save_file", full)
+    with pytest.raises(UnwritableOutput, match="No space left"):
+        save_tiny_bundle(tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_identities(tmp_path: Path) -> None:
     """The embedding_id ignores the classifier and changes with the encoder; the bundle_id changes with both."""
     plm_ca, laat = tiny_coder(tmp_path / "a"), tiny_coder(tmp_path / "b", "plm-icd")
@@ -138,6 +151,44 @@ def test_identities(tmp_path: Path) -> None:
     assert plm_ca.bundle_id != laat.bundle_id
     assert plm_ca.embedding_id != other.embedding_id
     assert json.loads((tmp_path / "a" / "config.json").read_text())["embedding_id"] == plm_ca.embedding_id
+
+
+def test_the_embedding_id_names_what_embeds_and_nothing_else(tmp_path: Path) -> None:
+    """Same after loading and saving again; deaf to labels and classifier; changed by weights, windows, arithmetic."""
+    from dataclasses import replace
+
+    from model.bundle import BundleContents, save_bundle
+
+    coder = tiny_coder(tmp_path / "a")
+    contents = BundleContents(
+        coder.network,
+        coder.tokenizer,
+        LABELS,
+        coder.threshold,
+        "plm-ca",
+        "tiny",
+        coder.window,
+        coder.max_tokens,
+        {},
+        "",
+    )
+
+    def identity(name: str, changed: BundleContents) -> str:
+        save_bundle(tmp_path / name, changed)
+        return str(json.loads((tmp_path / name / "config.json").read_text())["embedding_id"])
+
+    assert identity("again", contents) == coder.embedding_id
+    with torch.no_grad():
+        coder.network.label_attention.bias += 1
+        coder.network.projection_head.outer.bias += 1
+    assert identity("classifier", contents) == coder.embedding_id
+    assert identity("window", replace(contents, window=32)) != coder.embedding_id
+    coder.network.encoder.config.num_attention_heads = 4
+    assert identity("heads", contents) != coder.embedding_id
+    coder.network.encoder.config.num_attention_heads = 2
+    with torch.no_grad():
+        coder.network.document_embedding.outer.bias += 1
+    assert identity("weights", contents) != coder.embedding_id
 
 
 def test_opening_an_unknown_encoder_names_the_ways_out() -> None:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 from model.coder import Coder
 from model.errors import InvalidNote, NoteTooLong
-from model.evidence import evidence_spans
+from model.evidence import LONGEST_WORD, evidence_spans
 from model.note_text import check_note
 from model.windows import SPECIAL
 from tests.factories import LABELS, NOTE, SHORT_NOTE, tiny_coder
@@ -89,6 +90,7 @@ def test_a_text_that_is_no_note_is_refused_without_its_words(
         coder.predict([text])
     assert "abc" not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None  # an error that is only hidden would still carry the note
     with pytest.raises(error):
         check_note(text)
 
@@ -99,6 +101,25 @@ def test_bad_arguments_are_named(coder: Coder) -> None:
         coder.predict([NOTE], top_k=0)
     with pytest.raises(ValueError, match="explain"):
         coder.predict([NOTE], explain="guess")
+    with pytest.raises(ValueError, match="texts"):
+        coder.predict(NOTE)
+
+
+def test_codes_of_equal_probability_keep_the_order_of_the_labels(coder: Coder) -> None:
+    """Ties go to the code that sorts first, and a probability that equals the threshold selects nothing."""
+    from copy import deepcopy
+    from dataclasses import replace
+
+    network = deepcopy(coder.network)
+    with torch.no_grad():
+        for parameter in (network.label_attention.output.weight, network.label_attention.weights):
+            parameter.zero_()
+        network.label_attention.bias.zero_()
+    level = replace(coder, network=network)
+    codes = level.predict([NOTE], top_k=4)[0].codes
+    assert [code.code for code in codes] == [label.code for label in LABELS.labels[:4]]
+    assert [code.probability for code in codes] == [0.5] * 4
+    assert not any(code.selected for code in codes)
 
 
 def test_evidence_is_widened_to_words_merged_and_sorted_by_weight() -> None:
@@ -116,3 +137,43 @@ def test_flat_attention_is_no_evidence() -> None:
     """A code that looks everywhere has no span."""
     offsets = np.array([(index, index + 1) for index in range(50)])
     assert evidence_spans("x" * 50, np.full(50, 0.02), offsets) == ()
+
+
+def test_evidence_in_a_script_without_spaces_stays_short_and_quick() -> None:
+    """A million ideographs are no word: a span is widened by a few dozen at most."""
+    text = "\u4e2d" * 1_000_000
+    offsets = np.array([(index, index + 1) for index in range(3000)])
+    weights = np.zeros(3000)
+    weights[::4] = 1 / 750
+    spans = evidence_spans(text, weights, offsets)
+    assert spans
+    assert spans[0].end <= 3000 + LONGEST_WORD
+    weights[:] = 0
+    weights[1000] = 1.0
+    assert [span.end - span.start for span in evidence_spans(text, weights, offsets)] == [2 * LONGEST_WORD + 1]
+
+
+def test_an_endless_unknown_token_is_no_evidence() -> None:
+    """WordPiece reads a run of letters without an end as one unknown token over all of it."""
+    weights = np.array([0.9, 0.1])
+    assert evidence_spans("x" * 100_000, weights, np.array([(0, 100_000), (SPECIAL, SPECIAL)])) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "token", "expected"),
+    [
+        ("a naive\u0308te\u0301 case", (2, 6), "naive\u0308te\u0301"),
+        ("ab  cd", (2, 3), None),
+        ("ab cd", (3, 3), None),
+        ("ab cd", (2, 5), "cd"),
+        ("\U0001f691\u200d\U0001f692 x", (0, 1), "\U0001f691"),
+        ("\u05e9\u05dc\u05d5\u05dd x", (1, 2), "\u05e9\u05dc\u05d5\u05dd"),
+    ],
+    ids=["combining", "space", "no width", "leading space", "emoji", "right to left"],
+)
+def test_evidence_is_visible_text_in_whole_words(text: str, token: tuple[int, int], expected: str | None) -> None:
+    """Accents belong to their letter, white space to nobody."""
+    offsets = np.array([token] + [(SPECIAL, SPECIAL)] * 9)
+    spans = evidence_spans(text, np.array([1.0] + [0.0] * 9), offsets)
+    assert [span.text for span in spans] == ([] if expected is None else [expected])
+    assert all(text[span.start : span.end] == span.text for span in spans)

@@ -173,3 +173,45 @@ def test_a_bad_tensor_is_named(z: Tensor, labels: Tensor, named: str) -> None:
     """Shapes, negative labels and NaN embeddings."""
     with pytest.raises(ValueError, match=named):
         SimilarityDissimilarityLoss()(z, labels)
+
+
+def test_autocast_around_the_loss_changes_nothing() -> None:
+    """bf16 counts whole numbers to 256 only: sizes of label sets beyond that stay exact."""
+    z = F.normalize(torch.randn(3, 8), dim=1)
+    labels = torch.zeros(3, 600)
+    labels[0, :301] = labels[1, :300] = labels[2, 1:303] = 1
+    loss = SimilarityDissimilarityLoss()
+    plain = loss(z, labels)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(loss(z, labels), plain)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"candidates": torch.randn(4, 5)}, "candidates must have 8 columns"),
+        ({"candidate_labels": torch.ones(4, 2)}, "candidate_labels must have 3 columns"),
+        ({"self_index": torch.tensor([0, 4])}, "self_index must lie between -1 and 3"),
+        ({"self_index": torch.tensor([0, -2])}, "self_index must lie"),
+        ({"candidates": None, "candidate_labels": None}, "self_index points into candidates"),
+    ],
+)
+def test_candidates_that_do_not_fit_are_named(changes: dict[str, Tensor | None], said: str) -> None:
+    """ValueError with the argument's name, not an error from inside torch."""
+    arguments: dict[str, Tensor | None] = {
+        "candidates": torch.randn(4, 8),
+        "candidate_labels": torch.ones(4, 3),
+        "self_index": torch.tensor([0, -1]),
+    }
+    with pytest.raises(ValueError, match=said):
+        SimilarityDissimilarityLoss()(torch.randn(2, 8), torch.ones(2, 3), **{**arguments, **changes})
+
+
+def test_the_zero_of_a_batch_without_positives_is_finite_in_fp16() -> None:
+    """A plain sum of a large half-precision batch would overflow, and infinity times zero is no number."""
+    z = torch.full((256, 512), 0.9, dtype=torch.float16, requires_grad=True)
+    value = SimilarityDissimilarityLoss()(z, torch.zeros(256, 3))
+    value.backward()
+    assert value.item() == 0
+    assert z.grad is not None
+    assert (z.grad == 0).all()

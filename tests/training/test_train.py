@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from model.bundle import load_bundle
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
-from tests.factories import write_tiny_dataset
+from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training import loop
+from training.contrastive import BY_TEMPERATURE
 from training.loop import BEST, LAST, TrainingDiverged
 from training.options import TrainingOptions
+from training.prepare.dataset_directory import Record, write_dataset
 from training.train import TrainingRequest, train_bundle
 
 OPTIONS = TrainingOptions(
@@ -67,6 +70,17 @@ def test_training_lowers_the_loss_and_writes_a_bundle(
     assert any((out.with_name("bundle.run") / "tensorboard").iterdir())
 
 
+@pytest.mark.parametrize("loss", sorted(BY_TEMPERATURE))
+def test_every_loss_of_the_family_can_be_trained_with(data: Path, tmp_path: Path, loss: str) -> None:
+    """One epoch by name; SupCon says that these notes have more than one code."""
+    if loss == "supcon":
+        with pytest.raises(InvalidOption, match="supcon takes one code"):
+            train_bundle(request(data, tmp_path / "bundle", loss=loss, epochs=1))
+        return
+    train_bundle(request(data, tmp_path / "bundle", loss=loss, epochs=1))
+    assert "contrastive" in next(line for line in log_lines(tmp_path / "bundle") if line["event"] == "step")
+
+
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: Path, tmp_path: Path) -> None:
     """Bit-equal on a CPU."""
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
@@ -76,11 +90,16 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: Path
     assert not all(torch.equal(a[name], c[name]) for name in a)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"accumulate": 3, "freeze_layers": 1}, {"head": "plm-icd", "loss": "bce", "precision": "bf16"}],
+    ids=["plain", "accumulated and frozen", "plm-icd in bf16"],
+)
 def test_resuming_after_a_stop_equals_an_undisturbed_run(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
-    """Ctrl-C in the third epoch of four, then --resume: the same bits in the bundle."""
-    train_bundle(request(data, tmp_path / "whole", epochs=4))
+    """Ctrl-C in the third epoch of four, then --resume: the same bits in the bundle, and the whole run in its card."""
+    train_bundle(request(data, tmp_path / "whole", epochs=4, **changes))
     epochs_begun = 0
     batches = loop.shuffled_batches
 
@@ -93,12 +112,68 @@ def test_resuming_after_a_stop_equals_an_undisturbed_run(
 
     monkeypatch.setattr(loop, "shuffled_batches", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        train_bundle(request(data, tmp_path / "stopped", epochs=4))
+        train_bundle(request(data, tmp_path / "stopped", epochs=4, **changes))
     monkeypatch.undo()
     assert not (tmp_path / "stopped").exists()
-    train_bundle(request(data, tmp_path / "stopped", epochs=4, resume=True))
+    train_bundle(request(data, tmp_path / "stopped", epochs=4, resume=True, **changes))
     whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    cards = [load_bundle(tmp_path / name).card["training"]["tokens_read"] for name in ("whole", "stopped")]
+    assert cards[0] == cards[1] > 0
+
+
+def test_a_stop_between_the_best_weights_and_the_checkpoint_is_made_good(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """best.safetensors is an epoch ahead of last.safetensors then: that epoch runs again and writes the same."""
+    train_bundle(request(data, tmp_path / "whole", epochs=3))
+    save, calls = loop.save_checkpoint, 0
+
+    def interrupt(*arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise KeyboardInterrupt
+        save(*arguments)
+
+    monkeypatch.setattr(loop, "save_checkpoint", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train_bundle(request(data, tmp_path / "stopped", epochs=3))
+    monkeypatch.undo()
+    train_bundle(request(data, tmp_path / "stopped", epochs=3, resume=True))
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    measured = [load_bundle(tmp_path / name).card["measured"] for name in ("whole", "stopped")]
+    assert measured[0] == measured[1]
+
+
+def test_early_stopping_counts_on_after_a_stop(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation 0.5, 0.9, 0.7, Ctrl-C, 0.6 with patience 2: the fourth epoch is the last, the second is kept."""
+    scores = iter([0.5, 0.9, 0.7, KeyboardInterrupt(), 0.6, 1.0])
+
+    def next_score(_scores: object) -> float:
+        score = next(scores)
+        if isinstance(score, KeyboardInterrupt):
+            raise score
+        return score
+
+    monkeypatch.setattr("training.train._validation_map", lambda *_: next_score)
+    with pytest.raises(KeyboardInterrupt):
+        train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2))
+    train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2, resume=True))
+    card = load_bundle(tmp_path / "bundle").card
+    assert (card["training"]["epochs_run"], card["measured"]["best_epoch"]) == (4, 2)
+
+
+def test_the_last_batches_of_an_epoch_weigh_like_the_others(data: Path, tmp_path: Path) -> None:
+    """Five batches an epoch: --accumulate 100 averages the five that there are, like --accumulate 5."""
+    for name, accumulate in (("five", 5), ("hundred", 100)):
+        train_bundle(request(data, tmp_path / name, accumulate=accumulate, epochs=1))
+    five, hundred = weights(tmp_path / "five"), weights(tmp_path / "hundred")
+    assert all(torch.equal(five[name], hundred[name]) for name in five)
+    steps = [[line for line in log_lines(tmp_path / name) if line["event"] == "step"] for name in ("five", "hundred")]
+    assert len(steps[0]) == len(steps[1]) == 1
+    assert steps[0][0]["gradient_norm"] == steps[1][0]["gradient_norm"]
 
 
 def test_a_run_folder_is_never_reused_by_accident(data: Path, tmp_path: Path) -> None:
@@ -109,6 +184,12 @@ def test_a_run_folder_is_never_reused_by_accident(data: Path, tmp_path: Path) ->
         train_bundle(request(data, tmp_path / "bundle", epochs=1))
     with pytest.raises(LabelSpaceMismatch, match="seed"):
         train_bundle(request(data, tmp_path / "bundle", epochs=1, seed=9, resume=True))
+    with pytest.raises(LabelSpaceMismatch, match="documents"):
+        train_bundle(request(data, tmp_path / "bundle", epochs=1, fit_splits=("train", "dev"), resume=True))
+    others = write_tiny_dataset(tmp_path / "others", seed=1)
+    with pytest.raises(LabelSpaceMismatch, match="documents"):
+        train_bundle(request(others, tmp_path / "bundle", epochs=1, resume=True))
+    assert json.loads((tmp_path / "bundle.run" / "options.json").read_text())["seed"] == 1
 
 
 def test_a_checkpoint_of_another_label_space_is_refused(data: Path, tmp_path: Path) -> None:
@@ -153,6 +234,49 @@ def test_a_loss_that_is_not_finite_stops_with_the_step(
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_gradient_that_is_not_finite_changes_no_weight(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finite loss can have one: the step is not taken, and the message says what broke."""
+    monkeypatch.setattr(loop, "total_loss", lambda output, *_: (torch.sqrt(output.logits.sum() * 0), {}))
+    with pytest.raises(TrainingDiverged, match="the gradient is nan at step 0: lower --learning-rate"):
+        train_bundle(request(data, tmp_path / "bundle"))
+    assert not (tmp_path / "bundle.run" / LAST).exists()
+
+
+def test_a_data_directory_named_by_a_dot_has_its_cache_beside_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "." has no name of its own."""
+    monkeypatch.chdir(data)
+    dotted = TrainingRequest(Path(), tmp_path / "bundle", OPTIONS)
+    assert dotted.cache_folder == data.with_name(data.name + ".cache")
+
+
+@pytest.mark.parametrize(("codes", "number"), [(1, 60), (6, 10)], ids=["one code", "six notes"])
+def test_the_smallest_data_trains(tmp_path: Path, codes: int, number: int) -> None:
+    """One code leaves nothing to contrast, a handful of notes makes one batch."""
+    titles = {label.key: label.title for label in LABELS.labels}
+    documents = [replace(document, codes=document.codes[:1]) for document in tiny_documents(number)]
+    if codes == 1:
+        documents = [replace(document, codes=(LABELS[0].key,)) for document in documents]
+    write_dataset(tmp_path / "data", documents, titles, Record(options={}))
+    train_bundle(request(tmp_path / "data", tmp_path / "bundle", epochs=1, batch_size=64))
+    coder = load_bundle(tmp_path / "bundle")
+    assert all(torch.isfinite(value).all() for value in coder.network.state_dict().values())
+    assert len(coder.predict(["An invented note."])[0].codes) == len(coder.labels)
+
+
+def test_data_without_a_code_is_refused(tmp_path: Path) -> None:
+    """Before any encoder is opened."""
+    from model.labels import LabelSpace
+
+    write_tiny_dataset(tmp_path / "data")
+    pq.write_table(LabelSpace(()).to_table(), tmp_path / "data" / "labels.parquet")
+    with pytest.raises(EmptyDataset, match="no code"):
+        train_bundle(request(tmp_path / "data", tmp_path / "bundle"))
+
+
 def test_fitting_on_dev_too_holds_patients_back(data: Path, tmp_path: Path) -> None:
     """--fit-splits train,dev validates on patients that are not trained on."""
     train_bundle(request(data, tmp_path / "bundle", epochs=1, fit_splits=("train", "dev")))
@@ -168,6 +292,9 @@ def test_fitting_on_dev_too_holds_patients_back(data: Path, tmp_path: Path) -> N
         ({"head": "nope"}, InvalidOption, "--head"),
         ({"temperature": 0.0}, InvalidOption, "--temperature"),
         ({"batch_size": 0}, InvalidOption, "--batch-size"),
+        ({"seed": -1}, InvalidOption, "--seed"),
+        ({"threads": -1}, InvalidOption, "--threads"),
+        ({"warmup": float("nan")}, InvalidOption, "--warmup"),
         ({"freeze_layers": 3}, InvalidOption, "--freeze-layers 3"),
         ({"window": 513}, InvalidOption, "--window 513"),
         ({"encoder": "/nowhere/at/all"}, InvalidOption, "/nowhere/at/all"),

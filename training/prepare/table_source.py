@@ -9,6 +9,9 @@ import polars as pl
 from model.errors import InvalidOption, MalformedInput, MissingInput
 from training.prepare.csv_table import BATCH_ROWS, csv_batches, csv_header, require_whole_rows
 
+LONGEST_NAME = 30
+"""Characters of a column's name that is shown; in a file without a header a longer one is a note."""
+
 
 @dataclass(frozen=True)
 class TableSource:
@@ -46,9 +49,8 @@ def open_table(source: Path, text: str, codes: str, keys: Sequence[str]) -> Tabl
 def _require_columns(source: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise MissingInput(
-            f"'{source}' has no column '{missing[0]}' (found: {', '.join(found[:20])}): name one of these"
-        )
+        shown = ", ".join(name if len(name) <= LONGEST_NAME else "a long text" for name in found[:20])
+        raise MissingInput(f"'{source}' has no column '{missing[0]}' (found: {shown}): name one of these")
 
 
 def _require_strings(source: Path, codes: str, dtype: pl.DataType) -> None:

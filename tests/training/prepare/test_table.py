@@ -164,6 +164,13 @@ def test_a_missing_column_lists_those_found(tmp_path: Path, suffix: str) -> None
         prepare(tmp_path / f"t.{suffix}", tmp_path / "out", TableColumns("text", "icd"))
 
 
+def test_a_file_without_a_header_does_not_show_its_first_note(tmp_path: Path) -> None:
+    """Its first row looks like the names of columns."""
+    (tmp_path / "t.csv").write_text("7,Invented Testy McTestface came with a fever today,I10\n")
+    with pytest.raises(MissingInput, match=r"\(found: 7, a long text, I10\)"):
+        prepare(tmp_path / "t.csv", tmp_path / "out", TableColumns("text", "icd"))
+
+
 def test_an_unknown_split_names_its_row(tmp_path: Path) -> None:
     """Only the usual spellings of train, dev and test."""
     source = write(tmp_path / "t.csv", [*ROWS[:2], ["c", "p2", "holdout", "Third.", "I10"]])

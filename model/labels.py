@@ -92,3 +92,12 @@ def multi_hot(rows: Sequence[np.ndarray], num_labels: int) -> np.ndarray:
     for index, columns in enumerate(rows):
         matrix[index, columns] = True
     return matrix
+
+
+def __getattr__(name: str) -> Any:
+    """``LabelSets`` by the name that users know, without torch for those who only read labels."""
+    if name == "LabelSets":
+        from model.label_sets import LabelSets
+
+        return LabelSets
+    raise AttributeError(f"module 'model.labels' has no attribute '{name}'")

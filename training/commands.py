@@ -38,7 +38,10 @@ def train(
         str,
         typer.Option(help="minilm, tiny (random, for tests), a folder with a BERT or RoBERTa, or a hub id."),
     ] = "minilm",
-    loss: Annotated[str, typer.Option(help="bce, or sd: BCE + lambda * SD.")] = "sd",
+    loss: Annotated[
+        str,
+        typer.Option(help="bce, or BCE + lambda * one of sd, all, any, mulsupcon, multisupcon, jaccard, jscl, supcon."),
+    ] = "sd",
     head: Annotated[str, typer.Option(help="plm-ca (cross-attention) or plm-icd (LAAT).")] = "plm-ca",
     epochs: Annotated[int, typer.Option(help="Most epochs.")] = 20,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation MAP before it stops.")] = 4,

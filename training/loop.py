@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.errors import IcdCoderError
-from model.losses import SimilarityDissimilarityLoss
 from model.network import CodingNetwork, NetworkOutput
 from model.progress import progress_bar
 from training.checkpoint import Progress, load_checkpoint, load_weights, save_checkpoint, save_weights
+from training.contrastive import contrastive_loss
 from training.note_source import NoteSource, ordered_batches, shuffled_batches
 from training.options import TrainingOptions
 from training.run_log import RunLog
@@ -155,13 +155,6 @@ def total_loss(
         return bce, {"bce": bce.item()}
     term = contrastive(output.projections, targets)
     return bce + options.contrastive_weight * term, {"bce": bce.item(), "contrastive": term.item()}
-
-
-def contrastive_loss(options: TrainingOptions) -> Contrastive | None:
-    """The contrastive term of the options, None for plain BCE."""
-    if options.loss == "bce":
-        return None
-    return SimilarityDissimilarityLoss(options.temperature, options.placement, options.normalization)
 
 
 def make_optimizer(network: CodingNetwork, options: TrainingOptions) -> torch.optim.Optimizer:

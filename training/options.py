@@ -6,7 +6,7 @@ from typing import Any
 
 from model.errors import InvalidOption
 
-LOSSES = ("bce", "sd")
+LOSSES = ("bce", "sd", "supcon", "all", "any", "mulsupcon", "multisupcon", "jaccard", "jscl")
 
 
 @dataclass(frozen=True)

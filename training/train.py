@@ -23,6 +23,7 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GlobalThreshold
 from model.windows import WindowedNote, window_notes
 from training.card import model_card, readme
+from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
@@ -80,6 +81,7 @@ def train_bundle(request: TrainingRequest) -> str:
     if not len(dataset.labels):
         raise EmptyDataset(f"'{dataset.path}' has no code at all: there is nothing to learn")
     training, validation = _choose(dataset, request.fit_splits, options.seed)
+    require_fitting_labels(options.loss, dataset.rows(training))
     _prepare_run_folder(request)
     if options.threads:
         torch.set_num_threads(options.threads)

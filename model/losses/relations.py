@@ -11,6 +11,10 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from model.label_sets import LabelSets, as_label_sets
+
+Labels = Tensor | LabelSets
+
 
 class Relation(IntEnum):
     """Set condition between the anchor's S and the sample's T."""
@@ -27,20 +31,18 @@ class Relation(IntEnum):
     """S is a proper subset of T."""
 
 
-def intersections(labels: Tensor, candidate_labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def intersections(labels: Labels, candidate_labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     """Sizes |S & T| (B, M), |S| (B, 1) and |T| (1, M), in float32, exact up to 2**24 labels a row.
 
     Shape:
-        labels: (B, L) multi-hot; candidate_labels: (M, L) multi-hot.
+        labels: (B, L) multi-hot or LabelSets; candidate_labels: (M, L) multi-hot or LabelSets.
     """
-    anchors = (labels > 0).to(torch.float32)
-    candidates = (candidate_labels > 0).to(torch.float32)
-    with torch.autocast(labels.device.type, enabled=False):  # bf16 counts to 256 only
-        shared = anchors @ candidates.T  # (B, M)
-    return shared, anchors.sum(dim=1, keepdim=True), candidates.sum(dim=1)[None, :]
+    anchors = as_label_sets(labels, "labels", len(labels))
+    candidates = as_label_sets(candidate_labels, "candidate_labels", len(candidate_labels))
+    return anchors.shared(candidates), anchors.sizes[:, None].float(), candidates.sizes[None, :].float()
 
 
-def relation(labels: Tensor, candidate_labels: Tensor) -> Tensor:
+def relation(labels: Labels, candidate_labels: Labels) -> Tensor:
     """Relation of every anchor to every candidate.
 
     Shape:
@@ -56,7 +58,7 @@ def relation(labels: Tensor, candidate_labels: Tensor) -> Tensor:
     return result
 
 
-def similarity_factor(labels: Tensor, candidate_labels: Tensor) -> Tensor:
+def similarity_factor(labels: Labels, candidate_labels: Labels) -> Tensor:
     """K^s = |S & T| / |S|, and 0 for an empty S.
 
     Shape:
@@ -66,7 +68,7 @@ def similarity_factor(labels: Tensor, candidate_labels: Tensor) -> Tensor:
     return shared / size_s.clamp(min=1)
 
 
-def dissimilarity_factor(labels: Tensor, candidate_labels: Tensor) -> Tensor:
+def dissimilarity_factor(labels: Labels, candidate_labels: Labels) -> Tensor:
     """K^d = 1 / (1 + |T - S|).
 
     Shape:

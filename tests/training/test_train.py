@@ -13,6 +13,7 @@ from model.bundle import load_bundle
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training import loop
+from training.contrastive import BY_TEMPERATURE
 from training.loop import BEST, LAST, TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
@@ -67,6 +68,17 @@ def test_training_lowers_the_loss_and_writes_a_bundle(
     assert coder.bundle_id == bundle_id
     assert coder.card["measured"]["validation_map"] == round(max(line["validation_map"] for line in epochs), 4)
     assert any((out.with_name("bundle.run") / "tensorboard").iterdir())
+
+
+@pytest.mark.parametrize("loss", sorted(BY_TEMPERATURE))
+def test_every_loss_of_the_family_can_be_trained_with(data: Path, tmp_path: Path, loss: str) -> None:
+    """One epoch by name; SupCon says that these notes have more than one code."""
+    if loss == "supcon":
+        with pytest.raises(InvalidOption, match="supcon takes one code"):
+            train_bundle(request(data, tmp_path / "bundle", loss=loss, epochs=1))
+        return
+    train_bundle(request(data, tmp_path / "bundle", loss=loss, epochs=1))
+    assert "contrastive" in next(line for line in log_lines(tmp_path / "bundle") if line["event"] == "step")
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(data: Path, tmp_path: Path) -> None:

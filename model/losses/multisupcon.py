@@ -1,0 +1,44 @@
+"""MultiSupCon: positives are samples whose label sets are alike enough."""
+
+from model.losses.pairs import Pairs
+from model.losses.weighted import Weighing, WeightedContrastiveLoss, mean_over_anchors
+
+
+class MultiSupConLoss(WeightedContrastiveLoss):
+    r"""Pulls samples together by the Jaccard similarity of their labels, from a threshold on.
+
+        L_i = -1/|P(i)| sum_p J_ip log p_ip,   P(i): other samples with J_ip >= c, J = |S & T| / |S | T|
+
+    The mean is over anchors that have a positive.
+
+    Shape:
+        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+
+    Degenerate:
+        An anchor without a sample above the threshold adds 0. Two empty sets have J = 0.
+
+    References:
+        "Contrastive Learning for Multi-Label Classification", SSL workshop at NeurIPS 2022 (c = 0.3).
+
+    Relations:
+        c -> 0 gives a Jaccard-weighted ANY; c = 1 gives ALL.
+
+    Example:
+        >>> import torch
+        >>> z = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [0, 1], [1, 1]]), dim=1)
+        >>> round(MultiSupConLoss(temperature=1.0)(z, torch.tensor([[1, 0], [0, 1], [1, 1]])).item(), 4)
+        0.2491
+    """
+
+    def __init__(self, temperature: float = 0.07, threshold: float = 0.3) -> None:
+        super().__init__(temperature)
+        if not 0 < threshold <= 1:
+            raise ValueError(f"threshold must lie above 0 and be at most 1, got {threshold}")
+        self.threshold = threshold
+
+    def weigh(self, pairs: Pairs) -> Weighing:
+        """w = J [J >= c]."""
+        similarity = pairs.jaccard
+        weights = similarity.masked_fill(~pairs.others | (similarity < self.threshold), 0)
+        number = (weights > 0).sum(dim=1).to(weights.dtype)
+        return Weighing(weights, mean_over_anchors(weights, number))

@@ -1,0 +1,51 @@
+"""The contrastive term by its name on the command line."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from torch import nn
+
+from model.errors import InvalidOption
+from model.losses import (
+    AllLoss,
+    AnyLoss,
+    JaccardLoss,
+    JSCLLoss,
+    MulSupConLoss,
+    MultiSupConLoss,
+    SimilarityDissimilarityLoss,
+    SupConLoss,
+)
+from training.options import TrainingOptions
+
+BY_TEMPERATURE: dict[str, Callable[[float], nn.Module]] = {
+    "supcon": SupConLoss,
+    "all": AllLoss,
+    "any": AnyLoss,
+    "mulsupcon": MulSupConLoss,
+    "multisupcon": MultiSupConLoss,
+    "jaccard": JaccardLoss,
+    "jscl": JSCLLoss,
+}
+
+
+def contrastive_loss(options: TrainingOptions) -> nn.Module | None:
+    """The contrastive term of the options, None for plain BCE."""
+    if options.loss == "bce":
+        return None
+    if options.loss == "sd":
+        return SimilarityDissimilarityLoss(options.temperature, options.placement, options.normalization)
+    return BY_TEMPERATURE[options.loss](options.temperature)
+
+
+def require_fitting_labels(loss: str, rows: Sequence[np.ndarray]) -> None:
+    """Raise unless the loss is defined on these label columns.
+
+    Raises:
+        InvalidOption: SupCon, and a document with more than one code.
+    """
+    most = max((len(row) for row in rows), default=0)
+    if loss == "supcon" and most > 1:
+        raise InvalidOption(
+            f"--loss supcon takes one code a document, and one here has {most}: choose 'all', 'any' or 'sd'"
+        )

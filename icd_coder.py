@@ -15,6 +15,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prepare": ("training.commands", "turn MIMIC-III, CodiEsp or a table into a dataset directory"),
     "train": ("training.commands", "train a coder and write its bundle"),
     "evaluate": ("training.commands", "measure a bundle on a split: report, plots, baselines"),
+    "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
     "migrate": ("app.commands", "create or upgrade the database"),
     "index": ("app.commands", "store documents, codes and embeddings for the neighbour search"),
     "code": ("app.commands", "code notes from files or standard input, without a server"),

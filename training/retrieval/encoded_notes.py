@@ -1,8 +1,10 @@
 """Notes through a coder once: mean token state, document embedding, and probabilities where they are wanted."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,12 +100,18 @@ def same_encoder(one: Coder, other: Coder) -> bool:
     """Whether both give the same token states: windows, precision, tokenizer and encoder weights are equal."""
     if (one.window, one.max_tokens, one.network.precision) != (other.window, other.max_tokens, other.network.precision):
         return False
-    if one.tokenizer.backend_tokenizer.to_str() != other.tokenizer.backend_tokenizer.to_str():
+    if _tokenization(one.tokenizer) != _tokenization(other.tokenizer):
         return False
     ours, theirs = one.network.encoder.state_dict(), other.network.encoder.state_dict()
     if ours.keys() != theirs.keys():
         return False
     return all(torch.equal(tensor.cpu(), theirs[name].cpu()) for name, tensor in ours.items())
+
+
+def _tokenization(tokenizer: Any) -> dict[str, Any]:
+    """What a tokenizer does to a text, without its own truncation and padding, which windows never use."""
+    settings: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+    return {name: value for name, value in settings.items() if name not in ("truncation", "padding")}
 
 
 def _stack(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -147,6 +147,18 @@ def test_states_that_training_left_give_the_same_neighbours(tmp_path: Path) -> N
     assert ran
 
 
+def test_plain_bce_over_a_frozen_encoder_leaves_the_raw_embedding(tmp_path: Path) -> None:
+    """Nothing in the document embedding gets a gradient; and the raw encoder is known to be the bundle's own."""
+    from tests.training.retrieval.frozen_bundle import train_frozen
+
+    data = write_tiny_dataset(tmp_path / "data")
+    train_frozen(data, tmp_path / "bundle", loss="bce")
+    bundles = open_bundles(tmp_path / "bundle", [], None, "cpu")
+    assert same_encoder(bundles.encoder, bundles.coder)
+    encoded = encode_notes(bundles.coder, load_dataset(data).documents("dev"), "embed")
+    assert encoded.embeddings == pytest.approx(encoded.means, abs=1e-6)
+
+
 def test_nothing_but_other_patients_training_documents_is_found(folder: Path, tmp_path: Path) -> None:
     """A planted test document with a code of its own is never a neighbour nor voted for, even by its own copies;
     a training document of the same patient with the same text neither."""

@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("training.commands", "train a coder and write its bundle"),
     "evaluate": ("training.commands", "measure a bundle on a split: report, plots, baselines"),
     "compare": ("training.commands", "two reports side by side, with a paired bootstrap"),
+    "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
     "migrate": ("app.commands", "create or upgrade the database"),
     "index": ("app.commands", "store documents, codes and embeddings for the neighbour search"),
     "code": ("app.commands", "code notes from files or standard input, without a server"),

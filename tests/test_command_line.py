@@ -40,6 +40,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["evaluate", "--bundle", "{f}/none", "--data", "{f}/data", "--out", "{f}/out"], "icd-coder train"),
         (["evaluate", "--bundle", "{f}/bundle", "--data", "{f}/data", "--out", "{f}/out"], "codes"),
         (["evaluate", "--bundle", "{f}/bundle", "--data", "{f}/data", "--split", "x", "--out", "{f}/out"], "'x'"),
+        (
+            ["retrieval", "--bundle", "{f}/bundle", "--data", "{f}/data", "--split", "train", "--out", "{f}/out"],
+            "'train'",
+        ),
+        (["retrieval", "--bundle", "{f}/none", "--data", "{f}/data", "--out", "{f}/out"], "icd-coder train"),
+        (["retrieval", "--bundle", "{f}/bundle", "--data", "{f}/none", "--out", "{f}/out"], "icd-coder prepare"),
         (["prepare", "mimic3", "--source", "{f}/none", "--out", "{f}/out"], "none"),
         (["synth", "mimic3", "--admissions", "0", "--out", "{f}/out"], "--admissions"),
         (["code", "--bundle", "{f}/bundle", "{f}/none.txt"], "none.txt"),

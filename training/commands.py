@@ -203,6 +203,41 @@ def compare(
         print_comparison(comparison)
 
 
+@commands.command(
+    epilog="Example:\n\n  icd-coder retrieval --bundle BUNDLE --data DATA --split test --against TWIN --out REPORT"
+)
+def retrieval(
+    bundle: Bundle,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Report directory to write: retrieval.md, retrieval.json, neighbours.png.")],
+    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Another bundle to compare with, such as a BCE twin; repeatable.")
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="The raw encoder: minilm, tiny, or a folder. Default: the one in the bundle's card."),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the states that training left, read where they fit; default DATA.cache.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of intervals, halves and the random floor.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure the neighbours of a bundle on a split, and the coder that they make; no database needed."""
+    from training.precision import resolve_device
+    from training.retrieval.evaluate import RetrievalRequest, evaluate_retrieval
+    from training.retrieval.terminal import print_retrieval
+
+    others = tuple(against or ())
+    request = RetrievalRequest(bundle, data, split, out, others, encoder, cache, resolve_device(device), seed)
+    print_retrieval(evaluate_retrieval(request), out)
+
+
 def _frozen(wanted: int | None, encoder: str, device: str) -> int:
     if wanted is not None:
         return wanted

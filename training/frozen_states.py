@@ -24,6 +24,7 @@ from model.staging import staged_directory
 from model.windows import WindowedNote
 
 NOTES_AT_ONCE = 16
+STATES_FILE = "states.f16"
 
 
 @dataclass(frozen=True)
@@ -53,19 +54,37 @@ def frozen_states(
     Raises:
         UnwritableOutput: the disk has no room for them; the message gives the size.
     """
-    lengths = [note.lengths for note in notes]
-    starts = np.concatenate([[0], np.cumsum([len(note.ids) for note in notes])])
-    shape = (int(starts[-1]), network.encoder.hidden_size)
-    folder = cache / _key(network, notes)
-    if not folder.is_dir():
+    found = cached_states(network, notes, cache)
+    if found is None:
+        starts = _starts(notes)
+        shape = (int(starts[-1]), network.encoder.hidden_size)
         _require_room(cache, shape)
+        folder = cache / _key(network, notes)
         with suppress(OutputExists), staged_directory(folder) as staging:  # another run may be first: the same states
-            target = _reserved(staging / "states.f16", shape)
+            target = _reserved(staging / STATES_FILE, shape)
             _compute(network, notes, pad_id, device, target, starts)
             target.flush()
             (staging / "shape.json").write_text(json.dumps(shape))
-    states = np.memmap(folder / "states.f16", dtype=np.float16, mode="r", shape=shape)
-    return FrozenStates(states, starts, lengths)
+        found = cached_states(network, notes, cache)
+    if found is None:
+        raise UnwritableOutput(f"the states of the frozen layers vanished from '{cache}': run the command again")
+    return found
+
+
+def cached_states(network: CodingNetwork, notes: Sequence[WindowedNote], cache: Path) -> FrozenStates | None:
+    """States of just these notes that an earlier run left in the cache, or None."""
+    folder = cache / _key(network, notes)
+    if not folder.is_dir():
+        return None
+    starts = _starts(notes)
+    shape = (int(starts[-1]), network.encoder.hidden_size)
+    states = np.memmap(folder / STATES_FILE, dtype=np.float16, mode="r", shape=shape)
+    return FrozenStates(states, starts, [note.lengths for note in notes])
+
+
+def _starts(notes: Sequence[WindowedNote]) -> np.ndarray:
+    """First token of each note, and the end of the last, (n + 1,)."""
+    return np.concatenate([[0], np.cumsum([len(note.ids) for note in notes])])
 
 
 def _reserved(path: Path, shape: tuple[int, int]) -> np.memmap:

@@ -77,4 +77,10 @@ class OfflineCoding:
 
 
 def _selected(answer: PredictAnswer) -> PredictAnswer:
-    return answer.model_copy(update={"codes": [code for code in answer.codes if code.selected]})
+    """The answer with its selected codes alone, among those that the neighbours share too."""
+    neighbours = [
+        note.model_copy(update={"shared": [code for code in note.shared if code.selected]})
+        for note in answer.neighbours
+    ]
+    codes = [code for code in answer.codes if code.selected]
+    return answer.model_copy(update={"codes": codes, "neighbours": neighbours})

@@ -35,6 +35,13 @@ class EvidenceSpan(Strict):
     text: str
 
 
+class NeighbourSupport(Strict):
+    """What the neighbours say about a suggested code; their number is the code's neighbour_count."""
+
+    share: float = Field(description="Part of the neighbours' similarity on those that carry the code, 0 to 1.")
+    agrees: bool = Field(description="A share of at least one half goes with selected, a smaller one with not.")
+
+
 class SuggestedCode(Strict):
     """A suggested code; a suggestion for a human coder, never a decision."""
 
@@ -48,6 +55,22 @@ class SuggestedCode(Strict):
     train_count: int = Field(description="Training notes with this code.")
     evidence: list[EvidenceSpan]
     neighbour_count: int = Field(description="How many of the neighbours carry the code.")
+    support: NeighbourSupport | None = Field(default=None, description="Absent where there are no neighbours.")
+
+
+class SharedCode(Strict):
+    """A suggested code that a neighbour carries too."""
+
+    system: str
+    code: str
+    rank: int = Field(description="Among the suggested codes.")
+    selected: bool
+
+
+class SimilarNote(Neighbour):
+    """A neighbour of a coded note, with the codes of this answer that it carries."""
+
+    shared: list[SharedCode] = Field(description="In the order of the suggestion.")
 
 
 class PredictAnswer(Strict):
@@ -55,7 +78,7 @@ class PredictAnswer(Strict):
 
     bundle_id: str
     codes: list[SuggestedCode]
-    neighbours: list[Neighbour]
+    neighbours: list[SimilarNote]
     tokens: Tokens
     warnings: list[str]
     timings_ms: dict[str, float]

@@ -1,20 +1,20 @@
 """Coding a note: prediction, neighbours, one answer. The service and ``icd-coder code`` share it."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
+from app.coding.neighbour_evidence import weigh
+from app.coding.schemas import PredictAnswer, PredictRequest
 from app.inference import Coder, Inference
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import Neighbour, NeighboursAnswer, NeighboursRequest, Tokens
+from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
 from app.neighbours.service import NeighbourService
 from app.settings import Settings
 from model.errors import InvalidOption
 from model.note_text import check_note
-from model.prediction import CodedNote, RankedCode, TokenCount
+from model.prediction import TokenCount
 
 
 @dataclass
@@ -63,10 +63,11 @@ class CodingService:
             coded = await self.inference.predict(text, request.top_k, request.explain)
         with watch.stage("neighbours"):
             found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
+        weighed = weigh(coded.codes, found)
         return PredictAnswer(
             bundle_id=self.bundle_id,
-            codes=_suggestions(coded, found),
-            neighbours=found,
+            codes=weighed.codes,
+            neighbours=weighed.neighbours,
             tokens=_tokens(coded.tokens),
             warnings=[*coded.warnings, *warnings],
             timings_ms=watch.finish(),
@@ -115,26 +116,6 @@ def build_service(
         NeighbourService(index, settings.max_neighbours),
         settings.max_characters,
         settings.max_top_k,
-    )
-
-
-def _suggestions(coded: CodedNote, neighbours: Sequence[Neighbour]) -> list[SuggestedCode]:
-    carried = Counter(pair for note in neighbours for pair in {(code.system, code.code) for code in note.codes})
-    return [_suggestion(code, carried[code.system, code.code]) for code in coded.codes]
-
-
-def _suggestion(code: RankedCode, neighbour_count: int) -> SuggestedCode:
-    return SuggestedCode(
-        rank=code.rank,
-        system=code.system,
-        code=code.code,
-        title=code.title,
-        probability=code.probability,
-        threshold=code.threshold,
-        selected=code.selected,
-        train_count=code.train_count,
-        evidence=[EvidenceSpan(start=span.start, end=span.end, text=span.text) for span in code.evidence],
-        neighbour_count=neighbour_count,
     )
 
 

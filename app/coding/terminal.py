@@ -4,11 +4,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from app.coding.schemas import PredictAnswer, SuggestedCode
-from app.neighbours.schemas import Neighbour
+from app.coding.schemas import PredictAnswer, SimilarNote, SuggestedCode
 
 CONTEXT_CHARACTERS = 24
 CODES_PER_NEIGHBOUR = 6
+DISAGREES = "≠"
+LEGEND = "neighbours: how many carry the code, their share of the similarity, ≠ where their majority and sel. differ"
 WIDTH_IN_A_PIPE = 140
 
 
@@ -22,6 +23,7 @@ def render(name: str, text: str, answer: PredictAnswer, with_neighbours: bool) -
     """The answer for one note; ``text`` is the note, for the evidence's context."""
     parts: list[Text | Table] = [_heading(name, answer), _codes(text, answer, with_neighbours)]
     if answer.neighbours:
+        parts.append(Text(LEGEND, style="dim"))
         parts.append(_neighbours(answer.neighbours))
     parts.extend(Text(f"note: {warning}", style="yellow") for warning in answer.warnings)
     return Group(*parts, Text())
@@ -51,13 +53,21 @@ def _codes(text: str, answer: PredictAnswer, with_neighbours: bool) -> Table:
         cells = [Text(str(code.rank)), Text(code.system), Text(code.code, style="bold")]
         cells += [Text(printable(code.title)), Text(f"{code.probability:.1%}"), _mark(code)]
         if with_neighbours:
-            cells.append(Text(f"{code.neighbour_count}/{len(answer.neighbours)}"))
+            cells.append(_support(code, len(answer.neighbours)))
         table.add_row(*cells, _evidence(text, code))
     return table
 
 
 def _mark(code: SuggestedCode) -> Text:
     return Text("*", style="green") if code.selected else Text("")
+
+
+def _support(code: SuggestedCode, neighbours: int) -> Text:
+    """Carriers among the neighbours, their share of the similarity, and a mark where the classifier disagrees."""
+    shown = f"{code.neighbour_count}/{neighbours}"
+    if code.support is None:
+        return Text(shown)
+    return Text(f"{shown} {code.support.share:4.0%} {' ' if code.support.agrees else DISAGREES}")
 
 
 def _evidence(text: str, code: SuggestedCode) -> Text:
@@ -70,22 +80,32 @@ def _evidence(text: str, code: SuggestedCode) -> Text:
     return Text.assemble((printable(before), "dim"), (f"[{printable(span.text)}]", "bold"), (printable(after), "dim"))
 
 
-def _neighbours(neighbours: list[Neighbour]) -> Table:
+def _neighbours(neighbours: list[SimilarNote]) -> Table:
+    """Each with the codes that it shares with the suggestion first, in bold."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("neighbour")
     table.add_column("similarity", justify="right")
+    table.add_column("shares", justify="right")
     table.add_column("codes", ratio=3)
     table.add_column("snippet", ratio=2)
     for neighbour in neighbours:
-        shown = ", ".join(code.code for code in neighbour.codes[:CODES_PER_NEIGHBOUR])
-        more = len(neighbour.codes) - CODES_PER_NEIGHBOUR
         table.add_row(
             Text(printable(neighbour.note_id)),
             Text(f"{neighbour.similarity:.3f}"),
-            Text(shown + (f" and {more} more" if more > 0 else "")),
+            Text(f"{len(neighbour.shared)}/{len(neighbour.codes)}"),
+            _codes_of_neighbour(neighbour),
             Text(printable((neighbour.snippet or "")[:80])),
         )
     return table
+
+
+def _codes_of_neighbour(neighbour: SimilarNote) -> Text:
+    shared = {(code.system, code.code) for code in neighbour.shared}
+    ordered = sorted(neighbour.codes, key=lambda code: (code.system, code.code) not in shared)
+    shown = ordered[:CODES_PER_NEIGHBOUR]
+    parts = [Text(code.code, style="bold" if (code.system, code.code) in shared else "") for code in shown]
+    more = len(ordered) - len(shown)
+    return Text(", ").join(parts) + Text(f" and {more} more" if more > 0 else "")
 
 
 def printable(text: str) -> str:

@@ -93,9 +93,9 @@ def test_the_table_shows_codes_evidence_and_neighbours(invoke: Invoke, indexed: 
     result = invoke("code", "--bundle", "b", "--database", indexed, str(note_file))
     lines = result.stdout.splitlines()
     row = next(line for line in lines if "250.00" in line)
-    for part in ("icd9cm", "Diabetes mellitus", "90.0%", "*", "/3", "Hypertension, then [diabetes]."):
+    for part in ("icd9cm", "Diabetes mellitus", "90.0%", "*", "1/3", "Hypertension, then [diabetes]."):
         assert part in row
-    assert any(line.startswith("n1") and "401.9, 250.00" in line for line in lines)
+    assert any(line.startswith("n1") and "2/2" in line and "401.9, 250.00" in line for line in lines)
     assert "no patient is named" in result.stdout
 
 
@@ -128,6 +128,16 @@ def test_the_table_has_no_neighbours_without_a_database(invoke: Invoke, note_fil
     result = invoke("code", "--bundle", "b", str(note_file))
     assert "250.00" in result.stdout
     assert "neighbour" not in result.stdout
+
+
+def test_selected_only_shares_selected_codes_only(invoke: Invoke, indexed: str, note_file: Path) -> None:
+    """A neighbour does not name a code that the answer left out."""
+    arguments = ["--database", indexed, "--format", "jsonl", str(note_file)]
+    everything = json.loads(invoke("code", "--bundle", "b", *arguments).stdout)
+    selected = json.loads(invoke("code", "--bundle", "b", "--selected-only", *arguments).stdout)
+    assert any(not code["selected"] for note in everything["neighbours"] for code in note["shared"])
+    kept = {code["code"] for code in selected["codes"]}
+    assert {code["code"] for note in selected["neighbours"] for code in note["shared"]} <= kept
 
 
 def test_a_note_cannot_drive_the_terminal(invoke: Invoke, tmp_path: Path) -> None:

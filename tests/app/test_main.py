@@ -47,12 +47,47 @@ def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> Non
         "train_count": 3,
         "evidence": [{"start": 31, "end": 39, "text": "diabetes"}],
         "neighbour_count": 1,
+        "support": {"share": pytest.approx(share_of(answer, "250.00")), "agrees": True},
     }
     assert [code["neighbour_count"] for code in answer["codes"]] == [1, 2]
     assert answer["tokens"] == {"read": 6, "total": 6, "truncated": False}
-    assert set(answer["neighbours"][0]) == {"note_id", "similarity", "codes", "snippet"}
+    assert set(answer["neighbours"][0]) == {"note_id", "similarity", "codes", "snippet", "shared"}
     assert set(answer["neighbours"][0]["codes"][0]) == {"system", "code", "title"}
     assert set(answer["timings_ms"]) == {"inference", "neighbours", "total"}
+
+
+def share_of(answer: dict[str, Any], code: str) -> float:
+    """A loop over the neighbours of an answer: the part of their similarity on the carriers of a code."""
+    carried = total = 0.0
+    for note in answer["neighbours"]:
+        weight = max(0.0, note["similarity"])
+        total += weight
+        carried += weight if code in {entry["code"] for entry in note["codes"]} else 0.0
+    return carried / total
+
+
+def test_neighbours_and_codes_say_what_they_share(client: TestClient) -> None:
+    """Each suggested code by its carriers, each neighbour by the suggested codes that it carries."""
+    answer = client.post("/v1/predict", json={"text": NOTE, "top_k": 3}).json()
+    assert len(answer["neighbours"]) == 3
+    for code in answer["codes"]:
+        share = share_of(answer, code["code"])
+        assert code["support"] == {"share": pytest.approx(share), "agrees": code["selected"] == (share >= 0.5)}
+    for note in answer["neighbours"]:
+        carried = {code["code"] for code in note["codes"]}
+        assert note["shared"] == [
+            {key: code[key] for key in ("system", "code", "rank", "selected")}
+            for code in answer["codes"]
+            if code["code"] in carried
+        ]
+    assert any(note["shared"] for note in answer["neighbours"])
+
+
+def test_without_neighbours_no_code_has_a_support(client: TestClient, bare: TestClient) -> None:
+    """Nobody was asked, and nobody disagrees."""
+    for service, asked in ((client, 0), (bare, 5)):
+        answer = service.post("/v1/predict", json={"text": NOTE, "neighbours": asked}).json()
+        assert all("support" not in code and code["neighbour_count"] == 0 for code in answer["codes"])
 
 
 def test_offsets_slice_the_text_as_sent(client: TestClient) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput
+from model.ranking.neighbour_vote import label_votes
 
 _QUERIES_AT_ONCE = 256
 
@@ -67,9 +68,8 @@ def neighbour_votes(
         raise EmptyDataset("the training split is empty: baselines need training documents")
     votes = np.zeros((len(documents), num_labels), dtype=np.float32)
     for row, (neighbours, similarity) in enumerate(_neighbours(train, documents, settings)):
-        weights = similarity.astype(np.float64) ** settings.sharpness
-        for neighbour, weight in zip(neighbours.tolist(), (weights / weights.sum()).tolist(), strict=True):
-            votes[row, train_rows[neighbour]] += weight
+        rows = [train_rows[neighbour] for neighbour in neighbours]
+        votes[row] = label_votes(similarity, rows, num_labels, settings.sharpness)
     return votes
 
 
@@ -84,7 +84,7 @@ def _neighbours(
     train: Sequence[Document], documents: Sequence[Document], settings: NeighbourSettings
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """At most k training documents of similarity above 0, best first, and the similarities, by document."""
-    vectorizer, fitted = _fit([document.text for document in train], settings)
+    vectorizer, fitted = fit_tfidf([document.text for document in train], settings)
     patients = np.array([document.subject_id or "" for document in train])
     texts = [document.text for document in documents]
     subjects = [document.subject_id for document in documents]
@@ -99,7 +99,12 @@ def _neighbours(
             yield nearest, line[nearest]
 
 
-def _fit(texts: list[str], settings: NeighbourSettings) -> tuple[Any, Any]:
+def fit_tfidf(texts: list[str], settings: NeighbourSettings) -> tuple[Any, Any]:
+    """The fitted vectorizer and the unit rows of the texts, a sparse (T, words) float32 matrix.
+
+    Raises:
+        MalformedInput: the texts share no word.
+    """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -114,5 +119,5 @@ def _fit(texts: list[str], settings: NeighbourSettings) -> tuple[Any, Any]:
     except ValueError as error:  # "empty vocabulary"
         raise MalformedInput(
             f"no word occurs in {settings.min_df} training documents, so there are no TF-IDF neighbours: "
-            "run without --baselines or prepare more documents"
+            "leave them out or prepare more documents"
         ) from error

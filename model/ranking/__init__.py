@@ -1,0 +1,1 @@
+"""What turns scores and neighbours into an answer."""

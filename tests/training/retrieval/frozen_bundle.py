@@ -1,0 +1,14 @@
+"""A bundle trained over a fully frozen encoder, which leaves its states in the cache."""
+
+from pathlib import Path
+
+from training.options import TrainingOptions
+from training.train import TrainingRequest, train_bundle
+
+
+def train_frozen(data: Path, out: Path, loss: str = "sd") -> None:
+    """One epoch of the tiny encoder."""
+    options = TrainingOptions(
+        encoder="tiny", loss=loss, epochs=1, batch_size=8, window=16, max_tokens=64, freeze_layers=2, learning_rate=1e-3
+    )
+    train_bundle(TrainingRequest(data, out, options))

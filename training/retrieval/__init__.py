@@ -1,0 +1,1 @@
+"""Is the neighbour search any good: embeddings against each other, and the coder that neighbours make."""

@@ -28,6 +28,7 @@ Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir
 """
 
 Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
+Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]
 
 
 @commands.command(epilog=TRAIN_EXAMPLES)

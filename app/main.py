@@ -14,7 +14,7 @@ from app.inference import Coder, Inference
 from app.logs import described
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
-from app.neighbours.index import open_index
+from app.neighbours.index import NeighbourIndex, open_index
 from app.problems import ProblemHandlers
 from app.settings import Settings
 from app.state import Readiness, State
@@ -32,7 +32,9 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
     """
     database = settings.database
-    index = open_index(database, coder.embedding_id, coder.embedding_dim) if database else None
+    index: NeighbourIndex | None = None
+    if database:
+        index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads)
     state = State(coder, build_service(settings, coder, inference, index), index, Readiness())
     app = FastAPI(

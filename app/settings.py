@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database: str | None = Field(default=None, description="URL of the indexed notes; none: no neighbours.")
+    approximate: bool = Field(
+        default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
+    )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, le=MAX_CHARACTERS, description="Longest note, in code points."

@@ -7,7 +7,7 @@ later): the neighbour search relies on it to read only what is new (``app/neighb
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import Double, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.column_types import HalfVector, UtcDateTime
@@ -134,5 +134,5 @@ class RankedCode(Base):
     rank: Mapped[int] = mapped_column(primary_key=True)
     system: Mapped[str] = mapped_column(String(20))
     code: Mapped[str] = mapped_column(String(20))
-    probability: Mapped[float]
+    probability: Mapped[float] = mapped_column(Double)
     selected: Mapped[bool]

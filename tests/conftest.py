@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine
 
-from tests.postgres_server import PostgresServer, binaries
+from tests.postgres_server import PostgresServer, binaries, database_of
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,33 @@ def postgres() -> Iterator[PostgresServer]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer) -> str:
+    """A database that the revisions have made, for others to copy."""
+    from app.db import migrate
+
+    url = postgres.new_database()
+    migrate(url)
+    return database_of(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database with tables and no rows, on each engine in turn."""
+    from app.db import migrate
+
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/notes.sqlite3"
+        migrate(url)
+        yield url
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.new_database(f"TEMPLATE {request.getfixturevalue('template')} STRATEGY FILE_COPY")
+    with disposed_engines():
+        yield url
+    server.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -122,4 +122,9 @@ class PostgresServer:
 
     def drop_database(self, url: str) -> None:
         """Delete a database with the connections to it."""
-        self.execute(f"DROP DATABASE {url.split('/')[3].split('?')[0]} WITH (FORCE)")
+        self.execute(f"DROP DATABASE {database_of(url)} WITH (FORCE)")
+
+
+def database_of(url: str) -> str:
+    """Name of the database of a URL."""
+    return url.split("/")[3].split("?")[0]

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("system", sa.String(20), nullable=False),
         sa.Column("code", sa.String(20), nullable=False),
-        sa.Column("probability", sa.Float(), nullable=False),
+        sa.Column("probability", sa.Double(), nullable=False),
         sa.Column("selected", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("coding_id", "rank", name=op.f("pk_ranked_codes")),
         sa.ForeignKeyConstraint(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.db import migrate, open_engine, writing
+from app.db import open_engine, writing
 from app.errors import DatabaseUnavailable
 from app.neighbours.index import NeighbourIndex, open_index
 from app.neighbours.search import Filters
@@ -15,10 +15,9 @@ from tests.app.fakes import NOTES, FakeCoder, index_into, random_documents, writ
 
 
 @pytest.fixture
-def url(any_url: str) -> str:
+def url(migrated_url: str) -> str:
     """Every test of this file runs on both engines."""
-    migrate(any_url)
-    return any_url
+    return migrated_url
 
 
 def opened(url: str, coder: FakeCoder) -> NeighbourIndex:

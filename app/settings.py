@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     approximate: bool = Field(
         default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
     )
+    record_codings: bool = Field(
+        default=False, description="Keep in the database what was suggested for a request that names a stored note."
+    )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, le=MAX_CHARACTERS, description="Longest note, in code points."

@@ -18,12 +18,14 @@ WRITER_LOCK = 0x1CD0C0DE
 """Key of the advisory lock that makes writers, and so migrations, take turns as SQLite's write lock does."""
 
 PRIVATE_LOG = {
+    "log_min_messages": "fatal",  # no ERROR: its first line can hold a value ("invalid input syntax ...")
     "log_error_verbosity": "terse",  # no DETAIL, which holds the failing row
     "log_min_error_statement": "panic",  # no STATEMENT
     "log_parameter_max_length": "0",  # no values beside slow statements
     "log_parameter_max_length_on_error": "0",
 }
-"""Settings of the session that keep rows out of the server's log; the first three need a privilege."""
+"""Settings of the session that keep rows out of the server's log, each by itself; they need a privilege. What failed
+is in our own log, by class and place."""
 
 _GONE = "cannot be reached: start the server, see that the database and role exist, or mend --database"
 _LOCKED = "is locked by another process: wait for it or stop it"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Float, Select, bindparam, cast, exists, false, or_, select, text
 
+from app.neighbours import repository
 from app.neighbours.search import Candidates, Filters
 from app.tables import AssignedCode, Embedding, Note, Patient
 
@@ -32,7 +33,7 @@ class InServerSource:
             connection.execute(text(statement))
         distance = self._distance(query)
         ranked = (
-            self._filtered(select(Embedding.note_id, Embedding.vector, distance.label("distance")), filters)
+            self._filtered(connection, select(Embedding.note_id, Embedding.vector, distance.label("distance")), filters)
             .order_by(distance)
             .limit(wanted)
             .subquery()
@@ -54,22 +55,24 @@ class InServerSource:
             column = cast(column, HALFVEC(self.dimension))
         return column.op("<=>", return_type=Float)(bindparam("query", query, type_=Embedding.vector.type))
 
-    def _filtered(self, query: Select[Any], filters: Filters) -> Select[Any]:
+    def _filtered(self, connection: Connection, query: Select[Any], filters: Filters) -> Select[Any]:
         # Written into the statement: a plan for any embedding id could not use an index over one of them.
         query = query.where(
             Embedding.embedding_id == bindparam("embedding_id", self.embedding_id, literal_execute=True)
         )
-        if filters.exclude_subjects:
-            own = select(Note.id).join(Patient).where(Patient.subject_id.in_(filters.exclude_subjects))
-            query = query.where(Embedding.note_id.not_in(own))
-        if filters.exclude_notes:
-            query = query.where(
-                Embedding.note_id.not_in(select(Note.id).where(Note.note_id.in_(filters.exclude_notes)))
-            )
+        excluded = self._excluded(connection, filters)
+        if excluded:
+            query = query.where(Embedding.note_id.not_in(excluded))
         conditions = _note_conditions(filters)
         if conditions:
             query = query.where(Embedding.note_id.in_(select(Note.id).where(*conditions)))
         return query
+
+    def _excluded(self, connection: Connection, filters: Filters) -> list[int]:
+        """Row ids of the notes that may not be found, looked up first: a subquery under NOT keeps the scan serial."""
+        excluded = repository.note_rows(connection, filters.exclude_notes)
+        patients = repository.patient_rows(connection, filters.exclude_subjects)
+        return excluded + list(connection.scalars(select(Note.id).where(Note.patient_id.in_(patients))))
 
 
 def _note_conditions(filters: Filters) -> list[Any]:

@@ -19,7 +19,7 @@ from tests.app.fakes import LABELS, FakeCoder, index_into, write_dataset
 from tests.conftest import disposed_engines
 from tests.postgres_server import PostgresServer, binaries
 
-DOCUMENTS = 400
+DOCUMENTS = 240
 KILLS = 3
 VICTIMS = ("writers", "server", "both", "file")
 """Who is killed; "file": the writers of a SQLite file."""

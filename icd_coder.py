@@ -22,6 +22,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
     "migrate": ("app.commands", "create or upgrade the database"),
     "index": ("app.commands", "store documents, codes and embeddings for the neighbour search"),
+    "verify-index": ("app.commands", "check that every stored note is whole and found"),
+    "backup": ("app.commands", "write the database into one file with checksums"),
+    "restore": ("app.commands", "bring a backup into an empty database of either engine"),
     "code": ("app.commands", "code notes from files or standard input, without a server"),
     "serve": ("app.commands", "answer over HTTP"),
 }

@@ -1,4 +1,4 @@
-"""The verbs of this room: migrate, index, code, serve."""
+"""The verbs of this room: migrate, index, verify-index, backup, restore, code, serve."""
 
 import sys
 from enum import StrEnum
@@ -11,7 +11,7 @@ from app.coding.formats import Format
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 
-DATABASE_HELP = "SQLAlchemy URL, such as sqlite:///notes.sqlite3."
+DATABASE_HELP = "SQLAlchemy URL: sqlite:///notes.sqlite3 or postgresql+psycopg://user@host/notes."
 CODES_IN_A_TABLE = 20
 CODES_IN_A_RANKING = 500
 """What the CodiEsp evaluation reads at most."""
@@ -35,12 +35,13 @@ def migrate(database: Annotated[str, typer.Option("--database", help=DATABASE_HE
     \b
     Example:
       icd-coder migrate --database sqlite:///notes.sqlite3
+      icd-coder migrate --database postgresql+psycopg://coder@localhost/notes
     """
-    from app.db import database_file
+    from app.db import database_name
     from app.db import migrate as upgrade
 
     upgrade(database)
-    typer.echo(f"'{database_file(database)}' has the tables of this version", err=True)
+    typer.echo(f"'{database_name(database)}' has the tables of this version", err=True)
 
 
 @commands.command()
@@ -55,32 +56,112 @@ def index(
     store_text: Annotated[
         bool, typer.Option("--store-text", help="Store the texts too: neighbours then have a snippet.")
     ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Store every document of the data again: new texts, codes, embeddings.")
+    ] = False,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="PostgreSQL: also build an HNSW index, see ICD_CODER_APPROXIMATE.")
+    ] = False,
     device: DeviceOption = "cpu",
 ) -> None:
     """Store documents, their codes and embeddings for the neighbour search.
 
-    A second run adds only what is missing; texts are not stored unless you say so.
+    A second run adds only what is missing; texts are not stored unless you say so. Several bundles can index into
+    one database. After --rebuild a changed document has to be indexed again by the other bundles.
 
     \b
     Examples:
       icd-coder index --bundle out/bundle --data out/data
+      icd-coder index --bundle out/bundle --data out/data --rebuild
       icd-coder index --bundle out/bundle --data out/data --store-text --database sqlite:///notes.sqlite3
     """
-    from app.db import default_url, open_engine
+    from app.db import database_name, default_url, open_engine
     from app.db import migrate as upgrade
     from app.indexing import index_dataset
     from app.inference import load_coder
+    from app.neighbours.approximate import build_approximate_index, require_server
     from model.dataset import load_dataset
 
     url = database or default_url(bundle)
     engine = open_engine(url)
+    if approximate:
+        require_server(engine)
     dataset = load_dataset(data)
     coder = load_coder(bundle, device)
     upgrade(url)
     wanted = [split.strip() for split in splits.split(",") if split.strip()]
-    report = index_dataset(engine, coder, dataset, wanted, store_text)
+    report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild)
+    if approximate:
+        build_approximate_index(engine, coder.embedding_id, coder.embedding_dim)
     engine.dispose()
-    typer.echo(f"{url}: {report.added} added, {report.present} were there", err=True)
+    typer.echo(f"{database_name(url)}: {report.added} added, {report.present} were there", err=True)
+
+
+@commands.command("verify-index")
+def verify_index(
+    database: Annotated[str, typer.Option("--database", help=DATABASE_HELP)],
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Rows that search for themselves.")] = 1000,
+) -> None:
+    """Check that every stored note is whole and that the search finds it.
+
+    \b
+    Example:
+      icd-coder verify-index --database sqlite:///out/bundle.sqlite3
+    """
+    from app.db import database_name, open_engine
+    from app.verification import verify_index as verify
+    from model.errors import MalformedInput
+
+    engine = open_engine(database)
+    found = verify(engine, sample)
+    engine.dispose()
+    for problem in found.problems:
+        typer.echo(problem)
+    vectors = ", ".join(f"{count} embeddings of {name[:12]}" for name, count in sorted(found.embeddings.items()))
+    typer.echo(f"{found.notes} notes, {vectors or 'no embeddings'}, {found.searched} searched for themselves", err=True)
+    if found.problems:
+        raise MalformedInput(
+            f"'{database_name(database)}' has {len(found.problems)} problems, listed above: "
+            "restore a backup, or store the data again with `icd-coder index --rebuild`"
+        )
+
+
+@commands.command()
+def backup(
+    database: Annotated[str, typer.Option("--database", help=DATABASE_HELP)],
+    out: Annotated[Path, typer.Option("--out", help="File to write; it holds patient data.")],
+) -> None:
+    """Write the whole database into one file with checksums, while others read and write.
+
+    \b
+    Example:
+      icd-coder backup --database sqlite:///out/bundle.sqlite3 --out notes.icdbackup
+    """
+    from app.backup.dump import dump
+    from app.db import open_engine
+
+    engine = open_engine(database)
+    rows = dump(engine, out)
+    engine.dispose()
+    typer.echo(f"{out}: {rows['notes']} notes, {rows['embeddings']} embeddings", err=True)
+
+
+@commands.command()
+def restore(
+    database: Annotated[str, typer.Option("--database", help=f"{DATABASE_HELP} It must hold no notes yet.")],
+    source: Annotated[Path, typer.Option("--from", help="File that `icd-coder backup` wrote, from either engine.")],
+) -> None:
+    """Bring a backup into an empty database, which may be of the other engine.
+
+    \b
+    Example:
+      icd-coder restore --database postgresql+psycopg://coder@localhost/notes --from notes.icdbackup
+    """
+    from app.backup.load import load
+    from app.db import database_name
+
+    rows = load(source, database)
+    typer.echo(f"{database_name(database)}: {rows['notes']} notes, {rows['embeddings']} embeddings", err=True)
 
 
 @commands.command()
@@ -130,7 +211,11 @@ def code(
     if database is not None:
         require_usable(database)
     coder = load_coder(bundle, device)
-    found = open_index(database, coder.embedding_id, coder.embedding_dim) if database is not None else None
+    found = (
+        open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
+        if database is not None
+        else None
+    )
     ranking = output is Format.CODIESP or selected_only
     default_top_k = min(CODES_IN_A_RANKING, settings.max_top_k) if ranking else CODES_IN_A_TABLE
     ask = Ask(
@@ -183,13 +268,13 @@ def serve(
 
 def _default_database(bundle: Path) -> str | None:
     """URL of the database beside the bundle, None with a warning where nothing has been indexed yet."""
-    from app.db import database_file, default_url
+    from app.db import database_name, default_url
 
     url = default_url(bundle)
-    if database_file(url).is_file():
+    if Path(database_name(url)).is_file():
         return url
     typer.echo(
-        f"warning: no database '{database_file(url)}', so answers have no neighbours: "
+        f"warning: no database '{database_name(url)}', so answers have no neighbours: "
         f"`icd-coder index --bundle {bundle} --data DATA` makes it",
         err=True,
     )

@@ -1,39 +1,28 @@
-"""The database: engine, migrations, and errors that never carry a row.
+"""The database on either engine: opening, migrating, and errors that never carry a row.
 
-A driver's error message can hold the failing row (and so a note), even with ``hide_parameters``: only the
-name of the error leaves this file.
+A driver's error message can hold the failing row (and so a note), even with ``hide_parameters``: every error
+loses its message and its values where it is raised, and only its name goes on.
 """
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from time import monotonic, sleep
+from types import ModuleType
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
+from app import postgresql, sqlite
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
-from model.errors import InvalidOption, MissingInput
+from model.errors import InvalidOption
 
-BUSY_TIMEOUT_MS = 5_000
-RETRY_SECONDS = 0.02
-
-_REMEDIES = {
-    "SQLITE_BUSY": "is locked by another process: wait for it or stop it",
-    "SQLITE_LOCKED": "is locked by another process: wait for it or stop it",
-    "SQLITE_READONLY": "is read-only: mend its permissions and those of its folder",
-    "SQLITE_CANTOPEN": "cannot be opened: see that it is there, and mend its permissions and those of its folder",
-    "SQLITE_FULL": "has no room left on its disk: free some and try again",
-    "SQLITE_NOTADB": "is no SQLite database: name another file with --database",
-    "SQLITE_CORRUPT": "is damaged: restore it from a backup or index into a new one",
-}
+EXAMPLE = "give a URL such as sqlite:///file.sqlite3 or postgresql+psycopg://user@host/database"
 
 
 def default_url(bundle: Path) -> str:
@@ -44,52 +33,61 @@ def default_url(bundle: Path) -> str:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine with foreign keys on, a busy timeout, and transactions that start when they say so.
+    """An engine for reading: every transaction sees one state. Nothing is connected yet.
 
-    Nothing is connected yet. ``writing(engine)`` gives the same engine with transactions that take the write
-    lock at once: SQLite refuses without waiting to upgrade a read transaction that has been overtaken.
+    ``writing(engine)`` gives the same engine with transactions that write, one at a time.
 
     Raises:
-        InvalidOption: no URL, another driver than SQLite, or no file named.
+        InvalidOption: no URL, another driver, no file or database named, or a package is missing.
     """
     parsed = _parse(url)
-    address = f"{Path(str(parsed.database)).absolute().as_uri()}?mode=rw"  # a file that is gone is not made anew
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
-
-    # No pool: a kept connection would read a file that was deleted or replaced, and not recover when it is back.
-    engine = create_engine(parsed, hide_parameters=True, creator=connect, poolclass=NullPool)
-    event.listen(engine, "connect", _prepare_connection)
-    event.listen(engine, "begin", _begin)
+    engine: Engine = _backend(parsed).make_engine(parsed)
+    event.listen(engine, "handle_error", _forget_values)
     return engine
 
 
 def writing(engine: Engine) -> Engine:
-    """The engine with transactions that take SQLite's write lock at their start."""
-    return engine.execution_options(icd_coder_begin="IMMEDIATE")
+    """The engine with transactions that take the database's one write lock at their start."""
+    return engine.execution_options(icd_coder_writes=True)
 
 
-def database_file(url: str) -> Path:
-    """The file of a SQLite URL."""
-    return Path(str(_parse(url).database))
+def is_sqlite(engine: Engine) -> bool:
+    """Whether the database is a file."""
+    return engine.dialect.name == "sqlite"
+
+
+def database_file(url: str) -> Path | None:
+    """The file of a SQLite URL, None for a server's database."""
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.drivername in sqlite.DRIVERS else None
+
+
+def database_name(url: str | URL) -> str:
+    """What a message calls the database: its file, or its URL without the password."""
+    parsed = make_url(url)
+    return str(parsed.database) if parsed.drivername in sqlite.DRIVERS else parsed.render_as_string()
 
 
 def migrate(url: str) -> None:
-    """Create the database where it is absent and upgrade it to the newest revision, in one transaction.
+    """Create the tables where they are absent and upgrade them to the newest revision, in one transaction.
+
+    Starts that come together take turns; the later ones find nothing to do.
 
     Raises:
         MissingInput: the folder of the file is not there.
         DatabaseOutOfStep: the database was made by a newer version.
-        DatabaseUnavailable: it cannot be written.
+        DatabaseUnavailable: it cannot be reached or written, or has no pgvector.
     """
-    path = database_file(url)
-    if not path.parent.is_dir():
-        raise MissingInput(f"the folder '{path.parent}' of the database is not there: make it or mend --database")
-    _use_wal(path)
     engine = open_engine(url)
     try:
-        with database_errors(url), writing(engine).begin() as connection:
+        if is_sqlite(engine):
+            sqlite.prepare_to_migrate(engine.url)
+        with (
+            database_errors(url),
+            writing(engine).execution_options(icd_coder_migrates=True).begin() as connection,
+        ):
+            if not is_sqlite(engine):
+                postgresql.require_extension(connection)
             _upgrade(connection, url)
     finally:
         engine.dispose()
@@ -110,23 +108,19 @@ def require_current(engine: Engine) -> None:
     Raises:
         MissingInput: there is no such file.
         DatabaseOutOfStep: the schema is behind or ahead.
-        DatabaseUnavailable: the file cannot be read.
+        DatabaseUnavailable: it cannot be reached or read.
     """
-    url = str(engine.url)
-    path = database_file(url)
-    if not path.is_file():
-        raise MissingInput(
-            f"the database '{path}' is not there: make it with "
-            f"`icd-coder index --bundle BUNDLE --data DATA --database {url}`"
-        )
+    if is_sqlite(engine):
+        sqlite.require_file(engine.url)
+    url = engine.url.render_as_string()
     with database_errors(url), engine.connect() as connection:
-        current, newest = _revisions(connection)
+        current, newest = revisions(connection)
     if current != newest:
         raise DatabaseOutOfStep(_out_of_step(url, current, newest))
 
 
 @contextmanager
-def database_errors(url: str) -> Iterator[None]:
+def database_errors(url: str | URL) -> Iterator[None]:
     """Turn a driver's error into one sentence that holds no row.
 
     Raises:
@@ -135,69 +129,45 @@ def database_errors(url: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        raise DatabaseUnavailable(f"the database '{database_file(url)}' {_remedy(error_name(error))}") from None
+        name = error_name(error)
+        remedy = sqlite.remedy(name) or postgresql.remedy(name)
+        remedy = remedy or f"failed ({name}): run `icd-coder migrate`, or name another with --database"
+        raise DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}") from None
 
 
 def error_name(error: SQLAlchemyError) -> str:
-    """Name of a database error without its message, such as "SQLITE_BUSY"."""
+    """Name of a database error without its message, such as "SQLITE_BUSY" or "DiskFull"."""
     original = error.orig if isinstance(error, DBAPIError) else None
-    return _sqlite_name(original) if isinstance(original, sqlite3.Error) else type(error).__name__
+    return sqlite.error_name(error if original is None else original)  # psycopg's errors are named by their class
 
 
-def _sqlite_name(error: sqlite3.Error) -> str:
-    return str(getattr(error, "sqlite_errorname", type(error).__name__))
-
-
-def _remedy(name: str) -> str:
-    for prefix, remedy in _REMEDIES.items():
-        if name.startswith(prefix):  # extended names: SQLITE_READONLY_DBMOVED, ...
-            return remedy
-    return f"failed ({name}): run `icd-coder migrate`, or name another with --database"
+def _forget_values(context: ExceptionContext) -> None:
+    """Empty the errors themselves: a traceback, a log or a debugger that meets them later finds a name."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    name = sqlite.error_name(original)
+    original.args = (name,)
+    if isinstance(original, UnicodeError):
+        original.object = ""  # type: ignore[attr-defined]  # the text that could not be encoded
+    if wrapped is not None:
+        wrapped.args = (name,)
+    if isinstance(wrapped, StatementError):
+        wrapped.params = None
 
 
 def _parse(url: str) -> URL:
-    example = "give a URL such as sqlite:///file.sqlite3"
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise InvalidOption(f"'{url}' is no database URL: {example}") from None
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise InvalidOption(f"the database driver '{parsed.drivername}' is not supported: {example}")
-    if not parsed.database or parsed.database == ":memory:":
-        raise InvalidOption(f"the database URL '{url}' names no file: {example}")
-    if parsed.query or parsed.database.startswith("file:"):
-        raise InvalidOption(f"the database URL '{url}' has options, which are not supported: {example}")
+        raise InvalidOption(f"'{url}' is no database URL: {EXAMPLE}") from None
+    _backend(parsed)
     return parsed
 
 
-def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3 itself would begin late and commit before DDL
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin(connection: Connection) -> None:
-    mode = connection.get_execution_options().get("icd_coder_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-def _use_wal(path: Path) -> None:
-    """Readers and one writer at once; a property of the file, so set here and not at each connect.
-
-    Tried again until the busy timeout: for this switch SQLite reports a lock at once, whatever the timeout says, and
-    two starts at the same moment would otherwise fail one of them (measured: 6 of 720).
-    """
-    deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
-        try:
-            with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
-                connection.execute("PRAGMA journal_mode = WAL")
-                return
-        except sqlite3.Error as error:
-            name = _sqlite_name(error)
-            if not name.startswith("SQLITE_BUSY") or monotonic() > deadline:
-                raise DatabaseUnavailable(f"the database '{path}' {_remedy(name)}") from None
-        sleep(RETRY_SECONDS)
+def _backend(url: URL) -> ModuleType:
+    for backend in (sqlite, postgresql):
+        if url.drivername in backend.DRIVERS:
+            return backend
+    raise InvalidOption(f"the database driver '{url.drivername}' is not supported: {EXAMPLE}")
 
 
 def alembic_config() -> Config:
@@ -208,13 +178,14 @@ def alembic_config() -> Config:
     return config
 
 
-def _revisions(connection: Connection) -> tuple[str | None, str | None]:
+def revisions(connection: Connection) -> tuple[str | None, str | None]:
+    """Revision of the database, None without our tables, and the newest one of this version."""
     current = MigrationContext.configure(connection).get_current_revision()
     return current, ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def _upgrade(connection: Connection, url: str) -> None:
-    current, newest = _revisions(connection)
+    current, newest = revisions(connection)
     if current == newest:
         return
     if current is not None and not _is_known(current):
@@ -229,14 +200,15 @@ def _is_known(revision: str) -> bool:
 
 
 def _out_of_step(url: str, current: str | None, newest: str | None) -> str:
+    name, shown = database_name(url), make_url(url).render_as_string()
     if current is None:
-        return f"'{database_file(url)}' holds no tables of icd-coder: run `icd-coder migrate --database {url}`"
+        return f"'{name}' holds no tables of icd-coder: run `icd-coder migrate --database {shown}`"
     if _is_known(current):
         return (
-            f"the database '{database_file(url)}' has the schema {current}, this version needs {newest}: "
-            f"run `icd-coder migrate --database {url}`"
+            f"the database '{name}' has the schema {current}, this version needs {newest}: "
+            f"run `icd-coder migrate --database {shown}`"
         )
     return (
-        f"the database '{database_file(url)}' has the unknown schema {current}, newer than {newest}: "
+        f"the database '{name}' has the unknown schema {current}, newer than {newest}: "
         "update icd-coder or name another database"
     )

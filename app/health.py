@@ -32,7 +32,7 @@ async def readyz(parts: Parts) -> Health:
         missing.append(f"the warm-up prediction {parts.readiness.warm_up}")
     if parts.index is not None:
         try:
-            await asyncio.to_thread(parts.index.generation)
+            await asyncio.to_thread(parts.index.check)
         except DatabaseUnavailable as error:
             missing.append(str(error))
     if missing:

@@ -1,4 +1,7 @@
-"""Storing documents with codes and embeddings: only what is missing, in batches, each whole or absent."""
+"""Storing documents with codes and embeddings: only what is missing, in batches, each whole or absent.
+
+Several bundles can index into one database: a note is stored once, with one embedding for every embedding id.
+"""
 
 import hashlib
 import hmac
@@ -9,13 +12,15 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.db import database_errors, writing
+from app import postgresql
+from app.db import database_errors, is_sqlite, writing
 from app.inference import Coder
-from app.neighbours.index import require_embedding
-from app.neighbours.snapshot import encode_vector
+from app.neighbours import repository
+from app.neighbours.index import require_same_dimension
+from app.neighbours.search import as_stored
 from app.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
 from model.dataset import Dataset, Document
 from model.errors import EmptyDataset, InvalidOption, MalformedInput
@@ -26,6 +31,10 @@ BATCH_SIZE = 16
 """Documents a transaction: seconds of work at most are lost to an interruption."""
 
 
+LONGEST_ID = 200
+"""The columns' limit, which only PostgreSQL itself would enforce."""
+
+
 class Known(NamedTuple):
     """What the database holds of a document."""
 
@@ -33,6 +42,8 @@ class Known(NamedTuple):
     text_hash: str
     has_text: bool
     is_embedded: bool
+    split: str
+    subject_id: str | None
 
 
 @dataclass(frozen=True)
@@ -54,17 +65,19 @@ class Indexer:
     """Where the documents come from: the name of the dataset directory."""
     titles: LabelSpace
     store_text: bool
+    rebuild: bool = False
+    """Store again what is there: other texts and codes replace the stored ones, embeddings are made anew."""
 
     def run(self, documents: Sequence[Document]) -> IndexReport:
         """Add the documents that are missing, with a progress bar.
 
         Raises:
-            MalformedInput: two documents share an id, or a stored one has another text now.
-            EmbeddingMismatch: the database was indexed with another embedding.
-            DatabaseUnavailable: the database cannot be written.
+            MalformedInput: two documents share an id, or a stored one has another text now and is not rebuilt.
+            EmbeddingMismatch: the embedding id is known with another dimension.
+            DatabaseUnavailable: the database cannot be written, or its server's log would show the texts.
         """
         _require_distinct(document.document_id for document in documents)
-        require_embedding(self.engine, self.coder.embedding_id)
+        self._require_usable()
         added = texts_added = 0
         with progress_bar("index", total=len(documents), unit="note") as bar:
             for batch in _batches(documents, BATCH_SIZE):
@@ -73,24 +86,37 @@ class Indexer:
                 bar.update(len(batch))
         return IndexReport(added, len(documents) - added, texts_added)
 
+    def _require_usable(self) -> None:
+        with database_errors(self.engine.url), self.engine.connect() as connection:
+            known = repository.embedding_dimensions(connection)
+            if self.store_text and not is_sqlite(self.engine):
+                postgresql.require_private_log(connection)
+        require_same_dimension(self.engine, known, self.coder.embedding_id, self.coder.embedding_dim)
+
     def _add(self, batch: list[Document]) -> tuple[int, int]:
         """Embed outside the transaction, then write under the lock what is missing still."""
-        url = str(self.engine.url)
-        with database_errors(url), Session(self.engine) as session:
+        for document in batch:
+            _require_storable(document, self.store_text)
+        with database_errors(self.engine.url), Session(self.engine) as session:
             known = self._known(session, batch)
-        missing = [document for document in batch if not _is_embedded(known, document)]
+        missing = [document for document in batch if not self._is_done(known, document)]
         if not missing and not self._text_is_missing(batch, known):
             return 0, 0
         rows = self.coder.embed([document.text for document in missing]) if missing else np.empty((0, 0))
         vectors = {document.document_id: row for document, row in zip(missing, rows, strict=True)}
-        with database_errors(url), Session(writing(self.engine)) as session, session.begin():
+        with database_errors(self.engine.url), Session(writing(self.engine)) as session, session.begin():
             known = self._known(session, batch)  # another indexer may have been here
             self._register_bundle(session)
+            if self.rebuild:
+                known = self._make_room(session, missing, known)
             texts = self._add_texts(session, batch, known)
             missing = [document for document in missing if not _is_embedded(known, document)]
             for document in missing:
                 self._insert(session, document, vectors[document.document_id], known)
         return len(missing), texts
+
+    def _is_done(self, known: dict[str, Known], document: Document) -> bool:
+        return not self.rebuild and _is_embedded(known, document)
 
     def _known(self, session: Session, batch: Sequence[Document]) -> dict[str, Known]:
         """The stored rows of the batch, whose texts must be the same."""
@@ -99,18 +125,50 @@ class Indexer:
             .where(Embedding.note_id == Note.id, Embedding.embedding_id == self.coder.embedding_id)
             .exists()
         )
-        query = select(Note.note_id, Note.id, Note.text_hash, Note.text.is_not(None), embedded)
+        query = select(
+            Note.note_id, Note.id, Note.text_hash, Note.text.is_not(None), embedded, Note.split, Patient.subject_id
+        ).outerjoin(Patient, Note.patient_id == Patient.id)
         ids = [document.document_id for document in batch]
         known = {row[0]: Known(*row[1:]) for row in session.execute(query.where(Note.note_id.in_(ids)))}
         key = _hash_key(session)
-        for document in batch:
+        for document in [] if self.rebuild else batch:
             stored = known.get(document.document_id)
             if stored is not None and stored.text_hash != hash_text(key, document.text):
                 raise MalformedInput(
-                    f"the document '{document.document_id}' is stored with another text: "
-                    "index the changed data into a new database"
+                    f"the document '{document.document_id}' is stored with another text: replace it with "
+                    "`icd-coder index --rebuild`, or index the changed data into a new database"
                 )
         return known
+
+    def _make_room(self, session: Session, batch: Sequence[Document], known: dict[str, Known]) -> dict[str, Known]:
+        """Delete what will be stored again: a changed note with all that hangs on it, else its embedding alone."""
+        key = _hash_key(session)
+        left = dict(known)
+        for document in batch:
+            stored = known.get(document.document_id)
+            if stored is None:
+                continue
+            if self._is_unchanged(session, key, document, stored):
+                session.execute(
+                    delete(Embedding).where(
+                        Embedding.note_id == stored.id, Embedding.embedding_id == self.coder.embedding_id
+                    )
+                )
+                left[document.document_id] = stored._replace(is_embedded=False)
+            else:
+                session.execute(delete(Note).where(Note.id == stored.id))
+                del left[document.document_id]
+        return left
+
+    def _is_unchanged(self, session: Session, key: bytes, document: Document, stored: Known) -> bool:
+        codes = session.execute(
+            select(AssignedCode.system, AssignedCode.code)
+            .where(AssignedCode.note_id == stored.id)
+            .order_by(AssignedCode.sequence)
+        ).all()
+        now = (hash_text(key, document.text), document.split, document.subject_id or None)
+        was = (stored.text_hash, stored.split, stored.subject_id)
+        return was == now and [tuple(code) for code in document.codes] == list(codes)
 
     def _text_is_missing(self, batch: Sequence[Document], known: dict[str, Known]) -> bool:
         return self.store_text and not all(known[document.document_id].has_text for document in batch)
@@ -142,7 +200,10 @@ class Indexer:
         note_id = stored.id if stored is not None else self._insert_note(session, document)
         session.execute(
             insert(Embedding).values(
-                note_id=note_id, embedding_id=self.coder.embedding_id, vector=encode_vector(vector)
+                note_id=note_id,
+                embedding_id=self.coder.embedding_id,
+                dimension=self.coder.embedding_dim,
+                vector=as_stored(vector),
             )
         )
 
@@ -154,6 +215,7 @@ class Indexer:
             source=self.source,
             text=document.text if self.store_text else None,
             text_hash=hash_text(_hash_key(session), document.text),
+            stored_at=datetime.now(UTC),
         )
         session.add(note)
         session.flush()
@@ -173,9 +235,9 @@ class Indexer:
 
 
 def index_dataset(
-    engine: Engine, coder: Coder, dataset: Dataset, splits: Sequence[str], store_text: bool
+    engine: Engine, coder: Coder, dataset: Dataset, splits: Sequence[str], store_text: bool, rebuild: bool = False
 ) -> IndexReport:
-    """Store the documents of the splits; a re-run adds only what is missing.
+    """Store the documents of the splits; a re-run adds only what is missing, or with ``rebuild`` stores all again.
 
     Raises:
         InvalidOption: an unknown split.
@@ -191,8 +253,8 @@ def index_dataset(
             f"'{dataset.path}' has no document in the splits {','.join(splits)} "
             f"(it has {dataset.split_sizes}): choose other --splits"
         )
-    source = dataset.path.resolve().name
-    return Indexer(engine, coder, source, dataset.labels, store_text).run(documents)
+    source = dataset.path.resolve().name[:LONGEST_ID]
+    return Indexer(engine, coder, source, dataset.labels, store_text, rebuild).run(documents)
 
 
 def hash_text(key: bytes, text: str) -> str:
@@ -220,6 +282,20 @@ def _patient(session: Session, subject_id: str | None) -> int | None:
     session.add(patient)
     session.flush()
     return patient.id
+
+
+def _require_storable(document: Document, store_text: bool) -> None:
+    """Raise MalformedInput, on both engines alike, for what only PostgreSQL refuses."""
+    if max(len(document.document_id), len(document.subject_id or "")) > LONGEST_ID:
+        raise MalformedInput(
+            f"the document '{document.document_id[:40]}...' has an id or a patient's id of more than {LONGEST_ID} "
+            "characters: shorten it and prepare the data again"
+        )
+    if store_text and "\0" in document.text:
+        raise MalformedInput(
+            f"the document '{document.document_id}' holds a NUL character at position {document.text.index(chr(0))}: "
+            "remove it and prepare the data again, or leave out --store-text"
+        )
 
 
 def _require_distinct(document_ids: Iterable[str]) -> None:

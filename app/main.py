@@ -9,16 +9,18 @@ from fastapi import FastAPI
 
 from app import health
 from app.coding import routes as coding_routes
+from app.coding.recording import Recorder
 from app.coding.service import build_service
 from app.docs_page import install_docs_page
 from app.inference import Coder, Inference
 from app.logs import described
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
-from app.neighbours.index import open_index
+from app.neighbours.index import NeighbourIndex, open_index
 from app.problems import ProblemHandlers
 from app.settings import Settings
 from app.state import Readiness, State
+from model.errors import InvalidOption
 
 DESCRIPTION = (
     "ICD codes for discharge summaries, with evidence and the most similar past summaries. "
@@ -33,9 +35,13 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
     """
     database = settings.database
-    index = open_index(database, coder.embedding_id, coder.embedding_dim) if database else None
+    index: NeighbourIndex | None = None
+    if database:
+        index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads)
-    state = State(coder, build_service(settings, coder, inference, index), index, Readiness())
+    state = State(
+        coder, build_service(settings, coder, inference, index), index, Readiness(), _recorder(settings, coder, index)
+    )
     app = FastAPI(
         title="icd-coder",
         version="1",
@@ -54,6 +60,14 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost
     return app
+
+
+def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:
+    if not settings.record_codings:
+        return None
+    if index is None:
+        raise InvalidOption("ICD_CODER_RECORD_CODINGS needs a database: name one with --database, or unset it")
+    return Recorder(index.engine, coder)
 
 
 def _lifespan(state: State, inference: Inference) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -17,6 +17,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database: str | None = Field(default=None, description="URL of the indexed notes; none: no neighbours.")
+    approximate: bool = Field(
+        default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
+    )
+    record_codings: bool = Field(
+        default=False, description="Keep in the database what was suggested for a request that names a stored note."
+    )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     body_seconds: int = Field(default=30, ge=1, description="Time that a client gets to send its body.")
     max_characters: int = Field(

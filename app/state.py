@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
 from app.neighbours.index import NeighbourIndex
@@ -26,6 +27,8 @@ class State:
     coding: CodingService
     index: NeighbourIndex | None
     readiness: Readiness
+    recorder: Recorder | None
+    """None: what was suggested is not kept."""
 
 
 def _state(request: Request) -> State:

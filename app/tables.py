@@ -1,13 +1,16 @@
-"""The tables: patients, notes, assigned codes, bundles, embeddings.
+"""The tables: patients, notes, assigned codes, bundles, embeddings, codings and their ranked codes.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
-later): the neighbour search relies on it to see a change by counting (``app/neighbours/repository.py``).
+later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
 """
 
 from datetime import datetime
 
-from sqlalchemy import DateTime, ForeignKey, LargeBinary, MetaData, String, Text, UniqueConstraint
+import numpy as np
+from sqlalchemy import Double, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.column_types import HalfVector, UtcDateTime
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -58,12 +61,15 @@ class Note(Base):
     text: Mapped[str | None] = mapped_column(Text)
     text_hash: Mapped[str] = mapped_column(String(64))
     """HMAC-SHA256 of the text in UTF-8 under the database's key, hex."""
+    stored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was stored; None for rows older than this column."""
 
 
 class AssignedCode(Base):
     """A code that human coders gave a note; ``sequence`` is its priority, from 1."""
 
     __tablename__ = "assigned_codes"
+    __table_args__ = (Index(None, "system", "code"),)
 
     note_id: Mapped[int] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True)
@@ -80,17 +86,53 @@ class Bundle(Base):
     bundle_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     embedding_id: Mapped[str] = mapped_column(String(64), index=True)
     dimension: Mapped[int]
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Embedding(Base):
-    """The document embedding of a note: unit row, float16 little-endian, 2 x dimension bytes."""
+    """The document embedding of a note by one encoder: a unit row, rounded to float16."""
 
     __tablename__ = "embeddings"
-    # AUTOINCREMENT: an id is never given twice, so (count, highest id) identifies the set of rows.
+    # AUTOINCREMENT: an id is never given twice, so a row above the highest known id is new.
     __table_args__ = (UniqueConstraint("note_id", "embedding_id"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     note_id: Mapped[int] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"))
     embedding_id: Mapped[str] = mapped_column(String(64))
-    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    dimension: Mapped[int]
+    vector: Mapped[np.ndarray] = mapped_column(HalfVector)
+
+
+class EmbeddingChanges(Base):
+    """One row, whose ``version`` triggers raise whenever embeddings come or go: counting 331,000 rows takes longer
+    than searching them.
+    """
+
+    __tablename__ = "embedding_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+
+
+class Coding(Base):
+    """What one bundle suggested for a stored note at one time."""
+
+    __tablename__ = "codings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note_id: Mapped[int] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), index=True)
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("bundles.bundle_id"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class RankedCode(Base):
+    """A code of a coding; ``rank`` counts from 1."""
+
+    __tablename__ = "ranked_codes"
+
+    coding_id: Mapped[int] = mapped_column(ForeignKey("codings.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    system: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(20))
+    probability: Mapped[float] = mapped_column(Double)
+    selected: Mapped[bool]

@@ -17,9 +17,12 @@ VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
 @router.post(
     "/predict", response_model_exclude_none=True, responses=documented(400, 404, 408, 409, 413, 415, 422, 500, 503)
 )
-async def predict(request: PredictRequest, coding: Coding) -> PredictAnswer:
+async def predict(request: PredictRequest, coding: Coding, parts: Parts) -> PredictAnswer:
     """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
-    return await coding.predict(request)
+    answer = await coding.predict(request)
+    if parts.recorder is not None:
+        await parts.recorder.record(request.note_id, answer.codes)
+    return answer
 
 
 @router.get("/model", responses=documented(500))

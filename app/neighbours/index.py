@@ -1,39 +1,39 @@
-"""The neighbour search over a database: a snapshot that follows the rows."""
+"""The neighbour search over a database, on either engine."""
 
-import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.db import database_errors, open_engine, require_current
+from app.db import database_errors, database_name, is_sqlite, open_engine, require_current
 from app.neighbours import repository
-from app.neighbours.repository import Generation, StoredNote
+from app.neighbours.in_process import InProcessSource
+from app.neighbours.in_server import InServerSource
+from app.neighbours.repository import StoredNote
 from app.neighbours.schemas import CodeTitle, Neighbour
-from app.neighbours.search import Filters, Hit, search
-from app.neighbours.snapshot import Snapshot, build_snapshot
+from app.neighbours.search import CandidateSource, Filters, Hit, require_dimension, search
 from model.errors import EmbeddingMismatch
 
 SNIPPET_CHARACTERS = 200
 
 
 class StoredEmbedding(NamedTuple):
-    """A stored note and its vector (D,) float32, None where this embedding id has not indexed it."""
+    """A stored note and its vector (D,) float16, None where this embedding id has not indexed it."""
 
     note: StoredNote
     vector: np.ndarray | None
 
 
-@dataclass
+@dataclass(frozen=True)
 class NeighbourIndex:
-    """Exact neighbours among the notes that one embedding id has indexed; safe to use from many threads."""
+    """Neighbours among the notes that one embedding id has indexed; safe to use from many threads."""
 
     engine: Engine
     embedding_id: str
     dimension: int
-    _snapshot: Snapshot | None = field(default=None, init=False, repr=False)
-    _refreshing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    source: CandidateSource
 
     def find(self, query: np.ndarray, k: int, filters: Filters) -> list[Neighbour]:
         """The k most similar notes with their codes, all from one state of the database.
@@ -42,72 +42,80 @@ class NeighbourIndex:
             query: (D,)
 
         Raises:
+            EmbeddingMismatch: the query has another dimension.
             DatabaseUnavailable: the database cannot be read.
         """
-        with database_errors(str(self.engine.url)), self.engine.connect() as connection:
-            hits = search(self._current(connection), query, k, filters)
+        require_dimension(query, self.dimension)
+        with database_errors(self.engine.url), self.engine.connect() as connection:
+            hits = search(self.source, connection, query, k, filters)
             return _with_codes(connection, hits)
 
     def stored(self, note_id: str) -> StoredEmbedding | None:
         """A stored note by its id, or None."""
-        with database_errors(str(self.engine.url)), self.engine.connect() as connection:
+        with database_errors(self.engine.url), self.engine.connect() as connection:
             note = repository.stored_note(connection, note_id)
             if note is None:
                 return None
-            snapshot = self._current(connection)
-        row = snapshot.row(note_id)
-        return StoredEmbedding(note, None if row is None else snapshot.matrix[row])
+            return StoredEmbedding(note, repository.vector_of(connection, self.embedding_id, note_id))
 
-    def generation(self) -> Generation:
-        """The present generation; its rows are the number of notes that can be found.
+    def check(self) -> None:
+        """Read a little.
 
         Raises:
             DatabaseUnavailable: the database cannot be read.
         """
-        with database_errors(str(self.engine.url)), self.engine.connect() as connection:
-            return repository.generation(connection, self.embedding_id)
-
-    def _current(self, connection: Connection) -> Snapshot:
-        """The snapshot of the transaction's state; read anew only when rows came or went."""
-        generation = repository.generation(connection, self.embedding_id)
-        snapshot = self._snapshot
-        if snapshot is not None and snapshot.generation == generation:
-            return snapshot
-        with self._refreshing:
-            snapshot = self._snapshot  # another thread may have read the same state meanwhile
-            if snapshot is None or snapshot.generation != generation:
-                rows = repository.read_embeddings(connection, self.embedding_id)
-                snapshot = build_snapshot(rows, generation, self.dimension)
-                self._snapshot = snapshot
-        return snapshot
+        with database_errors(self.engine.url), self.engine.connect() as connection:
+            repository.version(connection)
+            repository.highest_embedding(connection, self.embedding_id)
 
 
-def open_index(url: str, embedding_id: str, dimension: int) -> NeighbourIndex:
+def open_index(url: str, embedding_id: str, dimension: int, approximate: bool = False) -> NeighbourIndex:
     """The neighbour search over a database that is there, current, and indexed with this embedding id.
+
+    ``approximate`` asks for PostgreSQL's HNSW index, which is used only where it finds what the exact search finds;
+    otherwise the search is exact and the log says why.
 
     Raises:
         InvalidOption, MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: unusable.
     """
     engine = open_engine(url)
     require_current(engine)
-    require_embedding(engine, embedding_id)
-    return NeighbourIndex(engine, embedding_id, dimension)
+    require_embedding(engine, embedding_id, dimension)
+    return NeighbourIndex(engine, embedding_id, dimension, _source(engine, embedding_id, dimension, approximate))
 
 
-def require_embedding(engine: Engine, embedding_id: str) -> None:
-    """Raise unless the database is empty or was indexed with this embedding id.
+def _source(engine: Engine, embedding_id: str, dimension: int, approximate: bool) -> CandidateSource:
+    if not approximate:
+        exact = InProcessSource if is_sqlite(engine) else InServerSource
+        return exact(embedding_id, dimension)
+    from app.neighbours.approximate import checked_source
+
+    return checked_source(engine, embedding_id, dimension)
+
+
+def require_embedding(engine: Engine, embedding_id: str, dimension: int) -> None:
+    """Raise unless the database is empty or was indexed with this embedding id, among others perhaps.
 
     Raises:
         EmbeddingMismatch: only bundles with other embeddings have indexed here.
     """
-    url = str(engine.url)
-    with database_errors(url), engine.connect() as connection:
-        known = repository.embedding_ids(connection)
+    with database_errors(engine.url), engine.connect() as connection:
+        known = repository.embedding_dimensions(connection)
     if known and embedding_id not in known:
         raise EmbeddingMismatch(
-            f"the database '{engine.url.database}' was indexed with the embedding {min(known)[:12]}, "
-            f"this bundle has {embedding_id[:12]}: index into a new database with "
-            "`icd-coder index --bundle BUNDLE --data DATA --database sqlite:///NEW.sqlite3`"
+            f"the database '{database_name(engine.url)}' was indexed with the embedding {min(known)[:12]}, "
+            f"this bundle has {embedding_id[:12]}: add its embeddings with "
+            f"`icd-coder index --bundle BUNDLE --data DATA --database {engine.url.render_as_string()}`"
+        )
+    require_same_dimension(engine, known, embedding_id, dimension)
+
+
+def require_same_dimension(engine: Engine, known: Mapping[str, int], embedding_id: str, dimension: int) -> None:
+    """Raise EmbeddingMismatch where the embedding id is known with another dimension."""
+    if known.get(embedding_id, dimension) != dimension:
+        raise EmbeddingMismatch(
+            f"the database '{database_name(engine.url)}' holds embeddings of {known[embedding_id]} values under "
+            f"{embedding_id[:12]}, this bundle makes {dimension}: use the bundle that has indexed it, or a new database"
         )
 
 

@@ -1,19 +1,26 @@
 """The queries of the neighbour search; every function runs inside the caller's transaction."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+import numpy as np
+from sqlalchemy import Connection, Select, func, select
 
-from app.tables import AssignedCode, Bundle, Embedding, Note, Patient
+from app.tables import AssignedCode, Bundle, Embedding, EmbeddingChanges, Note, Patient
 from model.icd import Code
 
 
-class Generation(NamedTuple):
-    """Identifies the set of embeddings: rows are only inserted and deleted, and no id is given twice."""
+class EmbeddingRow(NamedTuple):
+    """An embedding with what the filters ask of its note."""
 
-    rows: int
-    highest_id: int
+    embedding: int
+    note: int
+    patient: int | None
+    split: str
+    stored_at: datetime | None
+    vector: np.ndarray
+    """(D,) float16."""
 
 
 class StoredNote(NamedTuple):
@@ -31,28 +38,49 @@ class AssignedTitle(NamedTuple):
     title: str
 
 
-def generation(connection: Connection, embedding_id: str) -> Generation:
-    """The present generation of the embeddings of one embedding id."""
-    query = select(func.count(), func.coalesce(func.max(Embedding.id), 0))
-    count, highest = connection.execute(query.where(Embedding.embedding_id == embedding_id)).one()
-    return Generation(count, highest)
+def version(connection: Connection) -> int:
+    """A number that rises whenever embeddings come or go."""
+    return connection.execute(select(EmbeddingChanges.version)).scalar_one()
 
 
-def read_embeddings(connection: Connection, embedding_id: str) -> Iterator[Row[str, str, str | None, bytes]]:
-    """Rows (note_id, split, subject_id, vector) ordered by note_id."""
-    query = (
-        select(Note.note_id, Note.split, Patient.subject_id, Embedding.vector)
-        .join(Note, Embedding.note_id == Note.id)
-        .outerjoin(Patient, Note.patient_id == Patient.id)
-        .where(Embedding.embedding_id == embedding_id)
-        .order_by(Note.note_id)
+def count_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> int:
+    """How many rows one embedding id has, with a row id above the given one."""
+    return connection.scalar(_of(select(func.count()), embedding_id, above)) or 0
+
+
+def highest_embedding(connection: Connection, embedding_id: str) -> int:
+    """The highest row id of one embedding id, 0 without rows."""
+    return connection.scalar(_of(select(func.max(Embedding.id)), embedding_id)) or 0
+
+
+def read_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> Iterator[EmbeddingRow]:
+    """The rows of one embedding id with a row id above the given one, in the order of their row ids."""
+    query = select(Embedding.id, Embedding.note_id, Note.patient_id, Note.split, Note.stored_at, Embedding.vector).join(
+        Note, Embedding.note_id == Note.id
     )
-    yield from connection.execute(query, execution_options={"yield_per": 1024})
+    found = connection.execute(
+        _of(query, embedding_id, above).order_by(Embedding.id), execution_options={"yield_per": 1024}
+    )
+    for row in found:
+        yield EmbeddingRow(*row)
 
 
-def embedding_ids(connection: Connection) -> set[str]:
-    """The embedding ids of the bundles that have indexed here."""
-    return set(connection.scalars(select(Bundle.embedding_id).distinct()))
+def embedding_rows(connection: Connection, embedding_id: str, upto: int) -> np.ndarray:
+    """(N,) int64: the row ids of one embedding id up to the given one, ascending."""
+    query = _of(select(Embedding.id), embedding_id).where(Embedding.id <= upto).order_by(Embedding.id)
+    return _integers(connection, query)
+
+
+def vector_of(connection: Connection, embedding_id: str, note_id: str) -> np.ndarray | None:
+    """The stored vector (D,) float16 of a note, or None."""
+    query = _of(select(Embedding.vector), embedding_id).join(Note, Embedding.note_id == Note.id)
+    vector: np.ndarray | None = connection.scalar(query.where(Note.note_id == note_id))
+    return vector
+
+
+def embedding_dimensions(connection: Connection) -> dict[str, int]:
+    """The embedding ids of the bundles that have indexed here, with their dimensions."""
+    return dict(connection.execute(select(Bundle.embedding_id, Bundle.dimension).distinct()).all())
 
 
 def stored_note(connection: Connection, note_id: str) -> StoredNote | None:
@@ -66,23 +94,64 @@ def stored_note(connection: Connection, note_id: str) -> StoredNote | None:
     return StoredNote(*row) if row is not None else None
 
 
-def assigned_codes(connection: Connection, note_ids: Sequence[str]) -> dict[str, list[AssignedTitle]]:
+def note_ids(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
+    """The names of notes by their row ids."""
+    found: dict[int, str] = {}
+    for part in _parts(rows):
+        found.update(connection.execute(select(Note.id, Note.note_id).where(Note.id.in_(part))).all())
+    return found
+
+
+def note_rows(connection: Connection, names: Collection[str]) -> list[int]:
+    """Row ids of notes; a name that is not known has none."""
+    return list(connection.scalars(select(Note.id).where(Note.note_id.in_(names)))) if names else []
+
+
+def patient_rows(connection: Connection, subject_ids: Collection[str]) -> list[int]:
+    """Row ids of patients; one that is not known has none."""
+    return (
+        list(connection.scalars(select(Patient.id).where(Patient.subject_id.in_(subject_ids)))) if subject_ids else []
+    )
+
+
+def notes_with_code(connection: Connection, code: Code) -> np.ndarray:
+    """(N,) int64: row ids of the notes that carry a code."""
+    query = select(AssignedCode.note_id).where(AssignedCode.system == code.system, AssignedCode.code == code.code)
+    return _integers(connection, query)
+
+
+def assigned_codes(connection: Connection, names: Sequence[str]) -> dict[str, list[AssignedTitle]]:
     """The codes of each note in order of priority."""
     query = (
         select(Note.note_id, AssignedCode.system, AssignedCode.code, AssignedCode.title)
         .join(AssignedCode, AssignedCode.note_id == Note.id)
-        .where(Note.note_id.in_(note_ids))
+        .where(Note.note_id.in_(names))
         .order_by(Note.note_id, AssignedCode.sequence)
     )
-    codes: dict[str, list[AssignedTitle]] = {note_id: [] for note_id in note_ids}
-    for note_id, system, code, title in connection.execute(query):
-        codes[note_id].append(AssignedTitle(Code(system, code), title))
+    codes: dict[str, list[AssignedTitle]] = {name: [] for name in names}
+    for name, system, code, title in connection.execute(query):
+        codes[name].append(AssignedTitle(Code(system, code), title))
     return codes
 
 
-def text_starts(connection: Connection, note_ids: Sequence[str], length: int) -> dict[str, str]:
+def text_starts(connection: Connection, names: Sequence[str], length: int) -> dict[str, str]:
     """The first ``length`` characters of the notes whose text is stored."""
     query = select(Note.note_id, func.substr(Note.text, 1, length)).where(
-        Note.note_id.in_(note_ids), Note.text.is_not(None)
+        Note.note_id.in_(names), Note.text.is_not(None)
     )
     return dict(connection.execute(query).all())
+
+
+def _of(query: Select[Any], embedding_id: str, above: int = 0) -> Select[Any]:
+    query = query.where(Embedding.embedding_id == embedding_id)
+    return query.where(Embedding.id > above) if above else query
+
+
+def _integers(connection: Connection, query: Select[Any]) -> np.ndarray:
+    return np.fromiter(connection.scalars(query), dtype=np.int64)
+
+
+def _parts(values: Sequence[int], size: int = 10_000) -> Iterator[Sequence[int]]:
+    """SQLite takes some 32,000 values in a statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]

@@ -1,27 +1,36 @@
-"""Exact search in a snapshot: filters before ranking, one order for every engine."""
+"""Exact search: an engine proposes candidates, and one function orders them the same for every engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from sqlalchemy import Connection
 
-from app.neighbours.snapshot import Snapshot
+from app.column_types import VECTOR_TYPE
+from model.errors import EmbeddingMismatch
+from model.icd import Code
 
 EXTRA_CANDIDATES = 32
 """Candidates beyond k that are recomputed in float64; float32 may misplace near ties."""
-FLOAT32_SLACK = 1e-5
-"""More than float32's error of a cosine at D = 1,024 (measured below 1e-6)."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which notes may be neighbours; a note must pass all of them."""
+    """Which notes may be neighbours; a note must pass all of them, and does so before the ranking."""
 
     exclude_subjects: frozenset[str] = frozenset()
     exclude_notes: frozenset[str] = frozenset()
     splits: frozenset[str] | None = None
     """None: every split that is stored."""
+    subjects: frozenset[str] | None = None
+    """Only notes of these patients; None: of all."""
+    codes: frozenset[Code] | None = None
+    """Only notes that carry at least one of these codes; None: all."""
+    stored_from: datetime | None = None
+    """Only notes stored at this moment or later; a note whose time is not known passes neither limit."""
+    stored_before: datetime | None = None
 
 
 class Hit(NamedTuple):
@@ -32,21 +41,59 @@ class Hit(NamedTuple):
     """Cosine, -1 to 1."""
 
 
-def search(snapshot: Snapshot, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
+class Candidates(NamedTuple):
+    """What an engine proposes.
+
+    Shape:
+        vectors: (C, D) float16, as stored
+    """
+
+    note_ids: Sequence[str]
+    vectors: np.ndarray
+    ceiling: float
+    """No note that passes the filters and is not among these has a cosine above it; -inf when there is none."""
+
+
+class CandidateSource(Protocol):
+    """The part of the search that differs between the engines."""
+
+    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, filters: Filters) -> Candidates:
+        """About the ``wanted`` nearest notes that pass the filters, in the transaction's state.
+
+        Shape:
+            query: (D,) float16, a unit row
+        """
+
+
+def search(source: CandidateSource, connection: Connection, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
     """The k most similar notes, by (-similarity, note_id); fewer where fewer pass the filters.
+
+    More candidates are asked for until none that is missing can belong to the answer: byte-identical notes may be
+    many, and are ordered by their ids like all others.
 
     Shape:
         query: (D,) of any scale but zero.
     """
-    allowed = np.flatnonzero(_allowed(snapshot, filters))
-    k = min(k, len(allowed))
-    if k == 0:
+    if k <= 0:
         return []
-    scores = (snapshot.matrix @ query.astype(np.float32)) / snapshot.norms  # (N,)
-    scores = scores[allowed]
-    rows = allowed[_candidates(scores, k, slack=FLOAT32_SLACK * float(np.linalg.norm(query)))]
-    note_ids = [str(snapshot.note_ids[row]) for row in rows]
-    return order_by_cosine(snapshot.matrix[rows], note_ids, query)[:k]
+    target = as_stored(query)
+    wanted = k + EXTRA_CANDIDATES
+    while True:
+        candidates = source.nearest(connection, target, wanted, filters)
+        hits = order_by_cosine(candidates.vectors, candidates.note_ids, target)[:k]
+        if candidates.ceiling == -np.inf or (len(hits) == k and hits[-1].similarity > candidates.ceiling):
+            return hits
+        wanted *= 4
+
+
+def as_stored(vector: np.ndarray) -> np.ndarray:
+    """A vector (D,) as a unit row in float16: a query is rounded as the stored rows are, so equal notes have cosine 1.
+
+    A row without length stays zero.
+    """
+    wide = vector.astype(np.float64)
+    norm = float(np.sqrt((wide * wide).sum()))
+    return (wide / norm if norm > 0.0 else wide).astype(VECTOR_TYPE)
 
 
 def order_by_cosine(vectors: np.ndarray, note_ids: Sequence[str], query: np.ndarray) -> list[Hit]:
@@ -67,22 +114,10 @@ def order_by_cosine(vectors: np.ndarray, note_ids: Sequence[str], query: np.ndar
     return sorted(hits, key=lambda hit: (-hit.similarity, hit.note_id))
 
 
-def _allowed(snapshot: Snapshot, filters: Filters) -> np.ndarray:
-    mask = np.ones(len(snapshot), dtype=bool)
-    for subject_id in filters.exclude_subjects:
-        mask &= snapshot.subject_ids != subject_id
-    for note_id in filters.exclude_notes:
-        row = snapshot.row(note_id)
-        if row is not None:
-            mask[row] = False
-    if filters.splits is not None:
-        mask &= np.isin(snapshot.splits, sorted(filters.splits))
-    return mask
-
-
-def _candidates(scores: np.ndarray, k: int, slack: float) -> np.ndarray:
-    """The k + 32 best, and everything that ties with the k-th: byte-identical notes may be many."""
-    wanted = min(k + EXTRA_CANDIDATES, len(scores))
-    best = np.argpartition(-scores, wanted - 1)[:wanted]
-    kth = np.partition(scores[best], wanted - k)[wanted - k]
-    return np.union1d(best, np.flatnonzero(scores >= kth - slack))
+def require_dimension(query: np.ndarray, dimension: int) -> None:
+    """Raise EmbeddingMismatch unless the query (D,) has the dimension of the stored rows."""
+    if query.shape != (dimension,):
+        raise EmbeddingMismatch(
+            f"the embedding has {query.shape[-1]} values, the database's have {dimension}: "
+            "search with the bundle that has indexed it"
+        )

@@ -1,86 +1,215 @@
-"""An immutable copy of the stored embeddings in memory."""
+"""An immutable copy of the stored embeddings in memory, in segments that later copies share.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+When rows come or go a new snapshot is made from the old one: what was there is shared, not copied; new rows are a
+further segment; deleted rows are masked. Small or hollow segments are merged now and then. The vectors are not
+memory-mapped from a file: that would leave a second copy of patients' data on the disk.
+"""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+import faiss
 import numpy as np
 
-from app.neighbours.repository import Generation
+from app.column_types import VECTOR_TYPE
+from app.neighbours.repository import EmbeddingRow
 from model.errors import MalformedInput
+from model.labels import SPLITS
 
-VECTOR_TYPE = np.dtype("<f2")
+MAX_SEGMENTS = 8
+MAX_DEAD_SHARE = 0.1
+CHUNK = 1024
+NEVER = np.iinfo(np.int64).min
+"""The time of a note whose time is not known: it passes no limit (see ``app/neighbours/in_process.py``)."""
+
+
+class Rows(NamedTuple):
+    """What the filters ask of N rows, ordered by embedding.
+
+    Shape:
+        each (N,)
+    """
+
+    embeddings: np.ndarray
+    """int64, ascending: row ids of the table ``embeddings``."""
+    notes: np.ndarray
+    """int64: row ids of the table ``notes``."""
+    patients: np.ndarray
+    """int32: row ids of the table ``patients``, 0 where the patient is not known."""
+    splits: np.ndarray
+    """int8: place in ``SPLITS``, -1 for another."""
+    stored_at: np.ndarray
+    """int64: microseconds since 1970, NEVER where not known."""
+
+    @classmethod
+    def empty(cls, count: int) -> Self:
+        """Room for ``count`` rows."""
+        types = (np.int64, np.int64, np.int32, np.int8, np.int64)
+        return cls(*(np.empty(count, dtype=kind) for kind in types))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """N rows that never change, with faiss's flat float16 index over them.
+
+    Shape:
+        vectors: (N, D) float16, a view of the index's own memory.
+    """
+
+    index: faiss.IndexScalarQuantizer
+    vectors: np.ndarray
+    rows: Rows
+    norm_slack: float
+    """Largest distance of a row's norm from 1, from the rounding to float16."""
+
+    def __len__(self) -> int:
+        return len(self.vectors)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Embeddings of N notes at one generation, ordered by note_id.
+    """The embeddings of one state of the table."""
 
-    Shape:
-        matrix: (N, D) float32. Every value is a stored float16 exactly; numpy has no fast float16 product.
-        norms: (N,) float32, 1 but for the rounding to float16.
-    """
-
-    generation: Generation
-    note_ids: np.ndarray
-    """(N,) of str, ascending: the row number orders as the note_id does."""
-    splits: np.ndarray
-    subject_ids: np.ndarray
-    """(N,) of str; empty where the patient is not known."""
-    matrix: np.ndarray
-    norms: np.ndarray
+    dimension: int
+    version: int = -1
+    """See :func:`app.neighbours.repository.version`; -1 before anything was read."""
+    seen: int = 0
+    """The highest row id that was ever read: what is above is new."""
+    segments: tuple[Segment, ...] = ()
+    alive: tuple[np.ndarray, ...] = ()
+    """(N,) bool by segment: False for rows that were deleted since."""
+    carriers: dict[object, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+    """By code: row ids of the notes that carry it; filled when a filter first asks (same version, same answer)."""
 
     def __len__(self) -> int:
-        return len(self.note_ids)
+        return sum(int(mask.sum()) for mask in self.alive)
 
-    def row(self, note_id: str) -> int | None:
-        """Row of a note, or None."""
-        place = int(np.searchsorted(self.note_ids, note_id))
-        found = place < len(self) and self.note_ids[place] == note_id
-        return place if found else None
-
-
-def encode_vector(vector: np.ndarray) -> bytes:
-    """A vector (D,) as it is stored: float16, little-endian."""
-    return vector.astype(VECTOR_TYPE).tobytes()
+    @property
+    def bytes(self) -> int:
+        """Memory of all arrays."""
+        return sum(
+            segment.vectors.nbytes + sum(array.nbytes for array in segment.rows) + mask.nbytes
+            for segment, mask in zip(self.segments, self.alive, strict=True)
+        )
 
 
-def build_snapshot(
-    rows: Iterable[tuple[str, str, str | None, bytes]], generation: Generation, dimension: int
-) -> Snapshot:
-    """A snapshot of rows (note_id, split, subject_id, vector).
+def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> Segment:
+    """A segment of ``count`` rows ordered by embedding, read in chunks into memory that is allocated once.
 
     Raises:
         MalformedInput: a vector has another dimension.
     """
-    matrix = np.empty((generation.rows, dimension), dtype=np.float32)  # (N, D)
-    note_ids: list[str] = []
-    splits: list[str] = []
-    subject_ids: list[str] = []
-    for place, (note_id, split, subject_id, vector) in enumerate(rows):
-        if len(vector) != dimension * VECTOR_TYPE.itemsize:
+    index, vectors = _allocate(count, dimension)
+    columns = Rows.empty(count)
+    slack, place = 0.0, 0
+    for chunk in _chunks(rows):
+        _require_dimension(chunk, dimension)
+        part = slice(place, place + len(chunk))
+        vectors[part] = np.stack([row.vector for row in chunk])
+        for column, values in zip(columns, zip(*map(_numbers, chunk), strict=True), strict=True):
+            column[part] = values
+        slack = max(slack, _norm_slack(vectors[part]))
+        place += len(chunk)
+    return _frozen(index, vectors, columns, slack)
+
+
+def refresh(old: Snapshot, version: int, added: Segment, present: np.ndarray | None) -> Snapshot:
+    """The snapshot after ``added`` came; ``present`` holds the old rows' ids that are left, None for all of them."""
+    segments, alive = list(old.segments), list(old.alive)
+    if present is not None:
+        alive = [np.isin(segment.rows.embeddings, present, assume_unique=True) for segment in segments]
+    if len(added):
+        segments.append(added)
+        alive.append(np.ones(len(added), dtype=bool))
+    segments, alive = _tidy(segments, alive, old.dimension)
+    for mask in alive:
+        mask.flags.writeable = False
+    seen = int(added.rows.embeddings[-1]) if len(added) else old.seen
+    return Snapshot(old.dimension, version, seen, tuple(segments), tuple(alive))
+
+
+def _tidy(segments: list[Segment], alive: list[np.ndarray], dimension: int) -> tuple[list[Segment], list[np.ndarray]]:
+    """Drop empty segments, rewrite hollow ones, merge all but the first when there are many.
+
+    The first, largest segment takes the others in when together they have reached a quarter of it: each row is
+    then copied a few times at most, however many small additions there are.
+    """
+    kept = [(segment, mask) for segment, mask in zip(segments, alive, strict=True) if mask.any()]
+    kept = [pair if pair[1].mean() >= 1 - MAX_DEAD_SHARE else _merged([pair], dimension) for pair in kept]
+    if len(kept) > MAX_SEGMENTS:
+        tail = sum(len(segment) for segment, _ in kept[1:])
+        start = 0 if 4 * tail >= len(kept[0][0]) else 1
+        kept = [*kept[:start], _merged(kept[start:], dimension)]
+    return [segment for segment, _ in kept], [mask for _, mask in kept]
+
+
+def _merged(parts: Sequence[tuple[Segment, np.ndarray]], dimension: int) -> tuple[Segment, np.ndarray]:
+    count = sum(int(mask.sum()) for _, mask in parts)
+    index, vectors = _allocate(count, dimension)
+    columns = Rows.empty(count)
+    place = 0
+    for segment, mask in parts:
+        part = slice(place, place + int(mask.sum()))
+        np.compress(mask, segment.vectors, axis=0, out=vectors[part])
+        for target, source in zip(columns, segment.rows, strict=True):
+            np.compress(mask, source, out=target[part])
+        place = part.stop
+    slack = max(segment.norm_slack for segment, _ in parts)
+    return _frozen(index, vectors, columns, slack), np.ones(count, dtype=bool)
+
+
+def _allocate(count: int, dimension: int) -> tuple[faiss.IndexScalarQuantizer, np.ndarray]:
+    """An index with room for ``count`` rows, and the view (count, D) of it that is to be filled.
+
+    ``index.add`` would take float32 and let the memory grow by doubling.
+    """
+    index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    size = count * index.code_size
+    index.codes.resize(size)
+    index.ntotal = count
+    memory = faiss.rev_swig_ptr(index.codes.data(), size) if size else np.empty(0, dtype=np.uint8)
+    return index, memory.view(VECTOR_TYPE).reshape(count, dimension)
+
+
+def _frozen(index: faiss.IndexScalarQuantizer, vectors: np.ndarray, rows: Rows, slack: float) -> Segment:
+    for array in (vectors, *rows):
+        array.flags.writeable = False
+    return Segment(index, vectors, rows, slack)
+
+
+def _numbers(row: EmbeddingRow) -> tuple[int, int, int, int, int]:
+    split = SPLITS.index(row.split) if row.split in SPLITS else -1
+    moment = NEVER if row.stored_at is None else microseconds(row.stored_at.timestamp())
+    return row.embedding, row.note, row.patient or 0, split, moment
+
+
+def microseconds(seconds: float) -> int:
+    """Seconds since 1970 as the snapshot keeps them."""
+    return round(seconds * 1_000_000)
+
+
+def _require_dimension(rows: Sequence[EmbeddingRow], dimension: int) -> None:
+    for row in rows:
+        if len(row.vector) != dimension:
             raise MalformedInput(
-                f"the stored embedding of note '{note_id}' has {len(vector)} bytes, expected "
-                f"{dimension * VECTOR_TYPE.itemsize}: index into a new database"
+                f"the stored embedding {row.embedding} has {len(row.vector)} values, expected {dimension}: "
+                "store it again with `icd-coder index --rebuild`"
             )
-        matrix[place] = np.frombuffer(vector, dtype=VECTOR_TYPE)
-        note_ids.append(note_id)
-        splits.append(split)
-        subject_ids.append(subject_id or "")
-    order = sorted(range(len(note_ids)), key=note_ids.__getitem__)  # a database may collate differently
-    matrix = matrix if order == list(range(len(order))) else matrix[order]
-    matrix.flags.writeable = False
-    return Snapshot(
-        generation,
-        _strings(note_ids, order),
-        _strings(splits, order),
-        _strings(subject_ids, order),
-        matrix,
-        np.maximum(np.linalg.norm(matrix, axis=1), np.finfo(np.float32).tiny),
-    )
 
 
-def _strings(values: list[str], order: list[int]) -> np.ndarray:
-    array = np.empty(len(values), dtype=object)
-    array[:] = [values[place] for place in order]
-    array.flags.writeable = False
-    return array
+def _norm_slack(vectors: np.ndarray) -> float:
+    """A row without length has the product 0 and the cosine 0: it needs no slack."""
+    norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+    return float(np.abs(norms[norms > 0.0] - 1.0).max(initial=0.0))
+
+
+def _chunks(rows: Iterable[EmbeddingRow]) -> Iterable[list[EmbeddingRow]]:
+    chunk: list[EmbeddingRow] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

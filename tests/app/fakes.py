@@ -110,11 +110,16 @@ def random_documents(count: int) -> list[Document]:
 
 
 def index_into(
-    url: str, coder: FakeCoder, data: Path, splits: tuple[str, ...] = ("train",), store_text: bool = False
+    url: str,
+    coder: FakeCoder,
+    data: Path,
+    splits: tuple[str, ...] = ("train",),
+    store_text: bool = False,
+    rebuild: bool = False,
 ) -> IndexReport:
     """Index a dataset directory."""
     engine = open_engine(url)
     try:
-        return index_dataset(engine, coder, load_dataset(data), splits, store_text)
+        return index_dataset(engine, coder, load_dataset(data), splits, store_text, rebuild)
     finally:
         engine.dispose()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from app.coding.note_files import find_notes
 from app.commands import commands
+from app.db import open_engine, writing
 from app.main import create_app
 from app.settings import load_settings
 from model.dataset import Document
@@ -347,3 +348,33 @@ def test_a_document_of_the_database_finds_itself_from_a_file(invoke: Invoke, url
     best = json.loads(shown)["neighbours"][0]
     assert best["note_id"] == "long"
     assert best["similarity"] >= 0.999
+
+
+def test_backup_restore_and_verify(invoke: Invoke, migrated_url: str, tmp_path: Path) -> None:
+    """A database of either engine goes into one file and from there into a new one."""
+    write_dataset(tmp_path / "data")
+    invoke("index", "--bundle", "b", "--data", "data", "--database", migrated_url)
+    result = invoke("backup", "--database", migrated_url, "--out", "notes.icdbackup")
+    assert "notes.icdbackup: 3 notes, 3 embeddings" in result.stderr
+    result = invoke("restore", "--database", "sqlite:///new.sqlite3", "--from", "notes.icdbackup")
+    assert "new.sqlite3: 3 notes, 3 embeddings" in result.stderr
+    result = invoke("verify-index", "--database", "sqlite:///new.sqlite3")
+    assert result.exit_code == 0
+    assert "3 notes, 3 embeddings of eeeeeeeeeeee, 3 searched for themselves" in result.stderr
+    rebuilt = invoke("index", "--bundle", "b", "--data", "data", "--database", "sqlite:///new.sqlite3", "--rebuild")
+    assert "3 added, 0 were there" in rebuilt.stderr
+
+
+def test_verify_index_lists_problems_and_fails(invoke: Invoke, indexed: str) -> None:
+    """On standard output, one a line."""
+    with writing(open_engine(indexed)).begin() as connection:
+        connection.exec_driver_sql("DELETE FROM embeddings WHERE note_id = 1")
+    with pytest.raises(MalformedInput, match="1 problems, listed above.*index --rebuild"):
+        invoke("verify-index", "--database", indexed)
+
+
+def test_an_approximate_index_needs_a_server(invoke: Invoke, tmp_path: Path) -> None:
+    """Said before the long work."""
+    write_dataset(tmp_path / "data")
+    with pytest.raises(InvalidOption, match="needs PostgreSQL"):
+        invoke("index", "--bundle", "b", "--data", "data", "--approximate")

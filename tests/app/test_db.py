@@ -19,7 +19,6 @@ from tests.app.fakes import CANARY
     [
         ("notes.sqlite3", "no database URL"),
         ("mongodb://host/x", "'mongodb' is not supported"),
-        ("postgresql+psycopg://host/x", "'postgresql[+]psycopg' is not supported"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
     ],
@@ -84,7 +83,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 def test_a_locked_database_is_named(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second writer gives up after the timeout with one sentence."""
-    monkeypatch.setattr("app.db.BUSY_TIMEOUT_MS", 10)
+    monkeypatch.setattr("app.sqlite.BUSY_TIMEOUT_MS", 10)
     holder = sqlite3.connect(tmp_path / "notes.sqlite3", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(DatabaseUnavailable, match="is locked by another process"):
@@ -103,7 +102,7 @@ def test_a_lock_at_the_switch_to_wal_is_waited_for(tmp_path: Path, monkeypatch: 
             raise error
         return connect(*arguments, **options)  # type: ignore[call-overload, no-any-return]
 
-    monkeypatch.setattr("app.db.sqlite3.connect", busy_once)
+    monkeypatch.setattr("app.sqlite.sqlite3.connect", busy_once)
     url = f"sqlite:///{tmp_path}/a.sqlite3"
     migrate(url)
     require_current(open_engine(url))

@@ -1,17 +1,27 @@
-"""Indexing adds what is missing, whole or not at all, and keeps one embedding a database."""
+"""Indexing adds what is missing, whole or not at all, on both engines."""
 
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from app.db import open_engine
+from app.db import migrate, open_engine, writing
 from app.indexing import BATCH_SIZE, hash_text
+from app.neighbours.index import open_index
+from app.neighbours.search import Filters
 from app.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
+from app.verification import verify_index
 from model.dataset import Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
-from tests.app.fakes import CANARY, NOTES, FakeCoder, index_into, random_documents, write_dataset
+from tests.app.fakes import CANARY, LABELS, NOTES, FakeCoder, index_into, random_documents, write_dataset
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    """Every test of this file runs on both engines."""
+    return migrated_url
 
 
 def count(url: str, table: type) -> int:
@@ -39,8 +49,10 @@ def test_only_the_training_split_is_stored_by_default(url: str, coder: FakeCoder
     assert bundle == (coder.bundle_id, coder.embedding_id, 32)
 
 
-def test_a_database_without_texts_holds_no_word_of_them(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+def test_a_database_without_texts_holds_no_word_of_them(coder: FakeCoder, tmp_path: Path) -> None:
     """Neither the file nor its write-ahead log."""
+    url = f"sqlite:///{tmp_path}/notes.sqlite3"
+    migrate(url)
     note = Document("c1", "p1", "train", f"{CANARY} hypertension", ())
     index_into(url, coder, write_dataset(tmp_path / "data", [note]))
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("notes.sqlite3*"))
@@ -106,12 +118,12 @@ def test_a_failed_batch_leaves_no_row_of_it(
     """Note, codes and embedding of all its documents are one transaction."""
     calls = iter(range(100))
 
-    def encode(vector: object) -> bytes:
+    def encode(vector: np.ndarray) -> np.ndarray:
         if next(calls) == 1:
             raise RuntimeError("the disk is gone")
-        return b"00"
+        return vector.astype(np.float16)
 
-    monkeypatch.setattr("app.indexing.encode_vector", encode)
+    monkeypatch.setattr("app.indexing.as_stored", encode)
     with pytest.raises(RuntimeError, match="disk"):
         index_into(url, coder, write_dataset(tmp_path / "data"))
     assert [count(url, table) for table in (Note, Embedding, AssignedCode, Patient, Bundle)] == [0] * 5
@@ -137,10 +149,28 @@ def test_two_indexers_at_once_add_each_document_once(url: str, tmp_path: Path) -
     assert [count(url, table) for table in (Note, Embedding)] == [3 * BATCH_SIZE] * 2
 
 
-def test_another_embedding_is_refused_with_the_remedy(indexed: str, tmp_path: Path) -> None:
-    """Vectors of two encoders cannot be compared."""
-    with pytest.raises(EmbeddingMismatch, match=r"eeeeeeeeeeee.*ffffffffffff.*new database.*icd-coder index"):
-        index_into(indexed, FakeCoder(embedding_id="f" * 64), tmp_path / "data")
+def test_two_bundles_index_side_by_side(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Notes are stored once, with an embedding of each; a service searches its own."""
+    other = FakeCoder(embedding_id="f" * 64, dimension=48)
+    other.bundle_id = "c" * 64
+    assert index_into(indexed, other, tmp_path / "data").added == 3
+    assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 6, 2]
+    for each in (coder, other):
+        index = open_index(indexed, each.embedding_id, each.embedding_dim)
+        best = index.find(each.embed([NOTES[2].text])[0], 1, Filters())[0]
+        assert (best.note_id, best.similarity) == ("n3", pytest.approx(1.0, abs=1e-3))
+        with pytest.raises(EmbeddingMismatch, match="use the bundle that has indexed it|has indexed it"):
+            index.find(np.ones(5), 1, Filters())
+
+
+def test_one_embedding_id_has_one_dimension(indexed: str, tmp_path: Path) -> None:
+    """A bundle that makes another is refused, in indexing and in searching."""
+    other = FakeCoder(dimension=48)
+    other.bundle_id = "c" * 64
+    with pytest.raises(EmbeddingMismatch, match="of 32 values under eeeeeeeeeeee, this bundle makes 48"):
+        index_into(indexed, other, tmp_path / "data")
+    with pytest.raises(EmbeddingMismatch, match="this bundle makes 48"):
+        open_index(indexed, other.embedding_id, 48)
     assert count(indexed, Bundle) == 1
 
 
@@ -158,6 +188,44 @@ def test_a_changed_text_under_a_stored_id_is_refused(indexed: str, coder: FakeCo
     changed = write_dataset(tmp_path / "new", [Document("n1", "p1", "train", f"{CANARY} changed", ())])
     with pytest.raises(MalformedInput, match="'n1' is stored with another text") as caught:
         index_into(indexed, coder, changed)
+    assert CANARY not in str(caught.value)
+
+
+def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Text, codes, patient and embedding; of what has not, only the embedding is made anew."""
+    other = FakeCoder(embedding_id="f" * 64)
+    other.bundle_id = "c" * 64
+    index_into(indexed, other, tmp_path / "data")
+    changed = [Document("n1", "p9", "train", "Another text about failure.", (LABELS[2].key,)), *NOTES[1:3]]
+    report = index_into(indexed, coder, write_dataset(tmp_path / "new", changed), store_text=True, rebuild=True)
+    assert report.added == 3
+    with open_engine(indexed).connect() as connection:
+        codes = connection.execute(select(AssignedCode.code).join(Note).where(Note.note_id == "n1")).scalars().all()
+        embedded = connection.execute(
+            select(Note.note_id, Embedding.embedding_id).join(Embedding).order_by(Note.note_id, Embedding.embedding_id)
+        ).all()
+    assert codes == ["428.0"]
+    e, f = "e" * 64, "f" * 64  # the other bundle's embedding of the old text went with it
+    assert embedded == [("n1", e), ("n2", e), ("n2", f), ("n3", e), ("n3", f)]
+    index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    assert index.find(coder.embed([changed[0].text])[0], 1, Filters())[0].note_id == "n1"
+    assert verify_index(open_engine(indexed)).problems == []
+
+
+@pytest.mark.parametrize(
+    ("note", "store_text", "words"),
+    [
+        (Document("n" * 201, "p", "train", "a note", ()), False, "more than 200 characters"),
+        (Document("n9", "p" * 201, "train", "a note", ()), False, "more than 200 characters"),
+        (Document("n9", "p", "train", f"{CANARY}\0", ()), True, "NUL character at position 11"),
+    ],
+)
+def test_what_one_engine_cannot_hold_both_refuse(
+    url: str, coder: FakeCoder, tmp_path: Path, note: Document, store_text: bool, words: str
+) -> None:
+    """In one sentence without the text."""
+    with pytest.raises(MalformedInput, match=words) as caught:
+        index_into(url, coder, write_dataset(tmp_path / "data", [note]), store_text=store_text)
     assert CANARY not in str(caught.value)
 
 
@@ -191,6 +259,6 @@ def test_a_document_without_a_patient_is_stored_without_one(url: str, coder: Fak
 
 def test_deleting_a_note_deletes_its_codes_and_embedding(indexed: str) -> None:
     """By the database itself."""
-    with open_engine(indexed).begin() as connection:
+    with writing(open_engine(indexed)).begin() as connection:
         connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
     assert [count(indexed, table) for table in (Note, Embedding, AssignedCode)] == [2, 2, 3]

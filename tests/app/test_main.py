@@ -294,7 +294,7 @@ def test_a_good_request_is_logged_without_its_content(client: TestClient, logs: 
 
 def test_a_database_of_another_embedding_stops_the_start(indexed: str) -> None:
     """Before any port is opened."""
-    with pytest.raises(EmbeddingMismatch, match="index into a new database"):
+    with pytest.raises(EmbeddingMismatch, match="add its embeddings with"):
         create_app(load_settings(database=indexed), FakeCoder(embedding_id="f" * 64))
 
 

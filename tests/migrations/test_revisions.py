@@ -1,23 +1,45 @@
-"""The revisions make the tables that the code expects."""
+"""The revisions make the tables that the code expects, on both engines."""
 
 import re
-import threading
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, inspect
+from sqlalchemy import Connection, ForeignKeyConstraint, UniqueConstraint, func, insert, inspect, select, text
 
 import migrations
-from app.db import alembic_config, migrate, open_engine, writing
-from app.tables import Base
+from app import sqlite
+from app.db import alembic_config, migrate, open_engine, revisions, writing
+from app.tables import AssignedCode, Base, Embedding, EmbeddingChanges, Note
+
+ROOT = Path(migrations.__path__[0]).parent
+FIRST = "20261123_1400"
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/a.sqlite3"
+def url(any_url: str) -> str:
+    """Every test of this file runs on both engines."""
+    return any_url
+
+
+def move(url: str, revision: str) -> None:
+    """Up or down to a revision, in one transaction as ``migrate`` does it."""
+    engine = open_engine(url)
+    if url.startswith("sqlite"):
+        sqlite.prepare_to_migrate(engine.url)
+    config = alembic_config()
+    with writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        now = revisions(connection)[0]
+        down = now is not None and (revision == "base" or revision < now)
+        (command.downgrade if down else command.upgrade)(config, revision)
+    engine.dispose()
 
 
 def test_revisions_make_the_tables_of_the_code(url: str) -> None:
@@ -46,14 +68,50 @@ def test_every_constraint_has_the_name_of_the_convention(url: str) -> None:
 def test_up_down_up(url: str) -> None:
     """The revisions can be taken back and made again."""
     migrate(url)
-    engine = open_engine(url)
-    config = alembic_config()
-    with writing(engine).begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
+    move(url, "base")
+    assert inspect(open_engine(url)).get_table_names() == ["alembic_version"]
     migrate(url)
     assert "embeddings" in inspect(open_engine(url)).get_table_names()
+
+
+def test_rows_survive_every_revision(url: str) -> None:
+    """From the first release up, down and up again: notes, codes, and every bit of every vector."""
+    vectors = np.random.default_rng(1).normal(size=(700, 8)).astype("<f2")
+    vectors[0] = [0.0, -0.0, 6e-8, 65504, -65504, 1e-4, 0.1, 1.0]
+    move(url, FIRST)
+    engine = open_engine(url)
+    with writing(engine).begin() as connection:
+        for statement, rows in first_release(vectors):
+            connection.execute(text(statement), rows)
+    migrate(url)
+    for _ in range(2):
+        with engine.connect() as connection:
+            rows = connection.execute(select(Embedding.id, Embedding.dimension, Embedding.vector)).all()
+            codes = connection.scalar(select(func.count()).select_from(AssignedCode))
+        assert {row.dimension for row in rows} == {8}
+        stored = np.stack([row.vector for row in sorted(rows)])
+        assert stored.tobytes() == vectors.tobytes()
+        assert codes == 700
+        move(url, FIRST)
+        with engine.connect() as connection:
+            old = connection.execute(text("SELECT vector FROM embeddings ORDER BY id")).scalars().all()
+        assert b"".join(bytes(vector) for vector in old) == vectors.tobytes()
+        migrate(url)
+
+
+def test_a_new_row_after_the_revisions_has_a_new_number(url: str) -> None:
+    """Also when the last row was deleted: a number is never given twice."""
+    migrate(url)
+    engine = open_engine(url)
+    numbers = []
+    for _ in range(2):
+        with writing(engine).begin() as connection:
+            fill_one(connection)
+            numbers.append(connection.scalar(select(func.max(Embedding.id))))
+            connection.execute(text("DELETE FROM notes"))
+        with engine.connect() as connection:
+            assert connection.scalar(select(EmbeddingChanges.version)) == 2 * len(numbers)
+    assert numbers[0] < numbers[1]
 
 
 def test_migrating_twice_changes_nothing(url: str) -> None:
@@ -67,27 +125,47 @@ def test_migrating_twice_changes_nothing(url: str) -> None:
         assert connection.exec_driver_sql("SELECT key FROM hash_keys").all() == before
 
 
-def test_two_starts_at_once_migrate_once(url: str) -> None:
-    """Threads that start together leave one hash key and one version."""
-    errors: list[BaseException] = []
-    barrier = threading.Barrier(4)
-
-    def start() -> None:
-        barrier.wait()
-        try:
-            migrate(url)
-        except BaseException as error:  # noqa: BLE001 - shown by the assertion below
-            errors.append(error)
-
-    threads = [threading.Thread(target=start) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+def test_starts_at_once_migrate_once(url: str) -> None:
+    """Processes that start together leave one hash key and one version."""
+    code = "import sys\nfrom app.db import migrate\nsys.stdin.readline()\nmigrate(sys.argv[1])"
+    starts = [
+        subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    for start in starts:
+        assert start.stdin is not None
+        start.stdin.write(b"\n")
+        start.stdin.flush()
+    assert [start.communicate(timeout=120)[1] for start in starts] == [b""] * 4
     with open_engine(url).connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM hash_keys").scalar() == 1
         assert connection.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar() == 1
+
+
+def first_release(vectors: np.ndarray) -> Iterator[tuple[str, list[dict[str, object]]]]:
+    """Statements and rows in the tables of the first revision."""
+    numbers = range(1, len(vectors) + 1)
+    yield "INSERT INTO patients (id, subject_id) VALUES (:id, :s)", [{"id": n, "s": f"p{n}"} for n in numbers]
+    yield (
+        "INSERT INTO notes (id, note_id, patient_id, split, source, text_hash) "
+        "VALUES (:id, :n, :id, 'train', 's', 'h')",
+        [{"id": n, "n": f"n{n}"} for n in numbers],
+    )
+    yield (
+        "INSERT INTO assigned_codes (note_id, sequence, system, code, title) VALUES (:id, 1, 'icd9cm', '401.9', 'T')",
+        [{"id": n} for n in numbers],
+    )
+    yield (
+        "INSERT INTO embeddings (id, note_id, embedding_id, vector) VALUES (:id, :id, 'e', :v)",
+        [{"id": n, "v": row.tobytes()} for n, row in zip(numbers, vectors, strict=True)],
+    )
+
+
+def fill_one(connection: Connection) -> None:
+    """A note with an embedding."""
+    connection.execute(insert(Note).values(id=1, note_id="n1", split="train", source="s", text_hash="h"))
+    vector = np.ones(3, dtype=np.float16)
+    connection.execute(insert(Embedding).values(note_id=1, embedding_id="e", dimension=3, vector=vector))
 
 
 def test_revision_files_are_dated() -> None:

@@ -1,4 +1,4 @@
-"""The neighbour search over a database: leaks, refreshes, threads."""
+"""The neighbour search over a database of either engine: leaks, refreshes, threads."""
 
 import threading
 from pathlib import Path
@@ -6,12 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.db import open_engine
+from app.db import open_engine, writing
 from app.errors import DatabaseUnavailable
 from app.neighbours.index import NeighbourIndex, open_index
 from app.neighbours.search import Filters
 from model.errors import EmbeddingMismatch
 from tests.app.fakes import NOTES, FakeCoder, index_into, random_documents, write_dataset
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    """Every test of this file runs on both engines."""
+    return migrated_url
 
 
 def opened(url: str, coder: FakeCoder) -> NeighbourIndex:
@@ -52,7 +58,7 @@ def test_rows_that_come_and_go_are_seen(indexed: str, coder: FakeCoder, tmp_path
     index = opened(indexed, coder)
     query = coder.embed(["hypertension"])[0]
     assert sorted(names(index, query)) == ["n1", "n2", "n3"]
-    with open_engine(indexed).begin() as connection:
+    with writing(open_engine(indexed)).begin() as connection:
         connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
     assert sorted(names(index, query)) == ["n1", "n2"]
     index_into(indexed, coder, tmp_path / "data", splits=("dev",))
@@ -64,7 +70,7 @@ def test_an_unchanged_database_is_read_once(indexed: str, coder: FakeCoder, monk
     index = opened(indexed, coder)
     query = coder.embed(["hypertension"])[0]
     first = names(index, query)
-    monkeypatch.setattr("app.neighbours.index.build_snapshot", None)
+    monkeypatch.setattr("app.neighbours.in_process.build_segment", None)
     assert names(index, query) == first
 
 
@@ -95,14 +101,14 @@ def test_neighbours_equal_the_table_while_rows_are_added(url: str, coder: FakeCo
 
 def test_a_database_of_another_embedding_is_refused(indexed: str) -> None:
     """The message says what to do."""
-    with pytest.raises(EmbeddingMismatch, match="index into a new database"):
+    with pytest.raises(EmbeddingMismatch, match="add its embeddings with `icd-coder index"):
         opened(indexed, FakeCoder(embedding_id="f" * 64))
 
 
 def test_a_database_that_goes_away_is_one_sentence(indexed: str, coder: FakeCoder) -> None:
     """Not a driver's error."""
     index = opened(indexed, coder)
-    with open_engine(indexed).begin() as connection:
+    with writing(open_engine(indexed)).begin() as connection:
         connection.exec_driver_sql("DROP TABLE embeddings")
-    with pytest.raises(DatabaseUnavailable, match="failed .SQLITE_ERROR."):
+    with pytest.raises(DatabaseUnavailable, match="failed .(SQLITE_ERROR|UndefinedTable)."):
         index.find(coder.embed(["x"])[0], 1, Filters())

@@ -1,111 +1,244 @@
-"""Exact search against a slow twin in float64."""
+"""Exact search against a slow twin in float64, on both engines."""
 
 import math
+from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import Engine, Insert, delete, insert, select
 
-from app.neighbours.repository import Generation
-from app.neighbours.search import Filters, Hit, search
-from app.neighbours.snapshot import Snapshot, build_snapshot, encode_vector
+from app.column_types import VECTOR_TYPE
+from app.db import is_sqlite, migrate, open_engine, writing
+from app.neighbours.in_process import InProcessSource
+from app.neighbours.in_server import InServerSource
+from app.neighbours.search import CandidateSource, Filters, Hit, as_stored, search
+from app.tables import Embedding, Note
 from model.errors import MalformedInput
+from model.icd import Code
+from tests.app.neighbours.stores import EMBEDDING_ID, FIRST, fill, unit_rows
+from tests.postgres_server import PostgresServer
 
 DIMENSION = 24
+FILTERS = [
+    Filters(),
+    Filters(exclude_subjects=frozenset({"p1", "p3", "absent"})),
+    Filters(exclude_notes=frozenset({"n00000", "n00007", "absent"})),
+    Filters(splits=frozenset({"dev"})),
+    Filters(frozenset({"p2"}), frozenset({"n00003"}), frozenset({"train"})),
+    Filters(subjects=frozenset({"p4", "p5"})),
+    Filters(subjects=frozenset({"absent"})),
+    Filters(codes=frozenset({Code("icd9cm", "001.0"), Code("icd9cm", "002.0")})),
+    Filters(codes=frozenset({Code("icd10cm", "001.0")})),
+    Filters(codes=frozenset()),
+    Filters(stored_from=FIRST + timedelta(days=10), stored_before=FIRST + timedelta(days=20)),
+    Filters(stored_before=FIRST + timedelta(days=3), splits=frozenset({"train"})),
+]
 
 
-def snapshot_of(vectors: np.ndarray, names: list[str] | None = None) -> Snapshot:
-    names = names or [f"n{row:04}" for row in range(len(vectors))]
-    rows = [
-        (name, ("train", "dev")[row % 2], f"p{row % 10}", encode_vector(vector))
-        for row, (name, vector) in enumerate(zip(names, vectors, strict=True))
-    ]
-    return build_snapshot(rows, Generation(len(rows), len(rows)), DIMENSION)
+def source_of(engine: Engine, dimension: int = DIMENSION) -> CandidateSource:
+    return (InProcessSource if is_sqlite(engine) else InServerSource)(EMBEDDING_ID, dimension)
 
 
-def unit_rows(count: int, seed: int) -> np.ndarray:
-    rows = np.random.default_rng(seed).normal(size=(count, DIMENSION))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+def found(engine: Engine, query: np.ndarray, k: int, filters: Filters, dimension: int = DIMENSION) -> list[Hit]:
+    with engine.connect() as connection:
+        return search(source_of(engine, dimension), connection, query, k, filters)
 
 
-def slow_search(snapshot: Snapshot, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
+@pytest.fixture
+def engine(migrated_url: str) -> Engine:
+    return open_engine(migrated_url)
+
+
+def passes(place: int, filters: Filters) -> bool:
+    """The filters by the rules of ``stores.fill``, one note at a time."""
+    subject = f"p{place % 10}" if place % 10 else None
+    stored = FIRST + timedelta(days=place % 30) if place % 7 else None
+    return not (
+        subject in filters.exclude_subjects
+        or f"n{place:05}" in filters.exclude_notes
+        or (filters.splits is not None and ("train", "dev")[place % 2] not in filters.splits)
+        or (filters.subjects is not None and subject not in filters.subjects)
+        or (filters.codes is not None and Code("icd9cm", f"00{place % 5}.0") not in filters.codes)
+        or (filters.stored_from is not None and (stored is None or stored < filters.stored_from))
+        or (filters.stored_before is not None and (stored is None or stored >= filters.stored_before))
+    )
+
+
+def slow_search(vectors: np.ndarray, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
     """Every row in Python floats, then a sort."""
+    target = as_stored(query).tolist()
     hits = []
-    for row, note_id in enumerate(snapshot.note_ids):
-        if snapshot.subject_ids[row] in filters.exclude_subjects or note_id in filters.exclude_notes:
-            continue
-        if filters.splits is not None and snapshot.splits[row] not in filters.splits:
-            continue
-        a, b = snapshot.matrix[row].tolist(), query.tolist()
-        cosine = math.fsum(x * y for x, y in zip(a, b, strict=True)) / math.sqrt(
-            math.fsum(x * x for x in a) * math.fsum(y * y for y in b)
-        )
-        hits.append(Hit(str(note_id), cosine))
+    for place, row in enumerate(vectors.astype(VECTOR_TYPE).tolist()):
+        if passes(place, filters):
+            product = math.fsum(x * y for x, y in zip(row, target, strict=True))
+            cosine = product / math.sqrt(math.fsum(x * x for x in row) * math.fsum(y * y for y in target))
+            hits.append(Hit(f"n{place:05}", cosine))
     return sorted(hits, key=lambda hit: (-round(hit.similarity, 12), hit.note_id))[:k]
 
 
-@pytest.mark.parametrize(
-    "filters",
-    [
-        Filters(),
-        Filters(exclude_subjects=frozenset({"p1", "p3"})),
-        Filters(exclude_notes=frozenset({"n0000", "n0007", "absent"})),
-        Filters(splits=frozenset({"dev"})),
-        Filters(frozenset({"p2"}), frozenset({"n0003"}), frozenset({"train"})),
-    ],
-)
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_search_equals_the_slow_twin(seed: int, filters: Filters) -> None:
+def test_search_equals_the_slow_twin(engine: Engine) -> None:
     """Same notes, same order, similarities within rounding, whatever the filters."""
-    snapshot = snapshot_of(unit_rows(300, seed))
-    query = unit_rows(1, seed + 100)[0]
-    found = search(snapshot, query, 12, filters)
-    expected = slow_search(snapshot, query, 12, filters)
-    assert [hit.note_id for hit in found] == [hit.note_id for hit in expected]
-    assert [hit.similarity for hit in found] == pytest.approx([hit.similarity for hit in expected], abs=1e-12)
+    vectors = unit_rows(300, 1, DIMENSION)
+    fill(engine, vectors)
+    for seed, filters in enumerate(FILTERS):
+        query = unit_rows(1, seed + 100, DIMENSION)[0]
+        hits = found(engine, query, 12, filters)
+        expected = slow_search(vectors, query, 12, filters)
+        assert [hit.note_id for hit in hits] == [hit.note_id for hit in expected], filters
+        assert [hit.similarity for hit in hits] == pytest.approx([hit.similarity for hit in expected], abs=1e-12)
 
 
-def test_equal_notes_are_ordered_by_id() -> None:
+@pytest.mark.parametrize("dimension", [24, 768, 1024])
+def test_both_engines_give_the_same_list(tmp_path: Path, postgres: PostgresServer, dimension: int) -> None:
+    """Ids, order and similarities, bit for bit; with near and exact duplicates among the rows."""
+    urls = [f"sqlite:///{tmp_path}/a.sqlite3", postgres.new_database()]
+    generator = np.random.default_rng(5)
+    vectors = unit_rows(1500, 2, dimension)
+    vectors[500:800] = vectors[7]
+    vectors[800:1100] = vectors[7] + generator.normal(scale=2e-5, size=(300, dimension))
+    names = [f"n{place:05}" for place in generator.permutation(len(vectors))]
+    engines = [open_engine(url) for url in urls]
+    for url, engine in zip(urls, engines, strict=True):
+        migrate(url)
+        fill(engine, vectors, names)
+    sources = [source_of(engine, dimension) for engine in engines]
+    for turn in range(40):
+        query = vectors[turn % 10] if turn % 2 else generator.normal(size=dimension)
+        filters = FILTERS[turn % len(FILTERS)]
+        lists = []
+        for engine, source in zip(engines, sources, strict=True):
+            with engine.connect() as connection:
+                lists.append(search(source, connection, query, 1 + turn * 2, filters))
+        assert lists[0] == lists[1]
+    for engine in engines:
+        engine.dispose()
+    postgres.drop_database(urls[1])
+
+
+def test_equal_notes_are_ordered_by_id(engine: Engine) -> None:
     """Also when there are more of them than candidates."""
-    vectors = np.repeat(unit_rows(1, 5), 200, axis=0)
-    names = [f"n{place:04}" for place in np.random.default_rng(1).permutation(200)]
-    found = search(snapshot_of(vectors, names), vectors[0], 5, Filters())
-    assert [hit.note_id for hit in found] == ["n0000", "n0001", "n0002", "n0003", "n0004"]
-    assert len({hit.similarity for hit in found}) == 1
+    vectors = np.repeat(unit_rows(1, 5, DIMENSION), 200, axis=0)
+    names = [f"n{place:05}" for place in np.random.default_rng(1).permutation(200)]
+    fill(engine, vectors, names)
+    hits = found(engine, vectors[0], 5, Filters())
+    assert [hit.note_id for hit in hits] == ["n00000", "n00001", "n00002", "n00003", "n00004"]
+    assert len({hit.similarity for hit in hits}) == 1
 
 
-def test_every_row_finds_itself() -> None:
-    """At rank 1 with similarity 0.999, after rounding to float16."""
-    vectors = unit_rows(500, 7)
-    snapshot = snapshot_of(vectors)
+def test_every_row_finds_itself(engine: Engine) -> None:
+    """At rank 1 with similarity 1, since a query is rounded to float16 as a stored row is."""
+    vectors = unit_rows(500, 7, DIMENSION)
+    fill(engine, np.stack([as_stored(vector) for vector in vectors]))
     for row in range(0, 500, 25):
-        best = search(snapshot, vectors[row], 1, Filters())[0]
-        assert best.note_id == f"n{row:04}"
-        assert best.similarity >= 0.999
+        best = found(engine, vectors[row], 1, Filters())[0]
+        assert best.note_id == f"n{row:05}"
+        assert best.similarity == pytest.approx(1.0, abs=1e-12)
 
 
 @pytest.mark.parametrize(("count", "k"), [(0, 5), (3, 5), (3, 0)])
-def test_fewer_notes_than_asked(count: int, k: int) -> None:
+def test_fewer_notes_than_asked(engine: Engine, count: int, k: int) -> None:
     """An empty or small database answers with what it has."""
-    vectors = unit_rows(count, 3) if count else np.zeros((0, DIMENSION), dtype=np.float32)
-    assert len(search(snapshot_of(vectors), unit_rows(1, 4)[0], k, Filters())) == min(count, k)
+    if count:
+        fill(engine, unit_rows(count, 3, DIMENSION))
+    assert len(found(engine, unit_rows(1, 4, DIMENSION)[0], k, Filters())) == min(count, k)
 
 
-def test_the_scale_of_the_query_does_not_matter() -> None:
-    """Cosine, not inner product."""
-    snapshot = snapshot_of(unit_rows(50, 8))
-    query = unit_rows(1, 9)[0]
-    names = [[hit.note_id for hit in search(snapshot, scale * query, 5, Filters())] for scale in (1, 1e-3, 1e3)]
-    assert names[0] == names[1] == names[2]
+def test_the_scale_of_the_query_does_not_matter(engine: Engine) -> None:
+    """Cosine, not inner product; float16 itself would lose small values."""
+    fill(engine, unit_rows(50, 8, DIMENSION))
+    query = unit_rows(1, 9, DIMENSION)[0].astype(np.float64)
+    lists = [found(engine, scale * query, 5, Filters()) for scale in (1, 1e-9, 1e9)]
+    assert lists[0] == lists[1] == lists[2]
 
 
-def test_a_snapshot_cannot_be_changed() -> None:
-    """Threads share it."""
-    snapshot = snapshot_of(unit_rows(5, 1))
-    with pytest.raises(ValueError, match="read-only"):
-        snapshot.matrix[0, 0] = 1.0
+def test_rows_without_length_are_found_last_and_harm_nothing(engine: Engine) -> None:
+    """A zero row has cosine 0; a zero query finds the first ids."""
+    vectors = unit_rows(60, 10, DIMENSION)
+    vectors[0] = 0.0
+    fill(engine, vectors)
+    if is_sqlite(engine):  # pgvector's cosine distance of a zero row is no number: sorted last, not searched
+        assert Hit("n00000", 0.0) in found(engine, vectors[1], 60, Filters())
+    assert found(engine, vectors[1], 1, Filters())[0].note_id == "n00001"
 
 
-def test_a_vector_of_another_dimension_is_named() -> None:
+def test_a_vector_of_another_dimension_is_named(migrated_url: str) -> None:
     """A damaged row is not searched."""
-    with pytest.raises(MalformedInput, match="'n1' has 4 bytes, expected 48"):
-        build_snapshot([("n1", "train", None, b"0000")], Generation(1, 1), DIMENSION)
+    engine = open_engine(migrated_url)
+    if not is_sqlite(engine):
+        pytest.skip("PostgreSQL compares dimensions itself")
+    fill(engine, unit_rows(3, 1, 7))
+    with engine.connect() as connection, pytest.raises(MalformedInput, match="embedding 1 has 7 values, expected 24"):
+        InProcessSource(EMBEDDING_ID, DIMENSION).current(connection)
+
+
+def test_a_snapshot_follows_every_change(tmp_path: Path) -> None:
+    """Random additions and deletions, through merges of segments: always what the table says, and never the old one."""
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    migrate(url)
+    engine = open_engine(url)
+    fill(engine, unit_rows(200, 1, DIMENSION))
+    source = InProcessSource(EMBEDDING_ID, DIMENSION)
+    generator = np.random.default_rng(3)
+    number = 200
+    with engine.connect() as connection:
+        first = source.current(connection)
+    kept = [segment.vectors.copy() for segment in first.segments]
+    for turn in range(60):
+        with writing(engine).begin() as connection:
+            notes = np.array(connection.scalars(select(Note.id)).all())
+            gone = generator.choice(notes, size=min(len(notes) - 1, int(generator.integers(0, 30))), replace=False)
+            connection.execute(delete(Note).where(Note.id.in_(gone.tolist())))
+            for row in unit_rows(int(generator.integers(0, 30)), turn + 10, DIMENSION):
+                number += 1
+                connection.execute(_note_and(number))
+                connection.execute(_embedding_of(number, row))
+        with engine.connect() as connection:
+            snapshot = source.current(connection)
+            stored = connection.execute(select(Embedding.id, Embedding.vector).order_by(Embedding.id)).all()
+        ids = np.concatenate([s.rows.embeddings[m] for s, m in zip(snapshot.segments, snapshot.alive, strict=True)])
+        vectors = np.concatenate([s.vectors[m] for s, m in zip(snapshot.segments, snapshot.alive, strict=True)])
+        order = np.argsort(ids)
+        assert ids[order].tolist() == [row.id for row in stored]
+        assert np.array_equal(vectors[order], np.stack([row.vector for row in stored]))
+    assert all(np.array_equal(was, segment.vectors) for was, segment in zip(kept, first.segments, strict=True))
+    assert len(first) == 200
+
+
+def test_a_transaction_older_than_the_snapshot_sees_its_own_state(tmp_path: Path) -> None:
+    """And leaves the newer snapshot in place for the others."""
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    migrate(url)
+    engine = open_engine(url)
+    fill(engine, unit_rows(20, 1, DIMENSION))
+    source = InProcessSource(EMBEDDING_ID, DIMENSION)
+    with engine.connect() as old:
+        old.execute(select(Note.id)).all()  # its state is fixed by the first read
+        with writing(engine).begin() as connection:
+            connection.execute(delete(Note).where(Note.id.in_([3, 20])))
+        with engine.connect() as connection:
+            newer = source.current(connection)
+        assert len(newer) == 18
+        assert len(source.current(old)) == 20
+    with engine.connect() as connection:
+        assert source.current(connection) is newer
+
+
+def test_a_snapshot_cannot_be_changed(tmp_path: Path) -> None:
+    """Threads share it."""
+    url = f"sqlite:///{tmp_path}/a.sqlite3"
+    migrate(url)
+    fill(open_engine(url), unit_rows(5, 1, DIMENSION))
+    with open_engine(url).connect() as connection:
+        snapshot = InProcessSource(EMBEDDING_ID, DIMENSION).current(connection)
+    with pytest.raises(ValueError, match="read-only"):
+        snapshot.segments[0].vectors[0, 0] = 1.0
+
+
+def _note_and(number: int) -> Insert:
+    return insert(Note).values(id=number + 1000, note_id=f"x{number}", split="train", source="s", text_hash="0")
+
+
+def _embedding_of(number: int, row: np.ndarray) -> Insert:
+    values = {"embedding_id": EMBEDDING_ID, "dimension": DIMENSION, "vector": row.astype(VECTOR_TYPE)}
+    return insert(Embedding).values(note_id=number + 1000, **values)

@@ -1,0 +1,107 @@
+"""The backup file: a zip of one parquet file a table, a manifest with their SHA-256, and the manifest's own.
+
+Nothing in it depends on the engine. The file holds patient data and can be read by its owner only.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from model.errors import MalformedInput, MissingInput, OutputExists, UnwritableOutput
+
+FORMAT = "icd-coder backup 1"
+MANIFEST = "manifest.json"
+BLOCK = 1 << 20
+
+
+@contextmanager
+def working_folder(target: Path) -> Iterator[Path]:
+    """A private folder beside the target, which is removed at the end.
+
+    Raises:
+        OutputExists: the target is there.
+        UnwritableOutput: nothing can be written there, or the disk is full.
+    """
+    if target.exists():
+        raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.partial-", dir=target.parent) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"cannot write '{target}' ({error.strerror}): free some room, mend its permissions or choose another --out"
+        ) from None
+
+
+def pack(folder: Path, target: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the parquet files of the folder and the manifest as one file, beside and then renamed."""
+    members = sorted(folder.glob("*.parquet"))
+    digests = {member.name: _sha256(member) for member in members}
+    content = json.dumps({"format": FORMAT, **manifest, "sha256": digests}, indent=1).encode()
+    staged = folder / "staged"
+    with zipfile.ZipFile(staged, "w", zipfile.ZIP_STORED) as archive:
+        for member in members:
+            archive.write(member, member.name)
+            member.unlink()
+        archive.writestr(MANIFEST, content)
+        archive.comment = hashlib.sha256(content).hexdigest().encode()
+    with staged.open("rb") as file:
+        os.fsync(file.fileno())
+    staged.chmod(0o600)
+    staged.rename(target)
+
+
+@contextmanager
+def unpacked(source: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A private temporary folder with the parquet files of a backup, all checked, and the manifest.
+
+    Raises:
+        MissingInput: no such file.
+        MalformedInput: it is no backup, or a byte of it has changed.
+    """
+    if not source.is_file():
+        raise MissingInput(f"the backup '{source}' is not there: name a file that `icd-coder backup` wrote")
+    with tempfile.TemporaryDirectory(prefix=".icd-coder-restore-", dir=source.parent) as name:
+        folder = Path(name)
+        try:
+            manifest = _extract(source, folder)
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, NotImplementedError, EOFError):
+            raise _damaged(source) from None
+        yield folder, manifest
+
+
+def _extract(source: Path, folder: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(source) as archive:
+        content = archive.read(MANIFEST)
+        if hashlib.sha256(content).hexdigest().encode() != archive.comment:
+            raise _damaged(source)
+        manifest: dict[str, Any] = json.loads(content)
+        if manifest["format"] != FORMAT:
+            raise MalformedInput(
+                f"'{source}' is a '{manifest['format']}', this version reads '{FORMAT}': update icd-coder"
+            )
+        for member, digest in manifest["sha256"].items():
+            if Path(member).name != member:
+                raise _damaged(source)
+            archive.extract(member, folder)
+            if _sha256(folder / member) != digest:
+                raise _damaged(source)
+    return manifest
+
+
+def _damaged(source: Path) -> MalformedInput:
+    return MalformedInput(f"'{source}' is damaged or no backup (its checksums do not fit): use another backup")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""Deleting a note with everything that hangs on it, and the proof of it."""
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, delete, func, select
+
+from app.db import database_errors, is_sqlite, writing
+from app.errors import DatabaseUnavailable, UnknownNote
+from app.tables import AssignedCode, Coding, Embedding, Note, Patient, RankedCode
+
+
+class Deleted(NamedTuple):
+    """Rows that went with a note."""
+
+    codes: int
+    embeddings: int
+    codings: int
+
+
+def delete_note(engine: Engine, note_id: str) -> Deleted:
+    """Delete a note, its codes, its embeddings of every bundle, its codings, and its patient if it was the last.
+
+    Counted before and after in the one transaction. In SQLite the bytes themselves are overwritten, in the file and
+    in its write-ahead log; PostgreSQL overwrites them when it vacuums.
+
+    Raises:
+        UnknownNote: no such note.
+        DatabaseUnavailable: the database cannot be written, or rows were left: nothing was deleted.
+    """
+    with database_errors(engine.url), writing(engine).begin() as connection:
+        found = connection.execute(select(Note.id, Note.patient_id).where(Note.note_id == note_id)).one_or_none()
+        if found is None:
+            raise UnknownNote(f"no note is stored under '{note_id}': see the note_id of an answer")
+        note, patient = found
+        before = _count(connection, note)
+        connection.execute(delete(Note).where(Note.id == note))
+        if patient is not None:
+            others = select(Note.id).where(Note.patient_id == patient)
+            connection.execute(delete(Patient).where(Patient.id == patient, ~others.exists()))
+        left = _count(connection, note)
+        if left != Deleted(0, 0, 0):
+            raise DatabaseUnavailable(
+                f"deleting '{note_id}' would leave rows behind ({left.codes} codes, {left.embeddings} embeddings, "
+                f"{left.codings} codings), so nothing was deleted: run `icd-coder verify-index`"
+            )
+    if is_sqlite(engine):
+        _wipe_log(engine)
+    return before
+
+
+def _count(connection: Connection, note: int) -> Deleted:
+    tables = (AssignedCode, Embedding, Coding)
+    counts = [
+        connection.scalar(select(func.count()).select_from(table).where(table.note_id == note)) or 0 for table in tables
+    ]
+    orphans = connection.scalar(
+        select(func.count()).select_from(RankedCode).where(RankedCode.coding_id.not_in(select(Coding.id)))
+    )
+    return Deleted(counts[0], counts[1], counts[2] + (orphans or 0))
+
+
+def _wipe_log(engine: Engine) -> None:
+    """Outside a transaction, which ``engine.connect()`` would begin; a reader may delay it to the next checkpoint."""
+    with database_errors(engine.url):
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()

@@ -1,0 +1,135 @@
+"""Candidates from a snapshot in this process: what SQLite's file cannot search itself."""
+
+import threading
+from dataclasses import dataclass, field
+
+import faiss
+import numpy as np
+from sqlalchemy import Connection
+
+from app.neighbours import repository
+from app.neighbours.search import Candidates, Filters
+from app.neighbours.snapshot import NEVER, Segment, Snapshot, build_segment, microseconds, refresh
+from model.icd import Code
+from model.labels import SPLITS
+
+FLOAT32_SLACK = 1e-5
+"""More than float32's error of a product of two unit rows at D = 1,024 (measured below 1e-6)."""
+
+
+@dataclass
+class InProcessSource:
+    """Exact candidates by faiss over float16; the snapshot follows the rows. Safe to use from many threads."""
+
+    embedding_id: str
+    dimension: int
+    _snapshot: Snapshot | None = field(default=None, init=False, repr=False)
+    _refreshing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, filters: Filters) -> Candidates:
+        """See :class:`app.neighbours.search.CandidateSource`."""
+        snapshot = self.current(connection)
+        allowed = Allowed(connection, snapshot, filters)
+        found = [
+            _nearest_of(segment, allowed.mask(place), query, wanted) for place, segment in enumerate(snapshot.segments)
+        ]
+        notes = np.concatenate([part[0] for part in found]) if found else np.empty(0, dtype=np.int64)
+        vectors = np.concatenate([part[1] for part in found]) if found else np.empty((0, self.dimension))
+        names = repository.note_ids(connection, notes.tolist())
+        ceiling = max((part[2] for part in found), default=-np.inf)
+        return Candidates([names[note] for note in notes.tolist()], vectors, ceiling)
+
+    def current(self, connection: Connection) -> Snapshot:
+        """The snapshot of the transaction's state; only rows that came since the last one are read."""
+        version = repository.version(connection)
+        snapshot = self._snapshot
+        if snapshot is not None and snapshot.version == version:
+            return snapshot
+        with self._refreshing:
+            old = self._snapshot or Snapshot(self.dimension)  # another thread may have read the same state meanwhile
+            if old.version == version:
+                return old
+            if old.version > version:  # a transaction that began before the last change: its state, for it alone
+                return self._refreshed(connection, Snapshot(self.dimension), version)
+            self._snapshot = self._refreshed(connection, old, version)
+            return self._snapshot
+
+    def _refreshed(self, connection: Connection, old: Snapshot, version: int) -> Snapshot:
+        count = repository.count_embeddings(connection, self.embedding_id, above=old.seen)
+        rows = repository.read_embeddings(connection, self.embedding_id, above=old.seen)
+        added = build_segment(rows, count, self.dimension)
+        left = repository.count_embeddings(connection, self.embedding_id) - count
+        # No old row can have come, so an equal number is the same rows.
+        present = None if left == len(old) else repository.embedding_rows(connection, self.embedding_id, upto=old.seen)
+        return refresh(old, version, added, present)
+
+
+class Allowed:
+    """The rows of a snapshot that pass the filters, whose names are looked up once."""
+
+    def __init__(self, connection: Connection, snapshot: Snapshot, filters: Filters) -> None:
+        """Translate patients, notes and codes to row ids."""
+        self.snapshot, self.filters = snapshot, filters
+        self.excluded_patients = repository.patient_rows(connection, filters.exclude_subjects)
+        self.patients = None if filters.subjects is None else repository.patient_rows(connection, filters.subjects)
+        self.excluded_notes = repository.note_rows(connection, filters.exclude_notes)
+        self.carriers = None if filters.codes is None else [self._carriers(connection, code) for code in filters.codes]
+
+    def mask(self, place: int) -> np.ndarray:
+        """(N,) bool for the segment at this place."""
+        rows, filters = self.snapshot.segments[place].rows, self.filters
+        mask = self.snapshot.alive[place].copy()
+        for patient in self.excluded_patients:
+            mask &= rows.patients != patient
+        for note in self.excluded_notes:
+            mask &= rows.notes != note
+        if self.patients is not None:
+            mask &= np.isin(rows.patients, self.patients)
+        if filters.splits is not None:
+            mask &= _is_any(rows.splits, [SPLITS.index(split) for split in filters.splits if split in SPLITS])
+        if self.carriers is not None:
+            mask &= np.isin(rows.notes, np.concatenate([np.empty(0, dtype=np.int64), *self.carriers]))
+        if filters.stored_from is not None:
+            mask &= rows.stored_at >= microseconds(filters.stored_from.timestamp())
+        if filters.stored_before is not None:
+            mask &= (rows.stored_at < microseconds(filters.stored_before.timestamp())) & (rows.stored_at != NEVER)
+        return mask
+
+    def _carriers(self, connection: Connection, code: Code) -> np.ndarray:
+        known = self.snapshot.carriers.get(code)
+        if known is None:
+            known = self.snapshot.carriers[code] = repository.notes_with_code(connection, code)
+        return known
+
+
+def _is_any(values: np.ndarray, wanted: list[int]) -> np.ndarray:
+    """As np.isin, for a few values."""
+    found = np.zeros(len(values), dtype=bool)
+    for value in wanted:
+        found |= values == value
+    return found
+
+
+def _nearest_of(
+    segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Note rows (C,), vectors (C, D) and the ceiling of what is left out."""
+    allowed = int(np.count_nonzero(mask))
+    wanted = min(wanted, allowed)
+    if wanted == 0:
+        return np.empty(0, dtype=np.int64), segment.vectors[:0], -np.inf
+    packed = np.packbits(mask, bitorder="little")
+    selector = None if allowed == len(segment) else faiss.IDSelectorBitmap(packed)  # type: ignore[call-arg, arg-type]
+    parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+    scores, places = segment.index.search(query.astype(np.float32)[None], wanted, params=parameters)
+    ceiling = -np.inf if wanted == allowed else _ceiling(float(scores[0, -1]), query, segment.norm_slack)
+    return segment.rows.notes[places[0]], segment.vectors[places[0]], ceiling
+
+
+def _ceiling(product: float, query: np.ndarray, norm_slack: float) -> float:
+    """The highest cosine of a row whose product with the query is at most this; its norm is 1 but for the slack."""
+    length = float(np.linalg.norm(query.astype(np.float64)))
+    if norm_slack >= 1.0 or length == 0.0:
+        return np.inf
+    widened = (product + FLOAT32_SLACK) / length
+    return widened / (1 - norm_slack) if widened > 0 else widened / (1 + norm_slack)

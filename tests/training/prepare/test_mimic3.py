@@ -31,7 +31,7 @@ from tests.training.prepare.mimic_mini import (
 )
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic3 import prepare_mimic3
-from training.prepare.mimic3_codes import read_codes
+from training.prepare.mimic_codes import read_codes
 from training.prepare.mimic3_tables import find_tables
 
 

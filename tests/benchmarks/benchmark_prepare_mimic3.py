@@ -15,10 +15,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks.mock_mimic3 import FULL_ROWS, write_mock_mimic3
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ def main() -> None:
         if options.source is None:
             write_mock_mimic3(source, options.rows, options.gz)
         size = sum(path.stat().st_size for path in source.iterdir())
-        print(f"{source}: {size / 2**20:,.0f} MiB on disk", flush=True)
+        _say(f"{source}: {size / 2**20:,.0f} MiB on disk")
         ratios = [_pair(source, Path(work) / "out", options.prepare) for _ in range(options.runs)]
-    print(f"median ratio of {len(ratios)}: {statistics.median(ratios):.2f}")
+    _say(f"median ratio of {len(ratios)}: {statistics.median(ratios):.2f}")
 
 
 def twin(source: Path) -> None:
@@ -51,7 +52,7 @@ def twin(source: Path) -> None:
 
     paths = sorted(path for path in source.iterdir() if path.name.lower().endswith((".csv", ".csv.gz")))
     rows = sum(batch.height for path in paths for batch in csv_batches(path, csv_header(path)))
-    print(f"twin: {rows:,} rows, {sum(hashed(path)['bytes'] for path in paths):,} bytes", flush=True)
+    _say(f"twin: {rows:,} rows, {sum(hashed(path)['bytes'] for path in paths):,} bytes")
 
 
 def _pair(source: Path, out: Path, more: list[str]) -> float:
@@ -60,10 +61,9 @@ def _pair(source: Path, out: Path, more: list[str]) -> float:
     prepared = _child(["-c", command, "prepare", "mimic3", "--source", str(source), "--out", str(out), *more])
     shutil.rmtree(out)
     ratio = prepared.seconds / read.seconds
-    print(
+    _say(
         f"twin {read.seconds:.1f} s, {read.peak_mib:,.0f} MiB; prepare {prepared.seconds:.1f} s, "
-        f"{prepared.peak_mib:,.0f} MiB; ratio {ratio:.2f}",
-        flush=True,
+        f"{prepared.peak_mib:,.0f} MiB; ratio {ratio:.2f}"
     )
     return ratio
 
@@ -77,6 +77,11 @@ def _child(arguments: list[str]) -> Run:
     if status:
         raise SystemExit(f"a child failed: {arguments}")
     return Run(time.perf_counter() - started, usage.ru_maxrss / 1024)  # Linux counts in KiB
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:

@@ -63,8 +63,12 @@ def _write_notes(file: BinaryIO, rows: int, admissions: int, generator: np.rando
         kind = b"Discharge summary,Report" if summary[number] else b"Nursing/other,Report"
         owner = int(owners[number])
         file.write(
-            b"%d,%d,%d,2150-01-02,2150-01-02 10:00:00,2150-01-02 11:00:00,%s,12345,,\"" % (
-                number + 1, owner // 5 * 4 + 1, 100_000 + owner, kind,
+            b'%d,%d,%d,2150-01-02,2150-01-02 10:00:00,2150-01-02 11:00:00,%s,12345,,"'
+            % (
+                number + 1,
+                owner // 5 * 4 + 1,
+                100_000 + owner,
+                kind,
             )
         )
         file.write(text.replace(b'"', b'""'))
@@ -79,7 +83,5 @@ def _codes(system: str, admissions: int, generator: np.random.Generator) -> str:
     order = generator.permutation(len(known))
     for owner, size in enumerate(sizes):
         for place in range(1, int(size) + 1):
-            lines.append(
-                f"{len(lines)},{owner // 5 * 4 + 1},{100_000 + owner},{place},{known[order[next(picks)]]}\n"
-            )
+            lines.append(f"{len(lines)},{owner // 5 * 4 + 1},{100_000 + owner},{place},{known[order[next(picks)]]}\n")
     return "".join(lines)

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.csv
 
 from model.errors import MalformedInput, MissingInput
 
 BATCH_ROWS = 5_000  # about 10 MB of notes; larger batches are no faster and hold more memory
+ARROW_BLOCK = 16 << 20  # bytes; a row must fit in one
 csv.field_size_limit(1 << 30)  # a discharge summary is longer than the default of 128 KiB allows
 
 
@@ -57,8 +60,29 @@ def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
             yield batch.select(_filled(batch[name]) for name in columns)
     except (pl.exceptions.PolarsError, OSError):
         raise fault(path, len(header)) from None
-    if perhaps_short:
+    if perhaps_short and not _arrow_finds_whole_rows(path, header):
         require_whole_rows(path)
+
+
+def _arrow_finds_whole_rows(path: Path, header: Sequence[str]) -> bool:
+    """Whether every row has the header's number of fields, by a reader that is strict about it and seven times faster.
+
+    A False may have another reason (a quote that is not doubled): Python's reader then has the word, and the line.
+    """
+    options = pa.csv.ConvertOptions(include_columns=[header[0]], column_types={header[0]: pa.binary()})
+    try:
+        with _open(path) as file:
+            reader = pa.csv.open_csv(
+                pa.PythonFile(file, "r"),
+                read_options=pa.csv.ReadOptions(block_size=ARROW_BLOCK),
+                parse_options=pa.csv.ParseOptions(newlines_in_values=True),
+                convert_options=options,
+            )
+            for _ in reader:
+                pass
+    except (pa.ArrowException, OSError, EOFError, zlib.error):
+        return False
+    return True
 
 
 def _filled(column: pl.Series) -> pl.Series:

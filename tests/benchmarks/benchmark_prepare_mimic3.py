@@ -27,6 +27,7 @@ class Run:
     """One child process."""
 
     seconds: float
+    cpu: float
     peak_mib: float
 
 
@@ -61,10 +62,9 @@ def _pair(source: Path, out: Path, more: list[str]) -> float:
     prepared = _child(["-c", command, "prepare", "mimic3", "--source", str(source), "--out", str(out), *more])
     shutil.rmtree(out)
     ratio = prepared.seconds / read.seconds
-    _say(
-        f"twin {read.seconds:.1f} s, {read.peak_mib:,.0f} MiB; prepare {prepared.seconds:.1f} s, "
-        f"{prepared.peak_mib:,.0f} MiB; ratio {ratio:.2f}"
-    )
+    for name, run in (("twin", read), ("prepare", prepared)):
+        _say(f"{name}: {run.seconds:.1f} s, of all cores {run.cpu:.1f} s, peak {run.peak_mib:,.0f} MiB")
+    _say(f"ratio {ratio:.2f}, of processor time {prepared.cpu / read.cpu:.2f}")
     return ratio
 
 
@@ -76,7 +76,9 @@ def _child(arguments: list[str]) -> Run:
     _, status, usage = os.wait4(process, 0)
     if status:
         raise SystemExit(f"a child failed: {arguments}")
-    return Run(time.perf_counter() - started, usage.ru_maxrss / 1024)  # Linux counts in KiB
+    return Run(
+        time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    )  # Linux counts in KiB
 
 
 def _say(line: str) -> None:

@@ -53,11 +53,14 @@ def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     header = csv_header(path)
     last = header[-1]
     scan = pl.scan_csv(path, infer_schema=False, glob=False).select(list(dict.fromkeys([*columns, last])))
+    filled = scan.with_columns(pl.exclude(last).fill_null(""))
     perhaps_short = False
     try:
-        for batch in scan.collect_batches(chunk_size=BATCH_ROWS, engine="streaming"):
-            perhaps_short = perhaps_short or batch[last].null_count() > 0
-            yield batch.select(_filled(batch[name]) for name in columns)
+        for batch in filled.collect_batches(chunk_size=BATCH_ROWS, engine="streaming"):
+            if batch[last].null_count():
+                perhaps_short = True
+                batch = batch.with_columns(pl.col(last).fill_null(""))
+            yield batch.select(columns) if batch.width > len(columns) else batch
     except (pl.exceptions.PolarsError, OSError):
         raise fault(path, len(header)) from None
     if perhaps_short and not _arrow_finds_whole_rows(path, header):
@@ -83,10 +86,6 @@ def _arrow_finds_whole_rows(path: Path, header: Sequence[str]) -> bool:
     except (pa.ArrowException, OSError, EOFError, zlib.error):
         return False
     return True
-
-
-def _filled(column: pl.Series) -> pl.Series:
-    return column.fill_null("") if column.null_count() else column
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pl.DataFrame:

@@ -13,9 +13,12 @@ import polars as pl
 
 from model.errors import UnwritableOutput
 from model.progress import progress_bar
+from training.prepare.csv_table import BATCH_ROWS
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_codes import Admission
 from training.prepare.mimic_tables import NoteTable, whole_numbers
+
+GATHERED = 8  # batches at most: their other notes stay in memory as long
 
 
 class Summaries:
@@ -69,15 +72,13 @@ def _spill_batches(notes: NoteTable, spill: int, record: Record) -> tuple[int, p
     rows = summaries = offset = 0
     places: list[pl.DataFrame] = []
     with progress_bar("read notes", unit="row", scale=True) as bar:
-        for batch in notes.batches():
-            found = _summaries(notes, batch, rows + 1)
-            if found.height:  # in MIMIC-III most batches hold few
-                kept = _kept(notes, found)
-                places.append(_places(notes, kept, offset))
-                offset += _append(spill, kept["TEXT"])
-                summaries += found.height
-            rows += batch.height
-            bar.update(batch.height)
+        for found, read in _gathered(notes):
+            kept = _kept(notes, found)
+            places.append(_places(notes, kept, offset))
+            offset += _append(spill, kept["TEXT"])
+            summaries += found.height
+            bar.update(read - rows)
+            rows = read
     kept_rows = sum(frame.height for frame in places)
     record.count(f"{notes.name} rows", rows)
     if notes.category:
@@ -85,6 +86,20 @@ def _spill_batches(notes: NoteTable, spill: int, record: Record) -> tuple[int, p
     what = notes.category or notes.name
     record.count(f"{what} rows dropped: no SUBJECT_ID or HADM_ID, or empty text", summaries - kept_rows)
     return rows, _in_order(places)
+
+
+def _gathered(notes: NoteTable) -> Iterator[tuple[pl.DataFrame, int]]:
+    """Summaries of several batches, and the rows read so far: a step costs as much for few summaries as for many."""
+    waiting: list[pl.DataFrame] = []
+    rows = 0
+    for batch in notes.batches():
+        waiting.append(_summaries(notes, batch, rows + 1))
+        rows += batch.height
+        if len(waiting) == GATHERED or sum(map(len, waiting)) >= BATCH_ROWS:
+            yield pl.concat(waiting), rows
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting), rows
 
 
 def _summaries(notes: NoteTable, batch: pl.DataFrame, first_row: int) -> pl.DataFrame:

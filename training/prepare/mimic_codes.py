@@ -10,7 +10,8 @@ from training.prepare.codes import normalised
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_tables import CodeTable, MimicTables, whole_numbers
 
-Admission = tuple[int, int]  # (SUBJECT_ID, HADM_ID)
+ADMISSION = ("SUBJECT_ID", "HADM_ID")
+Admission = tuple[int, int]  # of these
 Coded = dict[Admission, tuple[Code, ...]]
 Spelling = Callable[[str, str], Code | None]
 """(system, cell) -> the code; None for a cell without one."""
@@ -59,26 +60,23 @@ def read_rows(table: CodeTable) -> CodeRows:
 
 def collect_codes(read: Iterable[CodeRows], spell: Spelling, record: Record) -> Coded:
     """Distinct codes of every admission, table after table, by SEQ_NUM and then by row; every loss is counted."""
-    collected: dict[Admission, dict[Code, None]] = {}
-    repeated = 0
+    number_of: dict[Code, int] = {}
+    kept = [pl.DataFrame(schema=dict.fromkeys((*ADMISSION, "code"), pl.Int64))]
     for rows in read:
         name, ordered = rows.table.name, _in_order(rows.frame)
-        spelled = {raw: spell(rows.table.system, raw) for raw in ordered["CODE"].unique()}
-        kept = 0
-        for subject, admission, raw in ordered.select("SUBJECT_ID", "HADM_ID", "CODE").iter_rows():
-            if (code := spelled[raw]) is not None:
-                codes = collected.setdefault((subject, admission), {})
-                repeated += code in codes
-                codes[code] = None
-                kept += 1
+        kept.append(_numbered(ordered, rows.table.system, spell, number_of).drop_nulls())
         record.count(f"{name} rows", rows.rows)
         if rows.table.version:
             record.count(f"{name} rows dropped: ICD_VERSION is not {rows.table.version}", rows.rows - rows.frame.height)
         record.count(f"{name} rows dropped: no SUBJECT_ID or HADM_ID", rows.frame.height - ordered.height)
-        record.count(f"{name} rows dropped: no code", ordered.height - kept)
-    record.count("code rows dropped: repeated in the admission", repeated)
-    record.count("admissions with a code", len(collected))
-    return {admission: tuple(codes) for admission, codes in collected.items()}
+        record.count(f"{name} rows dropped: no code", ordered.height - kept[-1].height)
+    assigned = pl.concat(kept)
+    distinct = assigned.unique(keep="first", maintain_order=True)
+    by_admission = distinct.group_by(ADMISSION, maintain_order=True).agg("code")
+    record.count("code rows dropped: repeated in the admission", assigned.height - distinct.height)
+    record.count("admissions with a code", by_admission.height)
+    codes = list(number_of)
+    return {(subject, one): tuple([codes[n] for n in numbers]) for subject, one, numbers in by_admission.iter_rows()}
 
 
 def read_titles(tables: MimicTables) -> dict[Code, str]:
@@ -109,6 +107,17 @@ def _rows_of_version(table: CodeTable, batch: pl.DataFrame) -> pl.DataFrame:
         for name in ("SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ROW_ID")
     ]
     return batch.with_columns(*numbers, pl.col(table.code).alias("CODE")).select(list(_schema()))
+
+
+def _numbered(ordered: pl.DataFrame, system: str, spell: Spelling, number_of: dict[Code, int]) -> pl.DataFrame:
+    """SUBJECT_ID, HADM_ID and the number of the code, null where the cell has none; new codes are added."""
+    numbers: dict[str, int | None] = {}
+    for raw in ordered["CODE"].unique().sort():
+        code = spell(system, raw)
+        numbers[raw] = None if code is None else number_of.setdefault(code, len(number_of))
+    cells = pl.Series("CODE", list(numbers), pl.String)
+    table = pl.DataFrame([cells, pl.Series("code", list(numbers.values()), pl.Int64)])
+    return ordered.join(table, on="CODE", how="left", maintain_order="left").select(*ADMISSION, "code")
 
 
 def _in_order(frame: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ once, with a heap for "the rarest code left".
 import heapq
 import random
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 from model.labels import SPLITS
 
@@ -28,49 +28,56 @@ def stratified_splits(
     The seed and the set of documents decide, their order does not. A share above zero gets at least one patient
     when there are three or more.
     """
-    patients: dict[str, Counter[Hashable]] = {}
+    patients: dict[str, dict[int, int]] = {}
     sizes: Counter[str] = Counter()
+    numbers: dict[Hashable, int] = {}
     for subject, codes in documents:
-        patients.setdefault(subject, Counter()).update(codes)
+        counts = patients.setdefault(subject, {})
+        for code in codes:
+            number = numbers.setdefault(code, len(numbers))
+            counts[number] = counts.get(number, 0) + 1
         sizes[subject] += 1
     subjects = sorted(patients)
     random.Random(seed).shuffle(subjects)
     shares = (1 - dev_share - test_share, dev_share, test_share)
-    chosen = _Stratification([patients[name] for name in subjects], [sizes[name] for name in subjects], shares).run()
+    places = [str(code) for code in numbers]
+    counted = [patients[subject] for subject in subjects]
+    chosen = _Stratification(counted, places, [sizes[subject] for subject in subjects], shares).run()
     _fill_empty(chosen, shares)
     return {subject: SPLITS[split] for subject, split in zip(subjects, chosen, strict=True)}
 
 
 class _Stratification:
-    """Patients by their place in a shuffled list, which is also how ties are broken."""
+    """Patients by their place in a shuffled list, which is also how ties are broken; codes by number."""
 
-    def __init__(self, codes: Sequence[Mapping[Hashable, int]], sizes: Sequence[int], shares: Shares) -> None:
-        self._codes, self._sizes = codes, sizes
-        self._having: dict[Hashable, list[int]] = {}
-        totals: Counter[Hashable] = Counter()
-        for patient, counts in enumerate(codes):
-            totals.update(counts)
-            for code in counts:
-                self._having.setdefault(code, []).append(patient)
-        self._left = {code: len(having) for code, having in self._having.items()}
+    def __init__(
+        self, counted: Sequence[dict[int, int]], names: Sequence[str], sizes: Sequence[int], shares: Shares
+    ) -> None:
+        self._counted, self._names, self._sizes = counted, names, sizes
+        self._having: list[list[int]] = [[] for _ in names]
+        totals = [0] * len(names)
+        for patient, counts in enumerate(counted):
+            for code, count in counts.items():
+                totals[code] += count
+                self._having[code].append(patient)
+        self._left = [len(having) for having in self._having]
         self._wanted = [share * sum(sizes) for share in shares]  # documents that each split still lacks
-        self._wanted_of = {code: [share * total for share in shares] for code, total in totals.items()}
-        self._split = [-1] * len(codes)
+        self._wanted_of = [[share * total for total in totals] for share in shares]  # the same of each code
+        self._split = [-1] * len(counted)
 
     def run(self) -> list[int]:
-        # Ties between codes go by their first patient, so that no order of the input shows.
-        place = {code: (having[0], str(code)) for code, having in self._having.items()}
-        heap = [(left, place[code], code) for code, left in self._left.items()]
+        # Ties between codes go by their first patient and their name: no order of the input shows.
+        heap = [(left, self._having[code][0], self._names[code], code) for code, left in enumerate(self._left)]
         heapq.heapify(heap)
         while heap:
-            left, _, code = heapq.heappop(heap)
+            left, first, name, code = heapq.heappop(heap)
             if left != self._left[code]:
                 if self._left[code]:
-                    heapq.heappush(heap, (self._left[code], place[code], code))
+                    heapq.heappush(heap, (self._left[code], first, name, code))
                 continue
             for patient in self._having[code]:
                 if self._split[patient] < 0:
-                    self._assign(patient, self._wanted_of[code])
+                    self._assign(patient, [wanted[code] for wanted in self._wanted_of])
         for patient, split in enumerate(self._split):
             if split < 0:  # documents without codes
                 self._assign(patient, self._wanted)
@@ -81,9 +88,10 @@ class _Stratification:
         split = max(range(len(SPLITS)), key=lambda one: (wanted[one], self._wanted[one], -one))
         self._split[patient] = split
         self._wanted[split] -= self._sizes[patient]
-        for code, count in self._codes[patient].items():
-            self._left[code] -= 1
-            self._wanted_of[code][split] -= count
+        left, wanted_here = self._left, self._wanted_of[split]
+        for code, count in self._counted[patient].items():
+            left[code] -= 1
+            wanted_here[code] -= count
 
 
 def _fill_empty(chosen: list[int], shares: Shares) -> None:

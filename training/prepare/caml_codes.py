@@ -103,7 +103,9 @@ def _spell(procedures: CodeRows, text_rows: int, known: Collection[str], record:
         for as_text in (True, False)
     }
     codes = [spelled[row < text_rows].get(code) for row, code in enumerate(raw)]
-    record.count("procedure rows whose damaged code is in no entry of --label-list", codes.count(None))
+    record.count(
+        "procedure rows without a code or whose damaged code is in no entry of --label-list", codes.count(None)
+    )
     return replace(procedures, frame=procedures.frame.with_columns(pl.Series("CODE", [code or "" for code in codes])))
 
 

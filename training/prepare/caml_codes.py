@@ -75,7 +75,10 @@ def as_published(
         raise MalformedInput(f"'{label_list}' lists none of the codes of this data: name the list of 8,921 codes")
     record.count("codes listed in --label-list", len(entries))
     record.count("codes listed in --label-list that no admission with a summary has", len(set(entries)) - len(present))
-    return DamagedCodes(keep(coded, set(entries)), tuple(entries), {**titles, **_titles(procedures, known, titles)})
+    kept = keep(coded, set(entries))
+    dropped = sum(map(len, coded.values())) - sum(map(len, kept.values()))
+    record.count("assignments dropped: diagnosis in no entry of --label-list", dropped)
+    return DamagedCodes(kept, tuple(entries), {**titles, **_titles(procedures, known, titles)})
 
 
 def text_spelling(raw: str) -> str:
@@ -103,9 +106,7 @@ def _spell(procedures: CodeRows, text_rows: int, known: Collection[str], record:
         for as_text in (True, False)
     }
     codes = [spelled[row < text_rows].get(code) for row, code in enumerate(raw)]
-    record.count(
-        "procedure rows without a code or whose damaged code is in no entry of --label-list", codes.count(None)
-    )
+    record.count("procedure rows with no code or in no entry of --label-list", codes.count(None))
     return replace(procedures, frame=procedures.frame.with_columns(pl.Series("CODE", [code or "" for code in codes])))
 
 

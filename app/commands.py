@@ -19,6 +19,12 @@ NEIGHBOURS = 5
 
 BundleOption = Annotated[Path, typer.Option("--bundle", help="Bundle directory made by `icd-coder train`.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+DamagedOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-damaged-labels", help="Answer even with a bundle of the published, damaged codes (full-caml)."
+    ),
+]
 
 
 class Explain(StrEnum):
@@ -182,6 +188,7 @@ def code(
         typer.Option("--subject-id", help="The notes' patient in the indexed data: never a neighbour."),
     ] = None,
     max_characters: Annotated[int | None, typer.Option("--max-characters", min=1, help="Refuse longer notes.")] = None,
+    allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
 ) -> None:
     """Code notes without a server, as a table, JSON lines or CodiEsp's id<TAB>code.
@@ -196,6 +203,7 @@ def code(
     from app.coding.formats import writer
     from app.coding.note_files import find_notes, require_distinct_ids
     from app.coding.offline import Ask, OfflineCoding
+    from app.damaged_labels import require_whole_labels
     from app.db import require_usable
     from app.inference import load_coder
     from app.neighbours.index import open_index
@@ -210,7 +218,7 @@ def code(
         note.read(settings.max_characters)  # a bad file is named before the first note is coded
     if database is not None:
         require_usable(database)
-    coder = load_coder(bundle, device)
+    coder = require_whole_labels(load_coder(bundle, device), bundle, allow_damaged_labels)
     found = (
         open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
         if database is not None
@@ -237,6 +245,7 @@ def serve(
     ] = None,
     host: Annotated[str, typer.Option("--host", help="A loopback address; others need keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
+    allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
 ) -> None:
     """Answer over HTTP on this machine; the routes are described at /docs.
@@ -247,6 +256,7 @@ def serve(
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
+    from app.damaged_labels import require_whole_labels
     from app.db import require_usable
     from app.inference import load_coder
     from app.listening import listen
@@ -261,7 +271,8 @@ def serve(
     with listen(host, port) as bound:
         if url is not None:
             require_usable(url)
-        app = create_app(settings, load_coder(bundle, device))
+        coder = require_whole_labels(load_coder(bundle, device), bundle, allow_damaged_labels)
+        app = create_app(settings, coder)
         configure_logs(sys.stderr)
         run(app, bound, settings.shutdown_seconds)
 

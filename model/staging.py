@@ -1,11 +1,17 @@
-"""Write beside, then rename: an output directory is whole or absent."""
+"""Write beside, then rename: an output directory is whole or absent.
+
+Unfinished output is named ``.NAME.partial-xxxxxxxx`` and locked (flock) by the process that writes it. The kernel
+drops the lock when that process dies, however it dies, so what is not locked was abandoned and may be removed.
+"""
 
 import errno
+import fcntl
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from model.errors import OutputExists, UnwritableOutput
@@ -16,6 +22,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
     """Yield an empty directory that becomes ``target`` when the block ends without an error.
 
     The directory lies beside the target, so that the rename is atomic; every file is flushed to disk first.
+    What killed runs left of the same target is removed.
 
     Raises:
         OutputExists: the target is there already and is not an empty directory.
@@ -25,7 +32,8 @@ def staged_directory(target: Path) -> Iterator[Path]:
     require_free(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+        sweep_abandoned(target)
+        lock, staging = _claimed(lambda: _new_directory(target))
     except OSError as error:
         raise UnwritableOutput(
             f"cannot write in '{target.parent}' ({error.strerror}): choose another --out or mend its permissions"
@@ -44,6 +52,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        os.close(lock)
 
 
 def require_free(target: Path) -> None:
@@ -54,25 +63,36 @@ def require_free(target: Path) -> None:
         raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
 
 
+def sweep_abandoned(target: Path) -> None:
+    """Remove the unfinished output of killed runs of ``target``; that of a running process is left alone."""
+    ours = re.compile(re.escape(f".{target.name}.partial-") + "[a-z0-9_]{8}")
+    if not target.parent.is_dir():
+        return
+    for path in sorted(target.parent.iterdir()):
+        if ours.fullmatch(path.name) and not path.is_symlink():
+            _remove_abandoned(path)
+
+
 def write_atomically(target: Path, content: bytes) -> None:
     """Write a single file so that a reader sees the old content or the new, never half."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.partial-", dir=target.parent)
+        sweep_abandoned(target)
+        handle, partial = _claimed(lambda: _new_file(target))
     except OSError as error:
         raise UnwritableOutput(
             f"cannot write in '{target.parent}' ({error.strerror}): choose another place or mend its permissions"
         ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with os.fdopen(handle, "wb") as file:
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException as error:
-        Path(name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            _raise_if_full(error, target.parent)
-        raise
+            partial.replace(target)  # before the lock goes with the file's end
+        except BaseException as error:
+            partial.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                _raise_if_full(error, target.parent)
+            raise
     _flush_directory(target.parent)
 
 
@@ -81,6 +101,53 @@ def _raise_if_full(error: OSError, folder: Path) -> None:
         raise UnwritableOutput(
             f"'{folder}' has no room left ({error.strerror}): free some space, or choose another disk"
         ) from error
+
+
+def _new_directory(target: Path) -> tuple[int, Path]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+        with suppress(FileNotFoundError):  # another run took it for abandoned before its lock was taken
+            return os.open(path, os.O_RDONLY), path
+
+
+def _new_file(target: Path) -> tuple[int, Path]:
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.partial-", dir=target.parent)
+    return handle, Path(name)
+
+
+def _claimed(create: Callable[[], tuple[int, Path]]) -> tuple[int, Path]:
+    """A new locked file or directory; made anew where another run took it for abandoned before the lock."""
+    while True:
+        handle, path = create()
+        if _locked(handle, without_locks=True) and path.exists():
+            return handle, path
+        os.close(handle)
+
+
+def _locked(handle: int, *, without_locks: bool) -> bool:
+    """Whether the lock is ours now; ``without_locks`` answers for a file system that has none."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return without_locks
+    return True
+
+
+def _remove_abandoned(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return  # gone meanwhile, or not ours to open
+    try:
+        if _locked(handle, without_locks=False):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+    finally:
+        os.close(handle)
 
 
 def _flush(directory: Path) -> None:

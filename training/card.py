@@ -26,7 +26,7 @@ def model_card(
     systems: dict[str, int] = {}
     for label in dataset.labels.labels:
         systems[label.system] = systems.get(label.system, 0) + 1
-    return {
+    card = {
         "name": f"icd-coder: {encoder}, {options.head}, {options.loss}",
         "intended_use": INTENDED_USE,
         "data": {
@@ -52,16 +52,24 @@ def model_card(
             "threshold_tuned_on": tuned_on,
         },
     }
+    if defect := dataset.manifest.get("label_space_defect"):
+        card["label_space_defect"] = defect  # `serve` and `code` refuse such a bundle
+    return card
 
 
 def readme(card: dict[str, Any]) -> str:
     """The card for a reader."""
     systems = ", ".join(f"{number} {system}" for system, number in card["labels"]["systems"].items())
     measured, data = card["measured"], card["data"]
+    defect = (
+        f"\n**For comparison with papers only:** {card['label_space_defect']}.\n"
+        if "label_space_defect" in card
+        else ""
+    )
     return f"""# {card["name"]}
 
 {card["intended_use"]}
-
+{defect}
 - Codes: {systems}; {card["labels"]["without_training_document"]} of them have no training document.
 - Trained on {data["training_documents"]} documents, validated on {data["validation_documents"]}.
 - Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes). It chose the epoch, so it

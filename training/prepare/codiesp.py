@@ -13,7 +13,7 @@ from model.errors import EmptyDataset, MalformedInput, MissingInput
 from model.icd import ICD10CM, ICD10PCS, Code
 from model.labels import SPLITS
 from model.progress import with_progress
-from model.staging import require_free
+from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import titles_for
@@ -52,6 +52,7 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
         MissingInput, MalformedInput, EmptyDataset, OutputExists, UnwritableOutput.
     """
     require_free(out)
+    sweep_abandoned(out)
     record = Record({"source": "codiesp", "language": language, "codes": codes})
     splits = _splits(source, TEXT_FOLDERS[language], codes)
     documents = [document for split in splits for document in _documents(split, record)]

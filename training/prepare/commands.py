@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(
     name="prepare",
-    help="Turn MIMIC-III, CodiEsp or a table into a dataset directory.",
+    help="Turn MIMIC-III, MIMIC-IV, CodiEsp or a table into a dataset directory.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -22,6 +22,18 @@ class LabelSet(StrEnum):
     full = "full"
     top50 = "50"
     clean = "clean"
+
+
+class Mimic3LabelSet(StrEnum):
+    full = "full"
+    full_caml = "full-caml"
+    top50 = "50"
+    clean = "clean"
+
+
+class Icd(StrEnum):
+    icd9 = "icd9"
+    icd10 = "icd10"
 
 
 class Language(StrEnum):
@@ -42,6 +54,10 @@ class System(StrEnum):
     icd10pcs = "icd10pcs"
 
 
+LabelList = Annotated[
+    Path | None,
+    typer.Option(help="For --labels 50 or full-caml: a file with one dotted code a line, such as the published list."),
+]
 Out = Annotated[Path, typer.Option(help="Dataset directory to write; must not be there yet.")]
 Seed = Annotated[int, typer.Option(help="Seed of the split by patient.")]
 DevShare = Annotated[float, typer.Option(help="Share of the patients in dev, for the split by patient.")]
@@ -63,13 +79,13 @@ def mimic3(
         ),
     ] = None,
     labels: Annotated[
-        LabelSet,
-        typer.Option(help="All codes; 50: the list, or the 50 most frequent; clean: 10 or more admissions."),
-    ] = LabelSet.full,
-    label_list: Annotated[
-        Path | None,
-        typer.Option(help="For --labels 50: a file with one dotted code a line, such as the published list."),
-    ] = None,
+        Mimic3LabelSet,
+        typer.Option(
+            help="All codes; 50: the list, or the 50 most frequent; clean: 10 or more admissions; full-caml: the "
+            "published 8,921 with their defect, to compare with papers only."
+        ),
+    ] = Mimic3LabelSet.full,
+    label_list: LabelList = None,
     seed: Seed = 0,
     dev_share: DevShare = 0.1,
     test_share: TestShare = 0.1,
@@ -92,6 +108,52 @@ def mimic3(
         show=typer.echo,
     )
     _report(written, "check that the tables are of MIMIC-III v1.4 and hold codes as text")
+
+
+@commands.command()
+def mimic4(
+    source: Annotated[
+        Path,
+        typer.Option(help="Folder with note/ (mimic-iv-note) and hosp/ (mimiciv), .csv or .csv.gz."),
+    ],
+    out: Out,
+    system: Annotated[Icd, typer.Option(help="Codes of which version; an admission has one.")] = Icd.icd10,
+    splits: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with the published id lists of JoakimEdin/medical-coding-reproducibility (feather). "
+            "Default: a seeded split by patient."
+        ),
+    ] = None,
+    labels: Annotated[
+        LabelSet,
+        typer.Option(
+            help="All codes; 50: the list, or the 50 most frequent; clean: 10 or more admissions, as in Edin et al."
+        ),
+    ] = LabelSet.full,
+    label_list: LabelList = None,
+    seed: Seed = 0,
+    dev_share: DevShare = 0.1,
+    test_share: TestShare = 0.1,
+) -> None:
+    """Discharge summaries and ICD-9 or ICD-10 codes of MIMIC-IV.
+
+    Example: icd-coder prepare mimic4 --source mimic-iv --system icd10 --labels clean --out data/mimic4-icd10
+    """
+    from training.prepare.mimic4 import prepare_mimic4
+
+    written = prepare_mimic4(
+        source,
+        out,
+        system=system.value,
+        splits=splits,
+        labels=labels.value,
+        label_list=label_list,
+        seed=seed,
+        dev_share=dev_share,
+        test_share=test_share,
+    )
+    _report(written, "codes of editions before or after the installed tables keep an empty title")
 
 
 @commands.command()

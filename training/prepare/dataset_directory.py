@@ -3,23 +3,33 @@
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document
+from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, FORMAT, Document
 from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
 from model.staging import staged_directory
 
 ROW_GROUP = 1024  # documents; about 10 MB of discharge summaries in memory
+SOURCE_ROWS = pa.field("source_rows", pa.list_(pa.int64()))
+DICTIONARY = ["subject_id", "split", "codes.list.element.system", "codes.list.element.code"]
+
+
+@dataclass(frozen=True)
+class SourcedDocument(Document):
+    """A document that knows which rows of the source it was made of, in the order of its text."""
+
+    source_rows: tuple[int, ...]
 
 
 @dataclass
@@ -46,12 +56,20 @@ class Written:
     untitled: tuple[Code, ...]
 
 
-def write_dataset(out: Path, documents: Iterable[Document], titles: Mapping[Code, str], record: Record) -> Written:
+def write_dataset(
+    out: Path,
+    documents: Iterable[Document],
+    titles: Mapping[Code, str],
+    record: Record,
+    labels: Iterable[Code] = (),
+) -> Written:
     """Write the documents as they come, then their labels and the manifest; ``out`` is whole or absent.
 
     Args:
-        documents: consumed once, ``ROW_GROUP`` in memory at a time; ``record`` may grow until they end.
+        documents: consumed once, ``ROW_GROUP`` in memory at a time; ``record`` may grow until they end. When they
+            are :class:`SourcedDocument`, all of them, the file has the column ``source_rows`` too.
         titles: a code that it does not name keeps the title "" and is counted.
+        labels: codes that belong to the label space even when no document has them.
 
     Raises:
         EmptyDataset: there was no document.
@@ -59,23 +77,22 @@ def write_dataset(out: Path, documents: Iterable[Document], titles: Mapping[Code
         OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
     """
     try:
-        return _write(out, documents, titles, record)
+        return _write(out, documents, titles, record, labels)
     except OSError as error:  # a full disk; inputs raise errors of their own
         raise UnwritableOutput(
             f"cannot write '{out}' ({error.strerror or error}): free some space or choose another --out"
         ) from error
 
 
-def _write(out: Path, documents: Iterable[Document], titles: Mapping[Code, str], record: Record) -> Written:
+def _write(
+    out: Path, documents: Iterable[Document], titles: Mapping[Code, str], record: Record, more: Iterable[Code]
+) -> Written:
     with staged_directory(out) as staging:
         tally = _Tally()
-        with pq.ParquetWriter(staging / "documents.parquet", DOCUMENTS_SCHEMA, compression="zstd") as writer:
-            stream = tally.watch(documents)
-            while group := list(islice(stream, ROW_GROUP)):
-                writer.write_table(_table(group))
+        _write_documents(staging / "documents.parquet", tally.watch(documents))
         if not tally.documents.total():
             raise EmptyDataset("no document with text and codes is left: " + _journey(record))
-        labels = tally.labels(titles)
+        labels = tally.labels(titles, more)
         pq.write_table(labels.to_table(), staging / "labels.parquet")
         written = Written(
             out,
@@ -87,6 +104,26 @@ def _write(out: Path, documents: Iterable[Document], titles: Mapping[Code, str],
         manifest = json.dumps(_manifest(record), indent=2, ensure_ascii=False) + "\n"
         (staging / "manifest.json").write_text(manifest, encoding="utf-8")
     return written
+
+
+def _write_documents(path: Path, documents: Iterator[Document]) -> None:
+    """Row group by row group; compressed in a thread while the next group is gathered."""
+    group = list(islice(documents, ROW_GROUP))
+    sourced = bool(group) and isinstance(group[0], SourcedDocument)
+    schema = DOCUMENTS_SCHEMA.append(SOURCE_ROWS) if sourced else DOCUMENTS_SCHEMA
+    with (
+        pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=DICTIONARY) as writer,
+        ThreadPoolExecutor(1, "write") as thread,
+    ):
+        pending: Future[None] | None = None
+        while group:
+            table = _table(group, schema)
+            if pending is not None:
+                pending.result()
+            pending = thread.submit(writer.write_table, table)
+            group = list(islice(documents, ROW_GROUP))
+        if pending is not None:
+            pending.result()
 
 
 class _Tally:
@@ -108,25 +145,36 @@ class _Tally:
             self._codes[document.split].update(document.codes)
             yield document
 
-    def labels(self, titles: Mapping[Code, str]) -> LabelSpace:
-        codes = sorted(set().union(*self._codes.values()))
+    def labels(self, titles: Mapping[Code, str], more: Iterable[Code]) -> LabelSpace:
+        codes = sorted(set(more).union(*self._codes.values()))
         return LabelSpace(
             tuple(Label(*code, titles.get(code, ""), *(self._codes[split][code] for split in SPLITS)) for code in codes)
         )
 
 
-def _table(documents: Iterable[Document]) -> pa.Table:
-    rows = [
-        {
-            "document_id": document.document_id,
-            "subject_id": document.subject_id,
-            "split": document.split,
-            "text": document.text,
-            "codes": [code._asdict() for code in document.codes],
-        }
-        for document in documents
+def _table(documents: Sequence[Document], schema: pa.Schema) -> pa.Table:
+    codes = [code for document in documents for code in document.codes]
+    pairs = [
+        pa.array([code.system for code in codes], pa.string()),
+        pa.array([code.code for code in codes], pa.string()),
     ]
-    return pa.Table.from_pylist(rows, schema=DOCUMENTS_SCHEMA)
+    columns = [
+        pa.array([document.document_id for document in documents], pa.string()),
+        pa.array([document.subject_id for document in documents], pa.string()),
+        pa.array([document.split for document in documents], pa.string()),
+        pa.array([document.text for document in documents], pa.string()),
+        _lists(
+            (len(document.codes) for document in documents), pa.StructArray.from_arrays(pairs, fields=list(CODE_TYPE))
+        ),
+    ]
+    if SOURCE_ROWS.name in schema.names:
+        rows = [document.source_rows for document in documents if isinstance(document, SourcedDocument)]
+        columns.append(pa.array(rows, SOURCE_ROWS.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _lists(lengths: Iterable[int], values: pa.Array) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(accumulate(lengths, initial=0), pa.int32()), values)
 
 
 def _count_written(record: Record, written: Written) -> None:

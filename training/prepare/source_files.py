@@ -1,26 +1,49 @@
 """What a dataset was made from: names and SHA-256 of the input files, for the manifest."""
 
 import hashlib
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from model.errors import MalformedInput, MissingInput
 
+HASH_BLOCK = 1 << 20
 
-def hashed(path: Path) -> dict[str, Any]:
-    """Manifest entry of one input file.
+
+def hashed(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
+    """Manifest entry of one input file; broken off, and worthless, once ``stop`` is set.
 
     Raises:
         MissingInput: the file cannot be read.
     """
+    digest = hashlib.sha256()
+    size = 0
     try:
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
+            while (block := file.read(HASH_BLOCK)) and not (stop and stop.is_set()):
+                digest.update(block)
+                size += len(block)
     except OSError as error:
         raise _unreadable(path, error) from error
-    return {"file": path.name, "bytes": size, "sha256": digest}
+    return {"file": path.name, "bytes": size, "sha256": digest.hexdigest()}
+
+
+@contextmanager
+def hashing(paths: Sequence[Path]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Hash files in a thread while the block reads them: hashlib releases the interpreter, the pages are warm.
+
+    Yields a function that waits for the manifest entries, in the order of ``paths``; it raises as :func:`hashed`.
+    """
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, "hash") as thread:
+        entries = [thread.submit(hashed, path, stop) for path in paths]
+        try:
+            yield lambda: [entry.result() for entry in entries]
+        finally:
+            stop.set()  # after an error or Ctrl-C nobody waits for 4 GB of hashing
 
 
 def hashed_folder(name: str, paths: Iterable[Path]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""Splits: published id lists, in CAML's csv or Edin's feather form, or seeded by patient."""
+"""Published id lists, in CAML's csv or Edin's feather form, and what every split must hold."""
 
-import random
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ SPELLINGS = {
     "validation": "dev",
     "test": "test",
 }
+LABEL_SETS = {"full", "50", "clean", "icd9", "icd10"}
 FEATHER_MAGIC = (b"ARROW1", b"FEA1")
 
 
@@ -36,7 +36,9 @@ class PublishedSplits:
 
 
 def read_published(directory: Path, label_set: str) -> PublishedSplits:
-    """Read the lists of a label set ("full", "50", "clean") from a folder; the form is told by the content.
+    """Read the lists of a label set ("full", "50", "clean", "icd9", "icd10") from a folder.
+
+    The form is told by the content.
 
     CAML: files of one admission id a line, ``train|dev|test`` and the label set in their names
     (jamesmullenbach/caml-mimic). Edin: a feather file with ``_id`` and ``split``
@@ -57,23 +59,11 @@ def read_published(directory: Path, label_set: str) -> PublishedSplits:
     if not feathers and sorted(filter(None, map(_split_in, lists))) == ["dev", "test", "train"]:
         return PublishedSplits(_read_id_lists(lists), tuple(lists), "caml")
     raise MissingInput(
-        f"'{directory}' has no single set of lists for --labels {label_set} (found: "
+        f"'{directory}' has no single set of lists for {label_set} (found: "
         f"{', '.join(path.name for path in files[:8]) or 'no file'}): expected "
         f"train_{label_set}_hadm_ids.csv, dev and test, "
-        f"or mimiciii_{label_set}_splits.feather"
+        f"or a feather file of Edin's with {label_set} in its name"
     )
-
-
-def seeded_splits(subjects: Iterable[str], seed: int, dev_share: float, test_share: float) -> dict[str, str]:
-    """Split by patient: the distinct subjects, shuffled by the seed, cut into shares.
-
-    A share above zero gets at least one patient when there are three or more.
-    """
-    patients = sorted(set(subjects))
-    random.Random(seed).shuffle(patients)
-    dev, test = (_part(len(patients), share) for share in (dev_share, test_share))
-    names = ["dev"] * dev + ["test"] * test
-    return dict(zip(patients, names + ["train"] * (len(patients) - len(names)), strict=True))
 
 
 def require_shares(dev_share: float, test_share: float) -> None:
@@ -104,13 +94,9 @@ def canonical_split(value: str) -> str | None:
     return SPELLINGS.get(value.strip().lower())
 
 
-def _part(patients: int, share: float) -> int:
-    return max(round(patients * share), int(share > 0 and patients >= 3))
-
-
 def _of_label_set(paths: list[Path], label_set: str) -> list[Path]:
     """Those that name the label set; all of them when none names any."""
-    if any(_tokens(path) & {"full", "50", "clean"} for path in paths):
+    if any(_tokens(path) & LABEL_SETS for path in paths):
         return [path for path in paths if label_set in _tokens(path)]
     return paths
 

@@ -10,12 +10,13 @@ from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput
 from model.icd import SYSTEMS, Code
 from model.progress import with_progress
-from model.staging import require_free
+from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import published_titles
 from training.prepare.source_files import hashed
-from training.prepare.splits import canonical_split, require_patients_apart, require_shares, seeded_splits
+from training.prepare.splits import canonical_split, require_patients_apart, require_shares
+from training.prepare.stratified_splits import stratified_splits
 from training.prepare.table_source import TableSource, open_table
 
 SEPARATORS = re.compile(r"[;,|\s]+")
@@ -68,6 +69,7 @@ def prepare_table(
         MissingInput, MalformedInput, InvalidOption, EmptyDataset, OutputExists, UnwritableOutput.
     """
     require_free(out)
+    sweep_abandoned(out)
     require_shares(dev_share, test_share)
     table = open_table(source, columns.text, columns.codes, columns.keys)
     splitting = {"split": columns.split} if columns.split else _seeding(seed, dev_share, test_share)
@@ -75,7 +77,7 @@ def prepare_table(
     record = Record({"source": "table", "system": system, "columns": named, **splitting})
     rows = _plan(source, table, columns, system, record)
     if not columns.split:
-        by_patient = seeded_splits((row.subject for row in rows.values()), seed, dev_share, test_share)
+        by_patient = stratified_splits(((row.subject, row.codes) for row in rows.values()), seed, dev_share, test_share)
         rows = {
             place: _Row(row.document, row.subject, by_patient[row.subject], row.codes) for place, row in rows.items()
         }
@@ -90,7 +92,7 @@ def prepare_table(
 
 
 def _seeding(seed: int, dev_share: float, test_share: float) -> dict[str, float | str]:
-    return {"split": "by patient", "seed": seed, "dev_share": dev_share, "test_share": test_share}
+    return {"split": "by patient, stratified by code", "seed": seed, "dev_share": dev_share, "test_share": test_share}
 
 
 def _plan(source: Path, table: TableSource, columns: TableColumns, system: str, record: Record) -> dict[int, _Row]:

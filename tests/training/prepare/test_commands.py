@@ -65,7 +65,7 @@ def test_help_has_an_example(verb: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "option", "value"),
-    [("mimic3", "--labels", "full-caml"), ("codiesp", "--language", "fr"), ("table", "--system", "icd11")],
+    [("mimic3", "--labels", "everything"), ("codiesp", "--language", "fr"), ("table", "--system", "icd11")],
 )
 def test_an_unknown_choice_is_a_usage_error(verb: str, option: str, value: str) -> None:
     """Exit code 2, and the sentence names option and value."""

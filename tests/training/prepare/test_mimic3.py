@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from model.dataset import Document, load_dataset
@@ -31,8 +32,8 @@ from tests.training.prepare.mimic_mini import (
 )
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic3 import prepare_mimic3
-from training.prepare.mimic3_codes import read_codes
 from training.prepare.mimic3_tables import find_tables
+from training.prepare.mimic_codes import read_codes
 
 
 def prepare(source: Path, out: Path, **options: Any) -> dict[str, Document]:
@@ -84,6 +85,14 @@ def test_codes_are_strings_in_order_of_priority(mimic: Path, out: Path) -> None:
         Code("icd9pcs", "00.66"),
         Code("icd9pcs", "38.93"),
     )
+
+
+def test_the_rows_of_a_document_are_recorded(mimic: Path, out: Path) -> None:
+    """ROW_IDs of the notes, in the order of the joined text; the reader of datasets ignores the column."""
+    prepare(mimic, out)
+    rows = pq.read_table(out / "documents.parquet", columns=["document_id", "source_rows"]).to_pylist()
+    assert {row["document_id"]: row["source_rows"] for row in rows} == {"100": [3, 2, 1], "101": [6], "200": [8, 7]}
+    assert load_dataset(out).manifest["source_rows"] == "ROW_ID of NOTEEVENTS"
 
 
 def test_0066_and_66_are_different_labels(mimic: Path, out: Path) -> None:
@@ -220,9 +229,12 @@ def test_a_patient_in_two_splits_is_refused(mimic: Path, tmp_path: Path, out: Pa
 
 
 def test_lists_of_other_data_are_refused(mimic: Path, tmp_path: Path, out: Path) -> None:
-    """Lists that match no admission name an id of either side."""
+    """Lists that match no admission are named, with an id of either side."""
     splits = write_lists(tmp_path / "splits", train="22595853\n")
-    with pytest.raises(MalformedInput, match=r"match no admission \(they begin with 22595853, the data with 100\)"):
+    with pytest.raises(
+        MalformedInput,
+        match=r"train_full_hadm_ids.csv' match no admission \(they begin with 22595853, the data with 100\)",
+    ):
         prepare(mimic, out, splits=splits)
 
 
@@ -301,6 +313,34 @@ def test_a_row_cut_short_is_refused_with_its_line(mimic: Path, out: Path) -> Non
         prepare(mimic, out)
 
 
+def test_a_quote_left_open_among_many_rows_is_refused_with_its_line(mimic: Path, out: Path) -> None:
+    """Row 6,001 of 12,000: every later quote opens where it should close."""
+    (mimic / "NOTEEVENTS.csv.gz").unlink()
+    rows = [f'{n},1,100,,,,Nursing,Report,,,"Said ""fine"",\nthen slept."\n' for n in range(1, 12_001)]
+    rows[6_000] = rows[6_000].replace('slept."', "slept.")
+    (mimic / "NOTEEVENTS.csv").write_text(",".join(NOTES_HEADER) + "\n" + "".join(rows), encoding="utf-8")
+    with pytest.raises(MalformedInput, match=r"the row that begins in line 12,002 of .*NOTEEVENTS.csv' has"):
+        prepare(mimic, out)
+
+
+@pytest.mark.parametrize(("place", "line"), [(0, 2), (2_000, 2_002), (3_999, 4_001)])
+def test_a_short_row_of_another_category_is_refused_too(mimic: Path, out: Path, place: int, line: int) -> None:
+    """The reader fills it up without a word; the null in its last field gives it away."""
+    (mimic / "NOTEEVENTS.csv.gz").unlink()
+    rows = [f'{n},1,100,,,,Nursing,Report,,,"Slept."\n' for n in range(1, 4_001)]
+    rows[place] = "7,1,100,,,,Nursing\n"
+    (mimic / "NOTEEVENTS.csv").write_text(",".join(NOTES_HEADER) + "\n" + "".join(rows), encoding="utf-8")
+    with pytest.raises(MalformedInput, match=rf"line {line:,} of .*NOTEEVENTS.csv' has 7 fields, expected 11"):
+        prepare(mimic, out)
+
+
+def test_an_admission_that_is_no_number_in_a_code_table_is_refused(tmp_path: Path, out: Path) -> None:
+    """Table, column and data row are named."""
+    source = write_mimic(tmp_path / "mimic", diagnoses=[*DIAGNOSES, ["9", "1", "1e2", "5", "4019"]])
+    with pytest.raises(MalformedInput, match=r"HADM_ID in data row 9 of .*DIAGNOSES_ICD.csv.gz' is no whole number"):
+        prepare(source, out)
+
+
 def test_an_admission_that_is_no_number_is_refused(tmp_path: Path, out: Path) -> None:
     """A HADM_ID saved by a data frame; the data row is named."""
     source = write_mimic(tmp_path / "mimic", notes=[*NOTES, note(11, "1", "100.0", "Text.")])
@@ -357,7 +397,7 @@ def test_shares_that_leave_no_training_are_refused(mimic: Path, out: Path, share
 
 def test_a_label_list_needs_its_label_set(mimic: Path, out: Path) -> None:
     """--label-list with --labels full would be ignored: refused instead."""
-    with pytest.raises(InvalidOption, match="--label-list is for --labels 50"):
+    with pytest.raises(InvalidOption, match="--label-list is for --labels 50 and full-caml"):
         prepare(mimic, out, label_list=mimic / "x")
 
 
@@ -404,3 +444,19 @@ def test_published_lists_apply_to_tables(mimic: Path, out: Path) -> None:
     """The miniature is not MIMIC: the real lists match nothing and say so."""
     with pytest.raises(MalformedInput, match="match no admission"):
         prepare(mimic, out, splits=corpus("mimic-splits/caml"))
+
+
+@pytest.mark.corpus
+def test_the_open_demos_leading_zeros_reach_the_labels(tmp_path: Path, out: Path) -> None:
+    """With an invented note for each of the demo's admissions: 20 of the 164 procedure labels begin with 0."""
+    source = unpacked("mimic-iii-demo-1.4.tar.xz", "MIMIC-III-demo-1.4", tmp_path)
+    coded, _ = read_codes(find_tables(source), Record({}))
+    notes = [note(n, str(s), str(h), f"Invented note {n}.") for n, (s, h) in enumerate(coded, start=1)]
+    (source / "NOTEEVENTS.csv").write_bytes(csv_bytes(NOTES_HEADER, notes))
+    documents = prepare(source, out)
+    procedures = [label.code for label in load_dataset(out).labels.labels if label.system == "icd9pcs"]
+    assert len(procedures) == 164
+    assert sum(code.startswith("0") for code in procedures) == 20
+    assert sum(code.code == "00.66" for document in documents.values() for code in document.codes) == sum(
+        Code("icd9pcs", "00.66") in codes for codes in coded.values()
+    )

@@ -1,4 +1,4 @@
-"""Published id lists in both forms, and the seeded split by patient."""
+"""Published id lists in both forms."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import MalformedInput, MissingInput
 from tests.training.prepare.corpora import corpus
-from training.prepare.splits import read_published, require_patients_apart, seeded_splits
+from training.prepare.splits import read_published, require_patients_apart
 
 
 def write_caml(folder: Path, label_set: str = "full", dev: str = "3\n", test: str = "4\n") -> None:
@@ -43,7 +43,7 @@ def test_the_label_set_chooses_among_lists(tmp_path: Path) -> None:
 def test_lists_of_another_label_set_are_not_taken(tmp_path: Path) -> None:
     """The message lists what is there."""
     write_caml(tmp_path, "full")
-    with pytest.raises(MissingInput, match=r"no single set of lists for --labels clean \(found: dev_full"):
+    with pytest.raises(MissingInput, match=r"no single set of lists for clean \(found: dev_full"):
         read_published(tmp_path, "clean")
 
 
@@ -81,23 +81,6 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         read_published(tmp_path / "nowhere", "full")
 
 
-def test_shares_are_kept_and_small_data_has_every_split() -> None:
-    """A hundred patients in tenths; three patients one each."""
-    split_of = seeded_splits(map(str, range(100)), seed=0, dev_share=0.1, test_share=0.1)
-    assert sorted(split_of.values()).count("dev") == sorted(split_of.values()).count("test") == 10
-    assert sorted(seeded_splits("abc", seed=0, dev_share=0.1, test_share=0.1).values()) == [
-        "dev",
-        "test",
-        "train",
-    ]
-
-
-def test_the_order_of_patients_does_not_matter() -> None:
-    """The split depends on the set of patients and the seed."""
-    names = [f"p{n}" for n in range(50)]
-    assert seeded_splits(names, 5, 0.2, 0.2) == seeded_splits(reversed(names * 2), 5, 0.2, 0.2)
-
-
 def test_a_patient_in_one_split_passes() -> None:
     """Two documents of a patient in one split are fine, in two not."""
     require_patients_apart([("a", "train"), ("a", "train"), ("b", "dev")], "the lists")
@@ -114,6 +97,8 @@ def test_a_patient_in_one_split_passes() -> None:
         ("edin2023", "full", "edin", {"train": 47_719, "dev": 1_631, "test": 3_372}),
         ("edin2023", "50", "edin", {"train": 8_066, "dev": 1_573, "test": 1_729}),
         ("edin2023", "clean", "edin", {"train": 38_401, "dev": 5_577, "test": 8_734}),
+        ("edin2023", "icd9", "edin", {"train": 154_542, "dev": 21_980, "test": 32_804}),
+        ("edin2023", "icd10", "edin", {"train": 89_099, "dev": 13_378, "test": 19_802}),
     ],
 )
 def test_the_published_lists_have_the_published_sizes(

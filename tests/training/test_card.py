@@ -1,0 +1,43 @@
+"""The card says what was measured, and what is wrong with the labels."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from model.dataset import load_dataset
+from tests.factories import write_tiny_dataset
+from training.card import model_card, readme
+from training.options import TrainingOptions
+
+DEFECT = "procedure codes were read as numbers"
+
+
+def card_of(data: Path) -> dict[str, Any]:
+    progress = SimpleNamespace(epoch=1, best_map=0.5, best_epoch=0)
+    result: Any = SimpleNamespace(progress=progress, seconds=1.0, tokens=10)
+    return model_card(load_dataset(data), "tiny", TrainingOptions(encoder="tiny"), result, 0.5, "dev", 10, 2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    write_tiny_dataset(tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_a_damaged_label_space_is_on_the_card(data: Path) -> None:
+    """The manifest's flag travels to card.json and to the README."""
+    manifest = json.loads((data / "manifest.json").read_text(encoding="utf-8"))
+    (data / "manifest.json").write_text(json.dumps({**manifest, "label_space_defect": DEFECT}), encoding="utf-8")
+    card = card_of(data)
+    assert card["label_space_defect"] == DEFECT
+    assert DEFECT in readme(card)
+
+
+def test_a_whole_label_space_has_no_flag(data: Path) -> None:
+    """No key, no warning."""
+    card = card_of(data)
+    assert "label_space_defect" not in card
+    assert "comparison with papers" not in readme(card)

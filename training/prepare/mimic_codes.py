@@ -1,0 +1,125 @@
+"""Codes of MIMIC admissions: read as strings, in order of priority."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from model.icd import Code
+from training.prepare.codes import normalised
+from training.prepare.dataset_directory import Record
+from training.prepare.mimic_tables import CodeTable, MimicTables, whole_numbers
+
+ADMISSION = ("SUBJECT_ID", "HADM_ID")
+Admission = tuple[int, int]  # of these
+Coded = dict[Admission, tuple[Code, ...]]
+Spelling = Callable[[str, str], Code | None]
+"""(system, cell) -> the code; None for a cell without one."""
+
+
+@dataclass(frozen=True)
+class CodeRows:
+    """The rows of a code table, in file order: SUBJECT_ID, HADM_ID, SEQ_NUM, ROW_ID (int64), CODE (string)."""
+
+    table: CodeTable
+    frame: pl.DataFrame
+    rows: int
+
+    @property
+    def raw_codes(self) -> frozenset[str]:
+        return frozenset(self.frame["CODE"].str.strip_chars().unique()) - {""}
+
+    @property
+    def leading_zero(self) -> int:
+        return sum(code.startswith("0") for code in self.raw_codes)
+
+
+def read_codes(tables: MimicTables, record: Record) -> tuple[Coded, list[CodeRows]]:
+    """Distinct codes of every admission: diagnoses by SEQ_NUM, then procedures by SEQ_NUM.
+
+    Raises:
+        MalformedInput: an identifier is no number, or a table cannot be read.
+    """
+    read = [read_rows(table) for table in tables.codes]
+    return collect_codes(read, normalised, record), read
+
+
+def read_rows(table: CodeTable) -> CodeRows:
+    """The rows of the table's ICD version; identifiers checked, codes untouched.
+
+    Raises:
+        MalformedInput: an identifier is no number, or the table cannot be read.
+    """
+    rows = 0
+    frames = [pl.DataFrame(schema=_schema())]
+    for batch in table.batches():
+        frames.append(_rows_of_version(table, batch.with_row_index("data_row", offset=rows + 1)))
+        rows += batch.height
+    return CodeRows(table, pl.concat(frames), rows)
+
+
+def collect_codes(read: Iterable[CodeRows], spell: Spelling, record: Record) -> Coded:
+    """Distinct codes of every admission, table after table, by SEQ_NUM and then by row; every loss is counted."""
+    number_of: dict[Code, int] = {}
+    kept = [pl.DataFrame(schema=dict.fromkeys((*ADMISSION, "code"), pl.Int64))]
+    for rows in read:
+        name, ordered = rows.table.name, _in_order(rows.frame)
+        kept.append(_numbered(ordered, rows.table.system, spell, number_of).drop_nulls())
+        record.count(f"{name} rows", rows.rows)
+        if rows.table.version:
+            record.count(f"{name} rows dropped: ICD_VERSION is not {rows.table.version}", rows.rows - rows.frame.height)
+        record.count(f"{name} rows dropped: no SUBJECT_ID or HADM_ID", rows.frame.height - ordered.height)
+        record.count(f"{name} rows dropped: no code", ordered.height - kept[-1].height)
+    assigned = pl.concat(kept)
+    distinct = assigned.unique(keep="first", maintain_order=True)
+    by_admission = distinct.group_by(ADMISSION, maintain_order=True).agg("code")
+    record.count("code rows dropped: repeated in the admission", assigned.height - distinct.height)
+    record.count("admissions with a code", by_admission.height)
+    codes = list(number_of)
+    return {(subject, one): tuple([codes[n] for n in numbers]) for subject, one, numbers in by_admission.iter_rows()}
+
+
+def read_titles(tables: MimicTables) -> dict[Code, str]:
+    """LONG_TITLE by code, of the title tables that are there."""
+    titles = {}
+    for table in tables.titles:
+        frame = table.read()
+        if table.version:
+            frame = frame.filter(pl.col("ICD_VERSION").str.strip_chars() == table.version)
+        for raw, title in frame.select(table.code, table.title).iter_rows():
+            if (code := normalised(table.system, raw)) is not None:
+                titles[code] = title.strip()
+    return titles
+
+
+def _schema() -> dict[str, type[pl.DataType]]:
+    numbers: Sequence[str] = ("SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ROW_ID")
+    return dict.fromkeys(numbers, pl.Int64) | {"CODE": pl.String}
+
+
+def _rows_of_version(table: CodeTable, batch: pl.DataFrame) -> pl.DataFrame:
+    if table.version:
+        batch = batch.filter(pl.col("ICD_VERSION").str.strip_chars() == table.version)
+    if "ROW_ID" not in batch.columns:
+        batch = batch.with_columns(pl.col("data_row").cast(pl.Int64).alias("ROW_ID"))
+    numbers = [
+        whole_numbers(table.path, batch[name], batch["data_row"])
+        for name in ("SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ROW_ID")
+    ]
+    return batch.with_columns(*numbers, pl.col(table.code).alias("CODE")).select(list(_schema()))
+
+
+def _numbered(ordered: pl.DataFrame, system: str, spell: Spelling, number_of: dict[Code, int]) -> pl.DataFrame:
+    """SUBJECT_ID, HADM_ID and the number of the code, null where the cell has none; new codes are added."""
+    numbers: dict[str, int | None] = {}
+    for raw in ordered["CODE"].unique().sort():
+        code = spell(system, raw)
+        numbers[raw] = None if code is None else number_of.setdefault(code, len(number_of))
+    cells = pl.Series("CODE", list(numbers), pl.String)
+    table = pl.DataFrame([cells, pl.Series("code", list(numbers.values()), pl.Int64)])
+    return ordered.join(table, on="CODE", how="left", maintain_order="left").select(*ADMISSION, "code")
+
+
+def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
+    known = frame.drop_nulls(["SUBJECT_ID", "HADM_ID"])
+    return known.sort(["SEQ_NUM", "ROW_ID"], nulls_last=True, maintain_order=True)

@@ -48,7 +48,7 @@ def test_a_living_runs_partial_folder_is_left_alone(tmp_path: Path) -> None:
         with staged_directory(tmp_path / "data") as fast:
             (fast / "fast").write_text("", encoding="utf-8")
         assert (slow / "slow").is_file()
-        with pytest.raises(OSError, match="not empty"):
+        with pytest.raises(OutputExists):
             run.close()
     assert names(tmp_path) == ["data"]
     assert names(tmp_path / "data") == ["fast"]

@@ -99,7 +99,7 @@ def write_atomically(target: Path, content: bytes) -> None:
 def _raise_if_full(error: OSError, folder: Path) -> None:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         raise UnwritableOutput(
-            f"'{folder}' has no room left ({error.strerror}): free some space, or choose another disk"
+            f"'{folder}' has no room left ({error.strerror}): free some space, or choose another --out"
         ) from error
 
 

@@ -2,22 +2,24 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from model.dataset import load_dataset
 from tests.factories import write_tiny_dataset
 from training.card import model_card, readme
+from training.checkpoint import Progress
+from training.loop import TrainingResult
 from training.options import TrainingOptions
 
 DEFECT = "procedure codes were read as numbers"
 
 
 def card_of(data: Path) -> dict[str, Any]:
-    progress = SimpleNamespace(epoch=1, best_map=0.5, best_epoch=0)
-    result: Any = SimpleNamespace(progress=progress, seconds=1.0, tokens=10)
+    progress = Progress(epoch=1, best_map=0.5, best_epoch=0, seconds=1.0, tokens=10)
+    result = TrainingResult(progress, np.zeros((1, 1), dtype=np.float32))
     return model_card(load_dataset(data), "tiny", TrainingOptions(encoder="tiny"), result, 0.5, "dev", 10, 2)
 
 

@@ -78,7 +78,7 @@ def test_twenty_kills_leave_nothing_behind(tmp_path: Path) -> None:
     ("text", "limit", "sentence"),
     [
         ("Testy McTestface was seen. " * 50, 200_000, "no room beside --out for the notes read so far"),
-        ("", 30_000, "cannot write"),
+        ("", 30_000, "has no room left"),
     ],
     ids=["while the notes are set aside", "while the documents are written"],
 )

@@ -221,5 +221,16 @@ def _report(written: "Written", remedy: str) -> None:
     documents = ", ".join(f"{split} {count:,}" for split, count in written.documents.items())
     labels = ", ".join(f"{count:,} {system}" for system, count in written.labels.items())
     typer.echo(f"{sum(written.documents.values()):,} documents ({documents}), {labels} codes -> {written.path}")
+    if dropped := _dropped(written.path):
+        typer.echo(f"left out: {'; '.join(dropped)} (every step is in {written.path / 'manifest.json'})", err=True)
     if written.untitled:
         typer.echo(f"warning: {untitled_warning(written.untitled, remedy)}", err=True)
+
+
+def _dropped(dataset: Path) -> list[str]:
+    """What the manifest says was left out, such as "3 rows: code but no text"."""
+    import json
+
+    rows = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))["rows"]
+    parts = ((row["rows"], *row["step"].split(" dropped: ", 1)) for row in rows if " dropped: " in row["step"])
+    return [f"{count:,} {what}: {why}" for count, what, why in parts if count]

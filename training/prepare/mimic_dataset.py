@@ -46,6 +46,8 @@ def with_text(coded: Mapping[Admission, tuple[Code, ...]], summaries: Summaries,
     record.count("admissions with a discharge summary", len(admissions))
     kept = {admission: coded[admission] for admission in admissions if admission in coded}
     record.count("admissions with a discharge summary and a code", len(kept))
+    record.count("admissions dropped: no code", len(admissions) - len(kept))
+    record.count("admissions dropped: no discharge summary", len(coded) - len(kept))
     if not kept:
         raise EmptyDataset(
             f"no admission has both a discharge summary ({len(admissions):,} have) and a code "

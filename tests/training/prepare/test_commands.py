@@ -75,3 +75,15 @@ def test_an_unknown_choice_is_a_usage_error(verb: str, option: str, value: str) 
     message = " ".join(result.stderr.replace("│", " ").split())
     assert f"Invalid value for '{option}'" in message
     assert f"'{value}' is not one of" in message
+
+
+def test_rows_that_are_left_out_are_told(tmp_path: Path) -> None:
+    """A summary without text, or without a code, is counted where one looks, not in the manifest alone."""
+    rows = [["a", "Text.", "401.9"], ["b", " ", "401.9"], ["c", "Text.", ""]]
+    (tmp_path / "t.csv").write_bytes(csv_bytes(["who", "note", "icd"], rows))
+    options = ["--text", "note", "--codes", "icd", "--system", "icd9cm", "--subject", "who"]
+    arguments = ["table", "--source", str(tmp_path / "t.csv"), "--out", str(tmp_path / "out"), *options]
+    result = RUNNER.invoke(commands, arguments)
+    assert result.exit_code == 0, result.output
+    assert "left out: 1 rows: no code; 1 rows: code but no text" in result.stderr
+    assert "manifest.json" in result.stderr

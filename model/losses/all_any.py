@@ -12,7 +12,7 @@ class AllLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         Two empty sets are no positive pair. Few samples have a positive where label sets are large.
@@ -45,7 +45,7 @@ class AnyLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         An anchor without a positive adds 0.

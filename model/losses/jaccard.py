@@ -12,7 +12,7 @@ class JaccardLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         An anchor without a positive adds 0. Two empty sets have J = 0.

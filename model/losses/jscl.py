@@ -1,13 +1,13 @@
 """JSCL: Jaccard similarity inside the contrast, as published."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from model.label_sets import LabelSets
-from model.losses.pairs import checked_batch, checked_temperature
+from model.losses.pair_loss import PairLoss
+from model.losses.pairs import Batch
 
 
-class JSCLLoss(nn.Module):
+class JSCLLoss(PairLoss):
     r"""Contrasts all other samples with those that are alike in labels, as published.
 
         L_i = - mean_a s_ia + log sum_a J_ia exp(s_ia),   a over all other samples
@@ -16,7 +16,7 @@ class JSCLLoss(nn.Module):
     the second pushes the alike ones: the published form is kept as a baseline, faults included.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         An anchor without a positive, whose logarithm would be of 0, adds 0 and a zero gradient.
@@ -33,26 +33,13 @@ class JSCLLoss(nn.Module):
         -0.2264
     """
 
-    def __init__(self, temperature: float = 0.07) -> None:
-        super().__init__()
-        self.temperature = checked_temperature(temperature)
-
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: "Tensor | LabelSets",
-        candidates: Tensor | None = None,
-        candidate_labels: "Tensor | LabelSets | None" = None,
-        self_index: Tensor | None = None,
-    ) -> Tensor:
+    def value(self, batch: Batch) -> Tensor:
         """Mean loss over the anchors that have a positive."""
-        with torch.autocast(embeddings.device.type, enabled=False):
-            batch = checked_batch(embeddings, labels, candidates, candidate_labels, self_index)
-            scores = batch.embeddings @ batch.candidates.T / self.temperature  # (B, M)
-            anchors = batch.pairs.overlapping.any(dim=1).nonzero(as_tuple=True)[0]
-            if len(anchors) == 0:
-                return scores.sum() * 0.0
-            others, scores = batch.pairs.others[anchors], scores[anchors]
-            mean = scores.masked_fill(~others, 0).sum(dim=1) / others.sum(dim=1)
-            log_j = batch.pairs.jaccard[anchors].masked_fill(~others, 0).log()  # -inf where disjoint
-            return (torch.logsumexp(scores + log_j, dim=1) - mean).mean()
+        scores = batch.embeddings @ batch.candidates.T / self.temperature  # (B, M)
+        anchors = batch.pairs.overlapping.any(dim=1).nonzero(as_tuple=True)[0]
+        if len(anchors) == 0:
+            return scores.sum() * 0.0
+        others, scores = batch.pairs.others[anchors], scores[anchors]
+        mean = scores.masked_fill(~others, 0).sum(dim=1) / others.sum(dim=1)
+        log_j = batch.pairs.jaccard[anchors].masked_fill(~others, 0).log()  # -inf where disjoint
+        return (torch.logsumexp(scores + log_j, dim=1) - mean).mean()

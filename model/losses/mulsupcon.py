@@ -18,7 +18,7 @@ class MulSupConLoss(WeightedContrastiveLoss):
     c_i = 1 / (B |S_i|), every anchor does.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         A label that no other sample has adds nothing, but counts in |S_i|, as in the definition. An anchor without

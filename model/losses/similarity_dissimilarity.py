@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from model.label_sets import LabelSets
-from model.losses.pairs import Pairs, checked_batch
+from model.losses.pairs import Batch, Pairs
 from model.losses.weighted import Weighing, WeightedContrastiveLoss, mean_over_anchors
 
 PLACEMENTS = ("outside", "inside", "pooled")
@@ -60,21 +59,12 @@ class SimilarityDissimilarityLoss(WeightedContrastiveLoss):
         self.placement = placement
         self.normalization = normalization
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: "Tensor | LabelSets",
-        candidates: Tensor | None = None,
-        candidate_labels: "Tensor | LabelSets | None" = None,
-        self_index: Tensor | None = None,
-    ) -> Tensor:
+    def value(self, batch: Batch) -> Tensor:
         """Mean loss over the anchors that have a positive."""
         if self.placement != "pooled":
-            return super().forward(embeddings, labels, candidates, candidate_labels, self_index)
-        with torch.autocast(embeddings.device.type, enabled=False):
-            batch = checked_batch(embeddings, labels, candidates, candidate_labels, self_index)
-            scores = batch.embeddings @ batch.candidates.T / self.temperature
-            return pooled(scores, self.pair_weights(batch.pairs), batch.pairs)
+            return super().value(batch)
+        scores = batch.embeddings @ batch.candidates.T / self.temperature
+        return pooled(scores, self.pair_weights(batch.pairs), batch.pairs)
 
     def weigh(self, pairs: Pairs) -> Weighing:
         """w = K, or 1 for ``inside``, whose K is a constant beside the gradient."""

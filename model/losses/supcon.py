@@ -12,7 +12,7 @@ class SupConLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.weighted.WeightedContrastiveLoss`.
+        As :class:`model.losses.pair_loss.PairLoss`.
 
     Degenerate:
         A row without a label adds 0. A row with more than one raises ValueError: choose ALL or ANY, which say what

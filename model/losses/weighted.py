@@ -8,16 +8,16 @@ So forward and backward need one B x M matrix and no autograd graph over it. The
 the tests.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from model.label_sets import LabelSets
-from model.losses.pairs import Pairs, checked_batch, checked_temperature
+from model.losses.pair_loss import PairLoss
+from model.losses.pairs import Batch, Pairs
 
 
 @dataclass(frozen=True)
@@ -30,37 +30,13 @@ class Weighing:
     """Added to the loss: what depends on the labels alone."""
 
 
-class WeightedContrastiveLoss(nn.Module, ABC):
-    """Base of the losses that only choose w and c; subclasses give :meth:`weigh`.
+class WeightedContrastiveLoss(PairLoss):
+    """Base of the losses that only choose w and c; subclasses give :meth:`weigh`."""
 
-    Shape:
-        embeddings: (B, D) unit rows; labels: (B, L) multi-hot or LabelSets of B rows; candidates: (M, D) unit rows;
-        candidate_labels: (M, L) or LabelSets; self_index: (B,) int64, column of the anchor among the candidates,
-        -1 if absent. Returns a scalar.
-
-    Precision:
-        Similarities and log-sum-exp are computed in float32 (float64 for float64 input), whatever comes in.
-    """
-
-    def __init__(self, temperature: float = 0.07) -> None:
-        super().__init__()
-        self.temperature = checked_temperature(temperature)
-
-    def forward(
-        self,
-        embeddings: Tensor,
-        labels: "Tensor | LabelSets",
-        candidates: Tensor | None = None,
-        candidate_labels: "Tensor | LabelSets | None" = None,
-        self_index: Tensor | None = None,
-    ) -> Tensor:
-        """The loss of a batch; 0, with a zero gradient, where no anchor has a positive."""
-        with torch.autocast(embeddings.device.type, enabled=False):
-            batch = checked_batch(embeddings, labels, candidates, candidate_labels, self_index)
-            weighing = self.weigh(batch.pairs)
-            return weighted_contrastive(
-                batch.embeddings, batch.candidates, weighing, batch.pairs.others, self.temperature
-            )
+    def value(self, batch: Batch) -> Tensor:
+        """L of the module docstring, plus the constant."""
+        weighing = self.weigh(batch.pairs)
+        return weighted_contrastive(batch.embeddings, batch.candidates, weighing, batch.pairs.others, self.temperature)
 
     @abstractmethod
     def weigh(self, pairs: Pairs) -> Weighing:

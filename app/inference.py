@@ -22,6 +22,9 @@ from model.prediction import CodedNote
 
 WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."
 
+STOP_SECONDS = 5.0
+"""How long the end of the process waits for the note at work."""
+
 STOPPING = "the service is stopping: send the note again later"
 
 
@@ -95,6 +98,8 @@ class Inference:
 
     async def __aexit__(self, *_: object) -> None:
         self.close()
+        # An interpreter that ends while this thread is inside torch aborts ("terminate called").
+        await asyncio.to_thread(self._worker.join, STOP_SECONDS)
 
     def start(self) -> None:
         """Start the worker."""

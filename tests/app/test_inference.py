@@ -121,3 +121,15 @@ def test_the_threads_of_torch_are_set() -> None:
     assert torch.get_num_threads() == 1
     use_threads(before)
     assert 1 <= available_cores() <= 4096
+
+
+async def _code_one(coder: FakeCoder) -> threading.Thread:
+    async with Inference(coder, max_waiting=1) as inference:
+        await inference.predict("A note.", 1, "none")
+        (worker,) = (thread for thread in threading.enumerate() if thread.name == "inference")
+    return worker
+
+
+def test_the_worker_has_ended_when_the_context_has() -> None:
+    """A thread inside torch while the interpreter ends aborts the process."""
+    assert not asyncio.run(_code_one(FakeCoder())).is_alive()

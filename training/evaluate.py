@@ -1,6 +1,5 @@
 """Judge a bundle, or the stored scores of any model, on a split, beside the baselines."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from training.evaluation.baselines import label_prior, neighbour_votes
 from training.evaluation.report import ReportSubject, write_report
 from training.evaluation.stream import ScoreStream
 from training.evaluation.tuning import TunedThreshold, tune
+from training.prepare.source_files import hashed
 from training.scores_file import read_scores
 
 TUNING_SPLIT = "dev"
@@ -82,7 +82,7 @@ def evaluate_stored(
     documents = dataset.require(split)
     matrix = read_scores(scores, documents.ids, dataset.labels, split)
     threshold, source = _chosen_threshold(dataset, choice)
-    subject = ReportSubject(data.name, split, None, source, f"{scores.name}, SHA-256 {_digest(scores)[:12]}")
+    subject = ReportSubject(data.name, split, None, source, f"{scores.name}, SHA-256 {hashed(scores)['sha256'][:12]}")
     return _report(out, subject, matrix, dataset, documents, threshold, baselines)
 
 
@@ -127,11 +127,6 @@ def _chosen_threshold(dataset: Dataset, choice: ThresholdChoice) -> tuple[float 
         choice.policy, scores, dataset.rows(dev), codes_outside(dataset, dev), choice.target_precision
     )
     return tuned.value, f"{tuned.description} on {TUNING_SPLIT}"
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _baselines(dataset: Dataset, documents: Documents) -> dict[str, np.ndarray]:

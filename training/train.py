@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +33,7 @@ from training.initialise import start_from_frequencies, start_from_titles
 from training.loop import LAST, TrainingResult, fit
 from training.note_source import NoteSource, note_source
 from training.options import TrainingOptions
+from training.run_folders import beside, cache_folder
 
 TEXTS_AT_ONCE = 256
 HELD_BACK = 0.1
@@ -56,17 +56,11 @@ class TrainingRequest:
     @property
     def run_folder(self) -> Path:
         """Log, TensorBoard scalars and checkpoints: beside the bundle, which is written once at the end."""
-        return _beside(self.out, ".run")
+        return beside(self.out, ".run")
 
     @property
     def cache_folder(self) -> Path:
-        return self.cache or _beside(self.data, ".cache")
-
-
-def _beside(path: Path, ending: str) -> Path:
-    """``path`` with an ending on its name, which "." and ".." do not have."""
-    named = Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow a link to another disk
-    return named.with_name(named.name + ending)
+        return cache_folder(self.data, self.cache)
 
 
 def train_bundle(request: TrainingRequest) -> str:

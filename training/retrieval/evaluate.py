@@ -17,6 +17,7 @@ from training.retrieval.knn_coder import Labelled
 from training.retrieval.measures import RARE, measure
 from training.retrieval.report import RetrievalSubject, write_retrieval_report
 from training.retrieval.systems import RANDOM, Bundles, Corpus, Found, find_all, open_bundles
+from training.run_folders import cache_folder
 
 SPLITS = ("dev", "test")
 
@@ -39,7 +40,7 @@ class RetrievalRequest:
 
     @property
     def cache_folder(self) -> Path:
-        return self.cache or self.data.with_name(self.data.name + ".cache")
+        return cache_folder(self.data, self.cache)
 
 
 def evaluate_retrieval(request: RetrievalRequest) -> dict[str, Any]:

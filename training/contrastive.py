@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from model.errors import InvalidOption
 from model.losses import (
@@ -29,10 +29,25 @@ BY_TEMPERATURE: dict[str, Callable[[float], nn.Module]] = {
 }
 
 
-def contrastive_loss(options: TrainingOptions) -> nn.Module | None:
+class ContrastiveTerm:
+    """The contrastive part of the training loss, with whatever it remembers from step to step."""
+
+    def __init__(self, loss: nn.Module) -> None:
+        self.loss = loss
+
+    def __call__(self, projections: Tensor, targets: Tensor) -> Tensor:
+        """The loss of all notes of one optimiser step, a scalar: projections (B, D) unit rows, targets (B, L)."""
+        value: Tensor = self.loss(projections, targets)
+        return value
+
+
+def contrastive_term(options: TrainingOptions) -> ContrastiveTerm | None:
     """The contrastive term of the options, None for plain BCE."""
-    if options.loss == "bce":
-        return None
+    return None if options.loss == "bce" else ContrastiveTerm(loss_by_name(options))
+
+
+def loss_by_name(options: TrainingOptions) -> nn.Module:
+    """The loss module that ``--loss`` names."""
     if options.loss == "sd":
         return SimilarityDissimilarityLoss(options.temperature, options.placement, options.normalization)
     return BY_TEMPERATURE[options.loss](options.temperature)

@@ -16,13 +16,12 @@ from model.errors import IcdCoderError
 from model.network import CodingNetwork, NetworkOutput
 from model.progress import progress_bar
 from training.checkpoint import Progress, load_checkpoint, load_weights, save_checkpoint, save_weights
-from training.contrastive import contrastive_loss
+from training.contrastive import ContrastiveTerm, contrastive_term
 from training.note_source import NoteSource, ordered_batches, shuffled_batches
 from training.options import TrainingOptions
 from training.run_log import RunLog
 from training.schedule import linear_schedule
 
-Contrastive = Callable[[Tensor, Tensor], Tensor]
 LAST, BEST = "last.safetensors", "best.safetensors"
 
 
@@ -68,7 +67,7 @@ def fit(
         TrainingDiverged: the loss or its gradient is not finite; the last checkpoint stays as it was.
     """
     network.to(device)
-    contrastive = contrastive_loss(options)
+    contrastive = contrastive_term(options)
     optimizer = make_optimizer(network, options)
     steps_an_epoch = -(-len(shuffled_batches(train.sizes, options.batch_size, 0, 0)) // options.accumulate)
     total_steps = steps_an_epoch * options.epochs
@@ -143,7 +142,7 @@ def fit(
 
 
 def total_loss(
-    output: NetworkOutput, targets: Tensor, contrastive: Contrastive | None, options: TrainingOptions
+    output: NetworkOutput, targets: Tensor, contrastive: ContrastiveTerm | None, options: TrainingOptions
 ) -> tuple[Tensor, dict[str, float]]:
     """BCE (sum over labels, mean over notes) + lambda * contrastive, and both parts as figures.
 

@@ -119,6 +119,8 @@ def as_label_sets(labels: "Tensor | LabelSets", name: str, rows: int) -> LabelSe
         return labels
     if labels.ndim != 2 or len(labels) != rows:
         raise ValueError(f"{name} must be multi-hot with {rows} rows, got the shape {tuple(labels.shape)}")
-    if (labels < 0).any() or (labels > 1).any() or torch.isnan(labels).any():
-        raise ValueError(f"{name} must be 0 or 1, got values from {labels.min().item()} to {labels.max().item()}")
+    wrong = (labels != 0) & (labels != 1)
+    if wrong.any():
+        row, column = wrong.nonzero()[0].tolist()
+        raise ValueError(f"{name} must be 0 or 1, got {labels[row, column].item()} in row {row}, column {column}")
     return LabelSets.from_multi_hot(labels)

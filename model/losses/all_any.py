@@ -12,16 +12,19 @@ class AllLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        Two empty sets are no positive pair. Few samples have a positive where label sets are large.
+        Two empty sets are no positive pair. An anchor without a positive adds 0 and a zero gradient; a batch with none
+        gives 0. Where label sets are large few samples have a positive, and the loss hardly acts.
 
     References:
-        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024.
+        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024 (ALL).
 
     Relations:
-        The weight is that of SD where it is 1, and 0 elsewhere.
+        SupCon with the whole label set as the class. The strictest sibling: its positives are those where SD's K and
+        Jaccard are 1; MultiSupCon with threshold 1 is the same loss. ANY is the laxest.
 
     Example:
         >>> import torch
@@ -45,16 +48,20 @@ class AnyLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        An anchor without a positive adds 0.
+        An anchor without a positive, or without labels, adds 0 and a zero gradient; a batch with none gives 0. Where
+        nearly all samples share some label, nearly all are pulled together.
 
     References:
-        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024.
+        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024 (ANY).
 
     Relations:
-        SD ``inside`` is this plus a constant; SD ``outside`` weighs its terms by K.
+        SD ``inside`` is this plus a constant, with the same gradient; SD ``outside`` weighs its terms by K <= 1 and so
+        is at most this; MulSupCon weighs them by the number and rarity of the common labels. The scale of
+        ``train --match-scale``.
 
     Example:
         >>> import torch

@@ -12,16 +12,20 @@ class JaccardLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        An anchor without a positive adds 0. Two empty sets have J = 0.
+        An anchor without a positive, or without labels, adds 0 and a zero gradient; a batch with none gives 0. Two
+        empty sets have J = 0.
 
     References:
-        A. Audibert et al. 2024, on the long-tailed multi-label contrastive loss with Jaccard weights.
+        A. Audibert, A. Gauffre, M.-R. Amini, "Exploring Contrastive Learning for Long-Tailed Multi-Label Text
+        Classification", 2024 (the weights; their prototypes and memory are not part of it).
 
     Relations:
-        SD with ``normalization="weights"`` has K, which is at most J, in the place of J.
+        SD with ``normalization="weights"`` has K, which is at most J, in the place of J. MultiSupCon drops the pairs
+        below a threshold and divides by their number, so that its scale depends on J; this one's does not.
 
     Example:
         >>> import torch

@@ -16,16 +16,20 @@ class JSCLLoss(PairLoss):
     the second pushes the alike ones: the published form is kept as a baseline, faults included.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        An anchor without a positive, whose logarithm would be of 0, adds 0 and a zero gradient.
+        An anchor without a positive, whose logarithm would be of 0, adds 0 and a zero gradient; a batch with none
+        gives 0. The loss can be negative.
 
     References:
-        N. Lin et al. 2023, Jaccard similarity score contrastive loss (JSCL).
+        N. Lin, G. Qin, G. Wang, D. Zhou, A. Yang, "An Effective Deployment of Contrastive Learning in Multi-label Text
+        Classification", Findings of ACL 2023 (JSCL).
 
     Relations:
-        No member of the weighted form: its gradient in the scores does not sum to 0 in the same way.
+        No member of the weighted form: J stands where the others have their normaliser. The Jaccard-normalised loss
+        and MultiSupCon use the same J as a weight on the positives instead.
 
     Example:
         >>> z = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [0, 1], [1, 1]]), dim=1)

@@ -18,17 +18,19 @@ class MulSupConLoss(WeightedContrastiveLoss):
     c_i = 1 / (B |S_i|), every anchor does.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
         A label that no other sample has adds nothing, but counts in |S_i|, as in the definition. An anchor without
-        labels adds 0.
+        labels adds 0 and a zero gradient; a batch without any common label gives 0.
 
     References:
-        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024.
+        P. Zhang, M. Wu, "Multi-Label Supervised Contrastive Learning", AAAI 2024 (MulSupCon).
 
     Relations:
-        SupCon on single-label data when every label has another sample.
+        SupCon on single-label data when every label has another sample. Positives are those of ANY and SD; unlike SD's
+        K the weight grows with rare labels, and labels of T that S lacks do not lower it.
 
     Example:
         >>> z = torch.nn.functional.normalize(torch.tensor([[1.0, 0], [0, 1], [1, 1]]), dim=1)

@@ -12,16 +12,19 @@ class MultiSupConLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        An anchor without a sample above the threshold adds 0. Two empty sets have J = 0.
+        An anchor without a sample at or above the threshold adds 0 and a zero gradient; a batch with none gives 0. Two
+        empty sets have J = 0.
 
     References:
         "Contrastive Learning for Multi-Label Classification", SSL workshop at NeurIPS 2022 (c = 0.3).
 
     Relations:
-        c -> 0 gives a Jaccard-weighted ANY; c = 1 gives ALL.
+        c -> 0 gives a Jaccard-weighted ANY, of which SD ``outside`` is the sibling with K <= J; c = 1 gives ALL. The
+        Jaccard-normalised loss divides by the sum of J instead of the number.
 
     Example:
         >>> import torch

@@ -114,8 +114,12 @@ def checked_temperature(temperature: float) -> float:
 def _check_embeddings(embeddings: Tensor, name: str) -> None:
     if embeddings.ndim != 2:
         raise ValueError(f"{name} must be (B, D), got the shape {tuple(embeddings.shape)}")
-    if not torch.isfinite(embeddings).all():
-        raise ValueError(f"{name} hold a NaN or an infinity")
+    if not embeddings.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {embeddings.dtype}")
+    finite = torch.isfinite(embeddings)
+    if not finite.all():
+        row, column = (~finite).nonzero()[0].tolist()
+        raise ValueError(f"{name} must be finite, got {embeddings[row, column].item()} in row {row}, column {column}")
 
 
 def _check_self(self_index: Tensor | None, rows: int, columns: int) -> None:
@@ -123,6 +127,8 @@ def _check_self(self_index: Tensor | None, rows: int, columns: int) -> None:
         return
     if self_index.shape != (rows,):
         raise ValueError(f"self_index must have the shape ({rows},), got {tuple(self_index.shape)}")
+    if self_index.dtype != torch.int64:
+        raise ValueError(f"self_index must be int64, got {self_index.dtype}")
     if len(self_index) and (self_index.min() < -1 or self_index.max() >= columns):
         raise ValueError(
             f"self_index must lie between -1 and {columns - 1}, got {self_index.min()} to {self_index.max()}"

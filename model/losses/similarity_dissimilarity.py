@@ -27,19 +27,22 @@ class SimilarityDissimilarityLoss(WeightedContrastiveLoss):
     Where K stands is left open by the paper's abstract and reviews, so it is a choice here; see ``placement``.
 
     Shape:
-        embeddings: (B, D) unit rows; labels: (B, L) multi-hot or LabelSets; candidates: (M, D);
-        candidate_labels: (M, L) or LabelSets; self_index: (B,) int64, column of the anchor among the candidates, -1
-        if absent. Returns a scalar.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        An anchor without labels or without a positive adds 0 and a zero gradient; a batch with none gives 0.
+        An anchor without labels or without a positive adds 0 and a zero gradient; a batch with none gives 0. K is 0 for
+        disjoint sets, an empty one among them, and 1 for equal ones only.
 
     References:
         G. Huang, Y. Long, C. Luo, arXiv 2410.13439 (K^s, K^d, tau = 0.07). P. Khosla et al. 2020, Eq. 2 (L_out),
         to which ``outside`` and ``inside`` reduce on single-label data.
 
     Relations:
-        K = 1 gives ANY; 0 <= K <= Jaccard; ``inside`` is ANY plus a constant.
+        K = 1 gives ANY; 0 <= K <= Jaccard; K_min ANY_i <= ``outside`` <= ANY_i <= ``inside``, which is ANY plus a
+        constant. With many labels a note K is small: ``positives`` is then far weaker than ANY at the same lambda, and
+        ``weights``, the sibling of the Jaccard-normalised loss, is not. Parts of K alone:
+        :class:`model.losses.ablations.AblatedSDLoss`.
 
     Example:
         >>> z = torch.nn.functional.normalize(torch.eye(3), dim=1)

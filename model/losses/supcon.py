@@ -12,17 +12,19 @@ class SupConLoss(WeightedContrastiveLoss):
     The mean is over anchors that have a positive.
 
     Shape:
-        As :class:`model.losses.pair_loss.PairLoss`.
+        embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
+        candidate_labels (M, L) and self_index (B,), as in :class:`model.losses.pair_loss.PairLoss`. Returns a scalar.
 
     Degenerate:
-        A row without a label adds 0. A row with more than one raises ValueError: choose ALL or ANY, which say what
-        a positive is then.
+        A row without a label, or alone in its class, adds 0 and a zero gradient; a batch with none else gives 0. A row
+        with more than one label raises ValueError: choose ALL or ANY, which say what a positive is then.
 
     References:
         P. Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, Eq. 2.
 
     Relations:
-        ALL, ANY, SD ``outside``, SD ``inside`` and the Jaccard-normalised loss equal it on single-label data.
+        ALL, ANY, SD ``outside``, SD ``inside``, MultiSupCon and the Jaccard-normalised loss equal it on single-label
+        data, MulSupCon where every class has two samples; SD ``pooled`` and JSCL do not.
 
     Example:
         >>> import torch

@@ -2,28 +2,31 @@
 
 Run: python tests/benchmarks/benchmark_losses.py [--batch 32 128 512 2048] [--labels 50 8929] [--size 128]
 
-Labels are drawn by Zipf, 16 a row. Conversion to LabelSets is outside the clock and reported apart. Variants
-alternate; medians. Memory is the peak of live tensor bytes above the inputs, counted at every operation, in units of a
-float32 B x B matrix.
+On the CPU, and on a GPU where there is one. Labels are drawn by Zipf, 16 a row. Conversion to LabelSets is outside the
+clock and reported apart. Variants alternate; medians, and beside them the fastest turn, which other work on the machine
+disturbs least. Memory is the peak above the inputs in units of a float32 B x B matrix: on the CPU by the profiler's
+allocation events, on a GPU what the allocator held.
 """
 
 import argparse
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.profiler import ProfilerActivity, profile
 
 from model.label_sets import LabelSets
 from model.losses import SimilarityDissimilarityLoss
 
 TAU, LABELS_A_ROW = 0.07, 16
+CUBE_BYTES = 2e9
+"""Largest B x B x L tensor that is tried."""
 
 
 def zipf_rows(batch: int, labels: int, seed: int) -> list[np.ndarray]:
@@ -59,29 +62,6 @@ def three_gemms(z: Tensor) -> Tensor:
     return scores @ detached + scores.T @ detached
 
 
-class PeakBytes(TorchDispatchMode):
-    """Live bytes of tensor storages after every operation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live: dict[int, Any] = {}
-        self.peak = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
-        import weakref
-
-        result = function(*arguments, **(keywords or {}))
-        for tensor in result if isinstance(result, (tuple, list)) else (result,):
-            if isinstance(tensor, Tensor):
-                storage = tensor.untyped_storage()
-                key = storage.data_ptr()
-                if key and key not in self.live:
-                    self.live[key] = storage.nbytes()
-                    weakref.finalize(storage, self.live.pop, key, None)
-        self.peak = max(self.peak, sum(self.live.values()))
-        return result
-
-
 def step(call: Callable[[], Tensor], z: Tensor) -> None:
     value = call()
     if value.requires_grad:
@@ -103,25 +83,39 @@ def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> No
         "multi-hot, closed form (ours)": lambda: loss(z, y),
         "dense GEMM, autograd": lambda: dense_gemm(z, y),
     }
-    if batch * batch * labels * 4 < 2e9:
+    cube_bytes = 4 * batch * batch * labels
+    if cube_bytes < CUBE_BYTES:
         variants["B x B x L, autograd"] = lambda: cube(z, y)
     torch.testing.assert_close(loss(z, sets), dense_gemm(z, y), rtol=1e-4, atol=1e-6)
+    seconds = clock(variants, z, repeats)
+    print(f"\nB = {batch}, L = {labels}, D = {size}, {device}; LabelSets {conversion * 1e3:.1f} ms")
+    floor, dense = seconds["three bare GEMMs"], seconds["dense GEMM, autograd"]
+    for name, call in variants.items():
+        mine = seconds[name]
+        medians = f"{quotient(mine, floor):6.1f} x GEMMs  {quotient(mine, dense):5.2f} x dense"
+        fastest = f"fastest {min(mine) / min(floor):6.1f} x GEMMs  {min(mine) / min(dense):5.2f} x dense"
+        matrices = peak_bytes(call, z) / (4 * batch * batch)
+        print(f"  {name:32s} {statistics.median(mine) * 1e3:9.2f} ms {medians}; {fastest}; {matrices:6.1f} B x B")
+    if "B x B x L, autograd" not in variants:
+        print(f"  B x B x L, autograd              not tried: one such tensor has {cube_bytes / 2**30:.1f} GiB")
+
+
+def clock(variants: dict[str, Callable[[], Tensor]], z: Tensor, repeats: int) -> dict[str, list[float]]:
+    """Seconds of every turn; the first turn of each is a warm-up and not kept."""
     seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(repeats):
+    for turn in range(repeats + 1):
         for name, call in variants.items():
             started = time.perf_counter()
             step(call, z)
-            if device.startswith("cuda"):
+            if z.is_cuda:
                 torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - started)
-    floor = statistics.median(seconds["three bare GEMMs"])
-    dense = statistics.median(seconds["dense GEMM, autograd"])
-    print(f"\nB = {batch}, L = {labels}, D = {size}, {device}; LabelSets {conversion * 1e3:.1f} ms")
-    for name, call in variants.items():
-        median = statistics.median(seconds[name])
-        memory = peak_matrices(call, z, batch)
-        ratios = f"{median / floor:6.1f} x GEMMs  {median / dense:5.2f} x dense"
-        print(f"  {name:34s} {median * 1e3:9.2f} ms  {ratios}  {memory}")
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def quotient(mine: list[float], other: list[float]) -> float:
+    return statistics.median(mine) / statistics.median(other)
 
 
 def fresh(sets: LabelSets) -> LabelSets:
@@ -129,11 +123,23 @@ def fresh(sets: LabelSets) -> LabelSets:
     return LabelSets(sets.columns, sets.offsets, sets.num_labels)
 
 
-def peak_matrices(call: Callable[[], Tensor], z: Tensor, batch: int) -> str:
+def peak_bytes(call: Callable[[], Tensor], z: Tensor) -> int:
+    """Of one forward and backward, above what was there before."""
     gc.collect()
-    with PeakBytes() as peak:
+    if z.is_cuda:
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
         step(call, z)
-    return f"{peak.peak / (4 * batch * batch):6.1f} B x B"
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step(call, z)
+    assert profiler.profiler is not None
+    live = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            live += event.nbytes()  # negative where memory was given back
+            peak = max(peak, live)
+    return peak
 
 
 def main() -> None:
@@ -142,11 +148,15 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="*", default=[50, 8929])
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--repeats", type=int, default=15)
-    parser.add_argument("--device", default="cpu")
+    there = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
+    parser.add_argument("--device", nargs="*", default=there)
     arguments = parser.parse_args()
-    for labels in arguments.labels:
-        for batch in arguments.batch:
-            measure(batch, labels, arguments.size, arguments.device, arguments.repeats)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(f"{torch.get_num_threads()} threads, load {load}, torch {torch.__version__}")
+    for device in arguments.device:
+        for labels in arguments.labels:
+            for batch in arguments.batch:
+                measure(batch, labels, arguments.size, device, arguments.repeats)
 
 
 if __name__ == "__main__":

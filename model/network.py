@@ -54,9 +54,14 @@ class CodingNetwork(nn.Module):
         embeddings = self.document_embedding(states, mask)
         return NetworkOutput(self.label_attention(states, mask), embeddings, self.projection_head(embeddings))
 
+    def projections(self, batch: NoteBatch) -> Tensor:
+        """The projections (B, D) of :meth:`forward` alone, without label attention."""
+        return self.projection_head(self.document_embedding(self.token_states(batch), batch.note_mask))  # type: ignore[no-any-return]
+
     def token_states(self, batch: NoteBatch) -> Tensor:
-        """Token states by note, (B, N, H), in float32."""
-        windows = self._window_states(batch).float()  # (W, T, H)
+        """Token states by note, (B, N, H), in float32; float64 stays."""
+        windows = self._window_states(batch)  # (W, T, H)
+        windows = windows.to(torch.promote_types(windows.dtype, torch.float32))
         flat = windows.reshape(-1, windows.shape[-1])
         return flat[batch.token_index]
 
@@ -73,7 +78,7 @@ class CodingNetwork(nn.Module):
                 return self.encoder.upper(batch.states, batch.window_mask, depth)
         ids = _required_ids(batch)
         with self._autocast(ids.device):
-            if torch.is_grad_enabled():
+            if torch.is_grad_enabled() or self.training:  # a replayed dropout needs the windows in one piece
                 lower = self.encoder.lower(ids, batch.window_mask, depth)
                 return self.encoder.upper(lower, batch.window_mask, depth)
             parts = torch.split(ids, WINDOWS_AT_ONCE)

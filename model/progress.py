@@ -9,8 +9,10 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress_bar(description: str, total: int | None = None, unit: str = "it", scale: bool = False) -> Any:
-    """A tqdm bar on standard error: live in a terminal, one line every ten seconds in a log.
+def progress_bar(
+    description: str, total: int | None = None, unit: str = "it", scale: bool = False, shown: bool = True
+) -> Any:
+    """A tqdm bar on standard error: live in a terminal, one line every ten seconds in a log, nothing unless ``shown``.
 
     Use it as a context manager, with ``update(n)`` and ``set_postfix(name=value)``.
     """
@@ -24,6 +26,7 @@ def progress_bar(description: str, total: int | None = None, unit: str = "it", s
         dynamic_ncols=live,
         ascii=not live,
         leave=True,
+        disable=not shown,
     )
 
 

@@ -1,7 +1,8 @@
-"""Checkpoints: one safetensors file each, written beside and renamed; nothing is pickled."""
+"""One checkpoint as one safetensors file: nothing is pickled, and a digest tells a damaged file from a good one."""
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from torch import Tensor, nn
 
 from model.errors import LabelSpaceMismatch, MalformedInput
 from model.staging import write_atomically
+from training.contrastive import ContrastiveTerm
 
-FORMAT = "icd-coder checkpoint 1"
+FORMAT = "icd-coder checkpoint 2"
 
 
 @dataclass
@@ -21,9 +23,11 @@ class Progress:
     """Where a run stands; all of it is in the checkpoint."""
 
     epoch: int = 0
-    """Epoch that comes next, from 0: a run that was stopped within one begins it again."""
+    """Epoch that is under way, from 0."""
+    epoch_step: int = 0
+    """Optimiser steps done in it."""
     step: int = 0
-    """Optimiser steps done."""
+    """Optimiser steps done in all."""
     best_map: float = -1.0
     best_epoch: int = -1
     bad_epochs: int = 0
@@ -31,6 +35,40 @@ class Progress:
     """Of all finished epochs, validation included."""
     tokens: int = 0
     """Read in all finished epochs, by training alone."""
+    epoch_loss: float = 0.0
+    """Sum over the notes of the epoch under way."""
+    epoch_notes: int = 0
+    epoch_tokens: int = 0
+    epoch_seconds: float = 0.0
+
+    def end_step(self, loss: float, notes: int, tokens: int, seconds: float) -> None:
+        """Count an optimiser step; ``loss`` is the mean over its notes."""
+        self.step += 1
+        self.epoch_step += 1
+        self.epoch_loss += loss * notes
+        self.epoch_notes += notes
+        self.epoch_tokens += tokens
+        self.epoch_seconds += seconds
+
+    def end_epoch(self) -> None:
+        """Count the epoch under way as finished."""
+        self.epoch += 1
+        self.seconds += self.epoch_seconds
+        self.tokens += self.epoch_tokens
+        self.epoch_step = self.epoch_notes = self.epoch_tokens = 0
+        self.epoch_loss = self.epoch_seconds = 0.0
+
+
+@dataclass
+class RunState:
+    """All that a run changes, and a checkpoint holds."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    contrastive: ContrastiveTerm | None = None
+    progress: Progress = field(default_factory=Progress)
+    random: dict[str, Tensor] = field(default_factory=dict)
+    """Of all processes, see training.random_state."""
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:
@@ -39,31 +77,23 @@ def trained_state(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu() for name, value in network.state_dict().items() if name in trained}
 
 
-def save_checkpoint(
-    path: Path,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    identity: dict[str, Any],
-) -> None:
-    """Write weights, optimiser, random state and position; a kill at any moment leaves the old file or the new."""
-    tensors = {f"network.{name}": value for name, value in trained_state(network).items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value.detach().cpu() for name, value in state.items()}
-    tensors["rng.torch"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["rng.cuda"] = torch.cuda.get_rng_state(_device(network))
-    metadata = {"format": FORMAT, "progress": json.dumps(vars(progress)), "identity": json.dumps(identity)}
-    write_atomically(path, save({name: value.contiguous() for name, value in tensors.items()}, metadata))
+def save_checkpoint(path: Path, state: RunState, identity: dict[str, Any]) -> None:
+    """Write the state; a kill at any moment leaves the old file or the new."""
+    tensors = {f"network.{name}": value for name, value in trained_state(state.network).items()}
+    for index, moments in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value.detach().cpu() for name, value in moments.items()}
+    if state.contrastive is not None:
+        tensors |= {f"contrastive.{name}": value.detach().cpu() for name, value in state.contrastive.state().items()}
+    tensors |= {f"random.{name}": value for name, value in state.random.items()}
+    metadata = {"progress": json.dumps(vars(state.progress)), "identity": json.dumps(identity)}
+    _write(path, tensors, {"format": FORMAT, **metadata})
 
 
-def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, identity: dict[str, Any]
-) -> Progress:
-    """Bring network, optimiser and random state back to where the checkpoint was written.
+def load_checkpoint(path: Path, state: RunState, identity: dict[str, Any]) -> None:
+    """Bring ``state`` back to where the checkpoint was written; its random states are left for the caller to set.
 
     Raises:
-        MalformedInput: the file is damaged.
+        MalformedInput: the file is damaged or of another version.
         LabelSpaceMismatch: it belongs to a run with another label space or other options; both are named.
     """
     tensors, metadata = _read(path)
@@ -76,19 +106,19 @@ def load_checkpoint(
                 f"the checkpoint '{path}' was made with {name} = {found.get(name)}, this run has {value}: "
                 "use the same options and data with --resume, or choose another --out"
             )
-    restore_weights(network, _part(tensors, "network."))
-    state = optimizer.state_dict()
-    state["state"] = _optimizer_state(_part(tensors, "optimizer."))
-    optimizer.load_state_dict(state)
-    torch.set_rng_state(tensors["rng.torch"])
-    if "rng.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng.cuda"], _device(network))
-    return Progress(**json.loads(metadata["progress"]))
+    restore_weights(state.network, _part(tensors, "network."))
+    optimizer = state.optimizer.state_dict()
+    optimizer["state"] = _optimizer_state(_part(tensors, "optimizer."))
+    state.optimizer.load_state_dict(optimizer)
+    if state.contrastive is not None:
+        state.contrastive.load_state(_part(tensors, "contrastive."))
+    state.random = _part(tensors, "random.")
+    state.progress = Progress(**json.loads(metadata["progress"]))
 
 
 def save_weights(path: Path, network: nn.Module) -> None:
     """Write the trained weights alone: the best so far."""
-    write_atomically(path, save({name: value.contiguous() for name, value in trained_state(network).items()}))
+    _write(path, trained_state(network), {})
 
 
 def load_weights(path: Path, network: nn.Module) -> None:
@@ -103,18 +133,31 @@ def restore_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
     network.load_state_dict(weights, strict=False)
 
 
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    write_atomically(path, save(tensors, {**metadata, "sha256": _digest(tensors, metadata)}))
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    damaged = MalformedInput(f"the checkpoint '{path}' is damaged: remove it to start anew")
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata: dict[str, str] = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise MalformedInput(f"the checkpoint '{path}' cannot be read: remove it to start anew") from error
+        raise damaged from error
+    if metadata.pop("sha256", None) != _digest(tensors, metadata):
+        raise damaged
+    return tensors, metadata
 
 
-def _device(network: nn.Module) -> torch.device:
-    """The GPU that the network draws its dropout on."""
-    device = next(network.parameters()).device
-    return device if device.type == "cuda" else torch.device("cuda")
+def _digest(tensors: dict[str, Tensor], metadata: dict[str, str]) -> str:
+    """SHA-256 over names, values and metadata: safetensors itself notices a cut file, and no flipped bit."""
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -124,6 +167,6 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _optimizer_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
-        index, field = name.split(".", 1)
-        state.setdefault(int(index), {})[field] = value
+        index, moment = name.split(".", 1)
+        state.setdefault(int(index), {})[moment] = value
     return state

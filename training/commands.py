@@ -24,6 +24,9 @@ Examples:
 
   icd-coder train --data DATA --encoder minilm --out BUNDLE --resume      (after Ctrl-C)
 
+  torchrun --nproc-per-node 4 -m icd_coder train --data DATA --encoder PATH --device cuda --out BUNDLE
+
+
 Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir BUNDLE.run) and the checkpoints.
 """
 
@@ -46,8 +49,24 @@ def train(
     head: Annotated[str, typer.Option(help="plm-ca (cross-attention) or plm-icd (LAAT).")] = "plm-ca",
     epochs: Annotated[int, typer.Option(help="Most epochs.")] = 20,
     patience: Annotated[int, typer.Option(help="Epochs without a better validation MAP before it stops.")] = 4,
-    batch_size: Annotated[int, typer.Option(help="Notes a batch, for the contrastive loss too.")] = 16,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(help="Notes a forward pass, over all processes. Default: 16.", show_default=False),
+    ] = None,
+    tokens_per_batch: Annotated[
+        int | None,
+        typer.Option(help="Instead of --batch-size: tokens a forward pass, of notes alike in length.", min=1),
+    ] = None,
     accumulate: Annotated[int, typer.Option(help="Batches an optimiser step.")] = 1,
+    contrastive_batch: Annotated[
+        int,
+        typer.Option(
+            help="Notes of the contrastive loss and of an optimiser step, in the memory of one batch; 0: the batch's.",
+        ),
+    ] = 0,
+    views: Annotated[
+        int, typer.Option(help="Forward passes of a note with dropouts of their own, for the contrastive loss.")
+    ] = 1,
     learning_rate: Annotated[float, typer.Option(help="Of the encoder's trained layers.")] = 5e-5,
     head_learning_rate: Annotated[float, typer.Option(help="Of label attention, embedding, projection.")] = 1e-3,
     warmup: Annotated[float, typer.Option(help="Share of the steps in which the rate rises.", min=0, max=1)] = 0.1,
@@ -74,6 +93,9 @@ def train(
         Path | None,
         typer.Option(help="Folder for the frozen layers' states; default DATA.cache.", show_default=False),
     ] = None,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Between two checkpoints; there is one at every epoch's end and on Ctrl-C too.", min=0)
+    ] = 10.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     allow_download: Annotated[
         bool,
@@ -81,10 +103,13 @@ def train(
     ] = False,
 ) -> None:
     """Train a coder and write its bundle."""
+    from training.distributed import join_processes
     from training.options import TrainingOptions
     from training.precision import resolve_device, resolve_precision
     from training.train import TrainingRequest, train_bundle
 
+    if batch_size is not None and tokens_per_batch is not None:
+        raise InvalidOption("--batch-size and --tokens-per-batch both set the size of a batch: leave one out")
     device = resolve_device(device)
     options = TrainingOptions(
         encoder=encoder,
@@ -92,8 +117,11 @@ def train(
         head=head,
         epochs=epochs,
         patience=patience,
-        batch_size=batch_size,
+        batch_size=16 if batch_size is None else batch_size,
+        tokens_per_batch=tokens_per_batch or 0,
         accumulate=accumulate,
+        contrastive_batch=contrastive_batch,
+        views=views,
         learning_rate=learning_rate,
         head_learning_rate=head_learning_rate,
         warmup=warmup,
@@ -109,9 +137,14 @@ def train(
         threads=threads,
     )
     splits = _splits(fit_splits)
-    request = TrainingRequest(data, out, options, splits, cache, device, resume, allow_download)
+    processes = join_processes(device)
+    request = TrainingRequest(
+        data, out, options, splits, cache, processes.device, resume, allow_download, checkpoint_minutes, processes
+    )
     bundle_id = train_bundle(request)
-    typer.echo(f"bundle {bundle_id[:12]} written to {out}")
+    if processes.first:
+        typer.echo(f"bundle {bundle_id[:12]} written to {out}")
+    processes.close()
 
 
 EVALUATE_EXAMPLES = """

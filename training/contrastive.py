@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from model.errors import InvalidOption
@@ -39,6 +40,21 @@ class ContrastiveTerm:
         """The loss of all notes of one optimiser step, a scalar: projections (B, D) unit rows, targets (B, L)."""
         value: Tensor = self.loss(projections, targets)
         return value
+
+    def to(self, device: torch.device | str) -> "ContrastiveTerm":
+        """The same term on a device."""
+        self.loss.to(device)
+        return self
+
+    def remember(self, projections: Tensor, targets: Tensor) -> None:
+        """Take note of what an optimiser step saw, (M, D) and (M, L), detached."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What a checkpoint has to hold."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Bring back what :meth:`state` gave."""
 
 
 def contrastive_term(options: TrainingOptions) -> ContrastiveTerm | None:

@@ -1,7 +1,9 @@
 """The training loop, top to bottom. Imports nothing but torch, numpy and safetensors, so that it runs anywhere."""
 
+import math
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,32 +11,33 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from model.errors import IcdCoderError
-from model.network import CodingNetwork, NetworkOutput
+from model.network import CodingNetwork
 from model.progress import progress_bar
-from training.checkpoint import Progress, load_checkpoint, load_weights, save_checkpoint, save_weights
-from training.contrastive import ContrastiveTerm, contrastive_term
-from training.note_source import NoteSource, ordered_batches, shuffled_batches
+from training.batching import batch_limit, epoch_steps, ordered_batches
+from training.checkpoint import Progress, RunState, load_weights, save_weights
+from training.checkpoint_folder import (
+    BEST,
+    CheckpointClock,
+    has_checkpoint,
+    keep_checkpoint,
+    resume_checkpoint,
+    set_damaged_aside,
+)
+from training.contrastive import contrastive_term
+from training.distributed import ALONE, Processes
+from training.divergence import diverged
+from training.note_source import NoteSource
 from training.options import TrainingOptions
+from training.out_of_memory import named_out_of_memory
+from training.random_state import random_states, restore_random_states, seed_process
 from training.run_log import RunLog
 from training.schedule import linear_schedule
+from training.step import StepGradient
+from training.stop_signal import StopSignal
 
-LAST, BEST = "last.safetensors", "best.safetensors"
-
-
-class TrainingDiverged(IcdCoderError):
-    """The loss or its gradient became NaN or infinite."""
-
-
-def diverged(what: str, value: Tensor, progress: Progress, folder: Path) -> TrainingDiverged:
-    """The error with the step, the flags to change and the checkpoint."""
-    return TrainingDiverged(
-        f"the {what} is {value.item()} at step {progress.step}: lower --learning-rate, or raise "
-        f"--temperature; the last good checkpoint is '{folder / LAST}'"
-    )
+CHECKPOINT_MINUTES = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,105 +58,131 @@ def fit(
     validate: Callable[[np.ndarray], float],
     device: str = "cpu",
     resume: bool = False,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    processes: Processes = ALONE,
 ) -> TrainingResult:
     """Train until the epochs are done or validation stops improving; leave the best weights in the network.
 
     Args:
-        folder: gets log.jsonl, tensorboard/, last.safetensors and best.safetensors.
+        folder: gets log.jsonl, tensorboard/, last, previous and best.safetensors.
         identity: what a checkpoint must share with this run to be resumed.
         validate: validation MAP of a score matrix (n, L).
+        checkpoint_minutes: between two checkpoints; there is one at the end of every epoch too.
+        processes: those that share the run; ``folder`` is on a disk that all of them see.
 
     Raises:
         TrainingDiverged: the loss or its gradient is not finite; the last checkpoint stays as it was.
+        OutOfMemory: a batch does not fit.
+        KeyboardInterrupt, SystemExit: after Ctrl-C or SIGTERM, once the step is done and a checkpoint written.
     """
+    processes = Processes(processes.rank, processes.count, device)
     network.to(device)
+    processes.share_weights(network)
     contrastive = contrastive_term(options)
+    if contrastive is not None:
+        contrastive.to(device)
     optimizer = make_optimizer(network, options)
-    steps_an_epoch = -(-len(shuffled_batches(train.sizes, options.batch_size, 0, 0)) // options.accumulate)
-    total_steps = steps_an_epoch * options.epochs
+    total_steps = sum(len(epoch_steps(train.sizes, options, epoch)) for epoch in range(options.epochs))
     warmup_steps = max(1, round(options.warmup * total_steps))
-    progress = Progress()
-    if resume and (folder / LAST).is_file():
-        progress = load_checkpoint(folder / LAST, network, optimizer, identity)
+    state = RunState(network, optimizer, contrastive)
+    seed_process(options.seed, processes)
+    if resume and has_checkpoint(folder):
+        _go_on(folder, state, identity, processes)
+    progress, clock = state.progress, CheckpointClock(checkpoint_minutes)
+    gradient = StepGradient(network, train, contrastive, options, processes)
 
-    with RunLog(folder) as log:
+    def checkpoint() -> None:
+        state.random = random_states(processes)
+        if processes.first:
+            keep_checkpoint(folder, state, identity)
+        clock.restart()
+
+    with RunLog(folder, progress, silent=not processes.first) as log, StopSignal() as stop:
         while progress.epoch < options.epochs and progress.bad_epochs < options.patience:
-            batches = shuffled_batches(train.sizes, options.batch_size, options.seed, progress.epoch)
             network.train()
-            losses: list[float] = []
-            epoch_started, epoch_tokens = time.monotonic(), 0
-            name = f"epoch {progress.epoch + 1}/{options.epochs}"
-            with progress_bar(name, total=int(train.sizes.sum()), unit="tok", scale=True) as bar:
-                for number, indices in enumerate(batches):
-                    # ---- one batch -------------------------------------------------------------------
-                    batch, targets = train.batch(indices)
-                    output = network(batch.to(device))
-                    loss, parts = total_loss(output, targets.to(device), contrastive, options)
-                    if not torch.isfinite(loss):
-                        raise diverged("loss", loss, progress, folder)
-                    first_of_group = number // options.accumulate * options.accumulate
-                    torch.autograd.backward(loss / min(options.accumulate, len(batches) - first_of_group))
-                    if (number + 1) % options.accumulate == 0 or number + 1 == len(batches):
-                        factor = linear_schedule(progress.step, warmup_steps, total_steps)
-                        for group in optimizer.param_groups:
-                            group["lr"] = group["peak_lr"] * factor
-                        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip)
-                        if not torch.isfinite(norm):
-                            raise diverged("gradient", norm, progress, folder)
-                        optimizer.step()
-                        optimizer.zero_grad(set_to_none=True)
-                        progress.step += 1
-                        log.write("step", progress.step, **parts, gradient_norm=norm.item(), lr_factor=factor)
+            recent: deque[float] = deque(maxlen=50)
+            name, total = f"epoch {progress.epoch + 1}/{options.epochs}", int(train.sizes.sum())
+            with progress_bar(name, total=total, unit="tok", scale=True, shown=processes.first) as bar:
+                bar.update(progress.epoch_tokens)
+                for batches in epoch_steps(train.sizes, options, progress.epoch)[progress.epoch_step :]:
+                    started = time.monotonic()
+                    # ---- one optimiser step ----------------------------------------------------------
+                    seen = gradient(batches)
+                    bce, term = seen.bce.sum().item(), seen.contrastive.sum().item()
+                    loss = bce + options.contrastive_weight * term
+                    if not math.isfinite(loss):
+                        names = train.names(seen.suspects(batches))
+                        raise diverged("loss", loss, progress.step, folder, names, processes.first)
+                    processes.sum_gradients(network.parameters())
+                    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip).item()
+                    if not math.isfinite(norm):
+                        names = train.names(seen.suspects(batches))
+                        raise diverged("gradient", norm, progress.step, folder, names, processes.first)
+                    factor = linear_schedule(progress.step, warmup_steps, total_steps)
+                    for group in optimizer.param_groups:
+                        group["lr"] = group["peak_lr"] * factor
+                    optimizer.step()
+                    optimizer.zero_grad(set_to_none=True)
+                    if contrastive is not None:
+                        contrastive.remember(seen.projections, seen.targets)
                     # ---------------------------------------------------------------------------------
-                    size = int(train.sizes[indices].sum())
-                    epoch_tokens += size
-                    losses.append(loss.item())
-                    bar.update(size)
-                    bar.set_postfix(loss=f"{np.mean(losses[-50:]):.4f}", refresh=False)
-            rate = epoch_tokens / (time.monotonic() - epoch_started)
+                    notes = sum(map(len, batches))
+                    tokens = int(sum(train.sizes[indices].sum() for indices in batches))
+                    progress.end_step(loss, notes, tokens, time.monotonic() - started)
+                    parts = {"bce": bce} if contrastive is None else {"bce": bce, "contrastive": term}
+                    log.write("step", progress.step, **parts, gradient_norm=norm, lr_factor=factor)
+                    recent.append(loss)
+                    bar.set_postfix(loss=f"{np.mean(recent):.4f}", refresh=False)
+                    bar.update(tokens)
+                    due, stopped = processes.any(clock.due(), stop.received is not None)
+                    if due or stopped:
+                        checkpoint()
+                    if stopped:
+                        stop.end()
+            rate = progress.epoch_tokens / progress.epoch_seconds
+            mean_loss = progress.epoch_loss / progress.epoch_notes
 
-            score = validate(predict_scores(network, dev, options.batch_size, device))
-            if score > progress.best_map:
-                progress.best_map, progress.best_epoch, progress.bad_epochs = score, progress.epoch, 0
+            started = time.monotonic()
+            scores = predict_scores(network, dev, options, processes)
+            score = processes.from_first(validate(scores))
+            improved = score > progress.best_map
+            progress.bad_epochs = 0 if improved else progress.bad_epochs + 1
+            if improved:
+                progress.best_map, progress.best_epoch = score, progress.epoch
+            if improved and processes.first:
                 save_weights(folder / BEST, network)
-            else:
-                progress.bad_epochs += 1
             log.write(
                 "epoch",
                 progress.step,
                 epoch=progress.epoch + 1,
-                loss=float(np.mean(losses)),
+                loss=mean_loss,
                 validation_map=score,
                 tokens_per_second=round(rate),
             )
-            progress.epoch += 1
-            progress.tokens += epoch_tokens
-            progress.seconds += time.monotonic() - epoch_started
-            save_checkpoint(folder / LAST, network, optimizer, progress, identity)
-            bar.write(
-                f"epoch {progress.epoch}: loss {np.mean(losses):.4f}, validation MAP {score:.4f}"
-                f"{' (best)' if progress.bad_epochs == 0 else ''}, {rate:,.0f} tokens/s",
-                file=sys.stderr,
-            )
+            progress.epoch_seconds += time.monotonic() - started
+            progress.end_epoch()
+            checkpoint()
+            if processes.first:
+                bar.write(
+                    f"epoch {progress.epoch}: loss {mean_loss:.4f}, validation MAP {score:.4f}"
+                    f"{' (best)' if improved else ''}, {rate:,.0f} tokens/s",
+                    file=sys.stderr,
+                )
+            if processes.any(stop.received is not None)[0]:
+                stop.end()
 
-    load_weights(folder / BEST, network)
-    dev_scores = predict_scores(network, dev, options.batch_size, device)
-    return TrainingResult(progress, dev_scores)
+    processes.in_turn(lambda: load_weights(folder / BEST, network))
+    return TrainingResult(progress, predict_scores(network, dev, options, processes))
 
 
-def total_loss(
-    output: NetworkOutput, targets: Tensor, contrastive: ContrastiveTerm | None, options: TrainingOptions
-) -> tuple[Tensor, dict[str, float]]:
-    """BCE (sum over labels, mean over notes) + lambda * contrastive, and both parts as figures.
-
-    The sum over labels keeps the two terms in proportion whatever the number of labels: a mean over 8,929 would
-    drown in any contrastive term.
-    """
-    bce = F.binary_cross_entropy_with_logits(output.logits.float(), targets, reduction="sum") / len(targets)
-    if contrastive is None:
-        return bce, {"bce": bce.item()}
-    term = contrastive(output.projections, targets)
-    return bce + options.contrastive_weight * term, {"bce": bce.item(), "contrastive": term.item()}
+def _go_on(folder: Path, state: RunState, identity: dict[str, Any], processes: Processes) -> None:
+    """Bring every process to where the last checkpoint that can be read was written."""
+    whole = resume_checkpoint(folder, state, identity)
+    if not restore_random_states(state.random, processes):
+        sys.stderr.write("icd-coder: resumed with another number of processes: dropout is drawn anew\n")
+    processes.any(False)  # nobody writes before all have read
+    if processes.first and not whole:
+        set_damaged_aside(folder)
 
 
 def make_optimizer(network: CodingNetwork, options: TrainingOptions) -> torch.optim.Optimizer:
@@ -173,11 +202,20 @@ def make_optimizer(network: CodingNetwork, options: TrainingOptions) -> torch.op
 
 
 @torch.inference_mode()
-def predict_scores(network: CodingNetwork, notes: NoteSource, batch_size: int, device: str) -> np.ndarray:
-    """Probabilities (n, L) float32, in the order of the notes."""
+def predict_scores(
+    network: CodingNetwork, notes: NoteSource, options: TrainingOptions, processes: Processes = ALONE
+) -> np.ndarray:
+    """Probabilities (n, L) float32, in the order of the notes; the processes share the work, and all get the result."""
     network.eval()
     scores = np.zeros((len(notes), notes.num_labels), dtype=np.float32)
-    for indices in ordered_batches(notes.sizes, batch_size):
-        batch, _ = notes.batch(indices)
-        scores[indices] = torch.sigmoid(network(batch.to(device)).logits.float()).cpu().numpy()
-    return scores
+    batches = list(ordered_batches(notes.sizes, batch_limit(options)))
+    for indices in batches[processes.rank :: processes.count]:
+        with named_out_of_memory(notes.sizes[indices], options):
+            batch, _ = notes.batch(indices)
+            logits = network(batch.to(processes.device)).logits
+        scores[indices] = torch.sigmoid(logits.float()).cpu().numpy()
+    return (
+        scores
+        if processes.count == 1
+        else processes.summed(torch.from_numpy(scores).to(processes.device)).cpu().numpy()
+    )

@@ -1,6 +1,6 @@
 """Training notes as batches: from token ids, or from the cached states of the frozen layers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,14 +43,23 @@ class NoteSource:
     rows: Sequence[np.ndarray]
     """Label columns of each note."""
     num_labels: int
+    document_ids: Sequence[str] | None = None
+    """To name documents by; their positions where there are none."""
 
     def __len__(self) -> int:
         return len(self.sizes)
 
     def batch(self, indices: Sequence[int]) -> tuple[NoteBatch, Tensor]:
         """Batch and multi-hot targets (B, L) float32."""
-        targets = multi_hot([self.rows[index] for index in indices], self.num_labels)
-        return self.source.batch(indices), torch.from_numpy(targets).float()
+        return self.source.batch(indices), self.targets(indices)
+
+    def targets(self, indices: Sequence[int]) -> Tensor:
+        """Multi-hot (B, L) float32."""
+        return torch.from_numpy(multi_hot([self.rows[index] for index in indices], self.num_labels)).float()
+
+    def names(self, indices: Sequence[int]) -> list[str]:
+        """Document ids, never text."""
+        return [str(index) if self.document_ids is None else self.document_ids[index] for index in indices]
 
 
 def note_source(
@@ -60,6 +69,7 @@ def note_source(
     pad_id: int,
     cache: Path,
     device: str,
+    document_ids: Sequence[str] | None = None,
 ) -> NoteSource:
     """The notes of a split, through the cache when layers are frozen."""
     source: BatchSource = IdSource(notes, pad_id)
@@ -67,28 +77,4 @@ def note_source(
         source = frozen_states(network, notes, pad_id, cache, device)
     sizes = np.array([len(note.ids) for note in notes])
     num_labels = len(network.label_attention.bias)
-    return NoteSource(source, sizes, rows, num_labels)
-
-
-def shuffled_batches(sizes: np.ndarray, batch_size: int, seed: int, epoch: int) -> list[list[int]]:
-    """Batches of notes alike in length, in random order: the same for the same seed and epoch.
-
-    Notes are shuffled, sorted by length within pools of 32 batches, cut, and the batches shuffled again, so
-    that little is padded and an epoch still differs from the next.
-    """
-    random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(sizes))
-    pool = 32 * batch_size
-    batches: list[list[int]] = []
-    for first in range(0, len(order), pool):
-        chosen = order[first : first + pool]
-        chosen = chosen[np.argsort(sizes[chosen], kind="stable")]
-        batches += [chosen[start : start + batch_size].tolist() for start in range(0, len(chosen), batch_size)]
-    return [batches[index] for index in random.permutation(len(batches))]
-
-
-def ordered_batches(sizes: np.ndarray, batch_size: int) -> Iterator[list[int]]:
-    """Every note once, by length."""
-    order = np.argsort(sizes, kind="stable")
-    for first in range(0, len(order), batch_size):
-        yield order[first : first + batch_size].tolist()
+    return NoteSource(source, sizes, rows, num_labels, document_ids)

@@ -24,9 +24,15 @@ class TrainingOptions:
     patience: int = 4
     """Epochs without a better validation MAP before training stops."""
     batch_size: int = 16
-    """Notes a forward pass, and the batch of the contrastive loss."""
+    """Notes a forward pass, over all processes together, and the batch of the contrastive loss."""
+    tokens_per_batch: int = 0
+    """Tokens a forward pass, padding included, over all processes together, instead of batch_size; 0: batch_size."""
     accumulate: int = 1
     """Batches an optimiser step."""
+    contrastive_batch: int = 0
+    """Notes of the contrastive loss, and of the optimiser step, by gradient caching; 0: those of a batch."""
+    views: int = 1
+    """Forward passes of each note, with dropouts of their own, for the contrastive loss; BCE reads the first."""
     learning_rate: float = 5e-5
     """Of the encoder's unfrozen layers; 5e-5 is PLM-ICD's (Huang et al. 2022)."""
     head_learning_rate: float = 1e-3
@@ -61,6 +67,9 @@ class TrainingOptions:
             ("--epochs", self.epochs, 1),
             ("--patience", self.patience, 1),
             ("--batch-size", self.batch_size, 1),
+            ("--tokens-per-batch", self.tokens_per_batch, 0),
+            ("--contrastive-batch", self.contrastive_batch, 0),
+            ("--views", self.views, 1),
             ("--accumulate", self.accumulate, 1),
             ("--max-tokens", self.max_tokens, 1),
             ("--window", self.window, 3),  # two special tokens and one of the note
@@ -82,6 +91,29 @@ class TrainingOptions:
             raise InvalidOption(f"--warmup must lie between 0 and 1, got {self.warmup}")
         if not (math.isfinite(self.contrastive_weight) and self.contrastive_weight >= 0):
             raise InvalidOption(f"--lambda must be 0 or more, got {self.contrastive_weight}")
+        self._require_fitting_batches()
+
+    @property
+    def steps_by_notes(self) -> bool:
+        """Whether contrastive_batch sets the notes of an optimiser step; for bce too, so that twins step alike."""
+        return self.contrastive_batch > (0 if self.tokens_per_batch else self.batch_size)
+
+    @property
+    def caches_gradients(self) -> bool:
+        """Whether the contrastive loss sees more notes than a forward pass."""
+        return self.loss != "bce" and self.steps_by_notes
+
+    def _require_fitting_batches(self) -> None:
+        if not self.tokens_per_batch and 0 < self.contrastive_batch < self.batch_size:
+            raise InvalidOption(
+                f"--contrastive-batch {self.contrastive_batch} is less than --batch-size {self.batch_size}: "
+                "lower --batch-size, or leave --contrastive-batch out"
+            )
+        if self.steps_by_notes and self.accumulate > 1:
+            raise InvalidOption(
+                f"--contrastive-batch {self.contrastive_batch} sets the notes of an optimiser step: "
+                f"leave --accumulate {self.accumulate} out"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -22,15 +22,17 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GlobalThreshold
 from model.windows import WindowedNote, window_notes
 from training.card import model_card, readme
+from training.checkpoint_folder import has_checkpoint
 from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
+from training.distributed import ALONE, Processes
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
 from training.evaluation.score_matrix import checked_scores
 from training.evaluation.standing import cells_ahead
 from training.evaluation.thresholds import best_global_threshold
 from training.initialise import start_from_frequencies, start_from_titles
-from training.loop import LAST, TrainingResult, fit
+from training.loop import CHECKPOINT_MINUTES, TrainingResult, fit
 from training.note_source import NoteSource, note_source
 from training.options import TrainingOptions
 from training.run_folders import beside, cache_folder
@@ -52,6 +54,8 @@ class TrainingRequest:
     device: str = "cpu"
     resume: bool = False
     allow_download: bool = False
+    checkpoint_minutes: float = CHECKPOINT_MINUTES
+    processes: Processes = ALONE
 
     @property
     def run_folder(self) -> Path:
@@ -64,7 +68,7 @@ class TrainingRequest:
 
 
 def train_bundle(request: TrainingRequest) -> str:
-    """Train and write the bundle; returns its bundle_id.
+    """Train and write the bundle; returns its bundle_id, or "" in any but the first of several processes.
 
     Raises:
         IcdCoderError: whatever a user can mend; nothing is left at ``out`` then.
@@ -76,7 +80,8 @@ def train_bundle(request: TrainingRequest) -> str:
         raise EmptyDataset(f"'{dataset.path}' has no code at all: there is nothing to learn")
     training, validation = _choose(dataset, request.fit_splits, options.seed)
     require_fitting_labels(options.loss, dataset.rows(training))
-    _prepare_run_folder(request)
+    if request.processes.first:
+        _prepare_run_folder(request)
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -101,7 +106,11 @@ def train_bundle(request: TrainingRequest) -> str:
         _validation_map(dev_source, extra),
         request.device,
         request.resume,
+        request.checkpoint_minutes,
+        request.processes,
     )
+    if not request.processes.first:
+        return ""
     contents = _contents(request, dataset, encoder, network, result, dev_source, extra, len(training))
     return save_bundle(request.out, contents)
 
@@ -118,6 +127,11 @@ def build_network(
     if options.freeze_layers > config.num_hidden_layers:
         raise InvalidOption(
             f"--freeze-layers {options.freeze_layers} is more than the encoder's {config.num_hidden_layers} layers"
+        )
+    if options.views > 1 and options.freeze_layers == config.num_hidden_layers:
+        raise InvalidOption(
+            f"--views {options.views} needs a layer with dropout, and --freeze-layers {options.freeze_layers} "
+            "trains none: freeze fewer, or leave --views out"
         )
     longest = longest_window(config)
     if options.window > longest:
@@ -175,13 +189,13 @@ def _fingerprint(training: Sequence[Document], validation: Sequence[Document]) -
 
 def _prepare_run_folder(request: TrainingRequest) -> None:
     folder = request.run_folder
-    if (folder / LAST).exists() and not request.resume:
+    if has_checkpoint(folder) and not request.resume:
         raise OutputExists(
             f"'{folder}' holds an unfinished or earlier run: add --resume to go on with it, or remove the folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / LAST).exists():  # a run that goes on has the options that it began with
+        if not has_checkpoint(folder):  # a run that goes on has the options that it began with
             options = json.dumps(request.options.as_dict(), indent=2)
             write_atomically(folder / "options.json", options.encode())
     except OSError as error:
@@ -199,7 +213,12 @@ def _source(
     windowed = window_documents(tokenizer, documents, options.window, options.max_tokens)
     rows = dataset.rows(documents)
     network.to(request.device)
-    return note_source(network, windowed, rows, tokenizer.pad_token_id, request.cache_folder, request.device)
+    names = [document.document_id for document in documents]
+    return request.processes.in_turn(
+        lambda: note_source(
+            network, windowed, rows, tokenizer.pad_token_id, request.cache_folder, request.device, names
+        )
+    )
 
 
 def _validation_map(source: NoteSource, extra: np.ndarray) -> Callable[[np.ndarray], float]:

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -12,9 +11,10 @@ import torch
 from model.bundle import load_bundle
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
-from training import loop
+from training import loop, step
+from training.checkpoint_folder import BEST, LAST
 from training.contrastive import BY_TEMPERATURE
-from training.loop import BEST, LAST, TrainingDiverged
+from training.divergence import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
 from training.train import TrainingRequest, train_bundle
@@ -100,17 +100,17 @@ def test_resuming_after_a_stop_equals_an_undisturbed_run(
 ) -> None:
     """Ctrl-C in the third epoch of four, then --resume: the same bits in the bundle, and the whole run in its card."""
     train_bundle(request(data, tmp_path / "whole", epochs=4, **changes))
-    epochs_begun = 0
-    batches = loop.shuffled_batches
+    calls = 0
+    steps = loop.epoch_steps
 
     def interrupt(*arguments: object) -> object:
-        nonlocal epochs_begun
-        epochs_begun += 1
-        if epochs_begun == 4:  # the first call only counts the steps
+        nonlocal calls
+        calls += 1
+        if calls == 4 + 3:  # the first four calls only count the steps
             raise KeyboardInterrupt
-        return batches(*arguments)
+        return steps(*arguments)
 
-    monkeypatch.setattr(loop, "shuffled_batches", interrupt)
+    monkeypatch.setattr(loop, "epoch_steps", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_bundle(request(data, tmp_path / "stopped", epochs=4, **changes))
     monkeypatch.undo()
@@ -127,7 +127,7 @@ def test_a_stop_between_the_best_weights_and_the_checkpoint_is_made_good(
 ) -> None:
     """best.safetensors is an epoch ahead of last.safetensors then: that epoch runs again and writes the same."""
     train_bundle(request(data, tmp_path / "whole", epochs=3))
-    save, calls = loop.save_checkpoint, 0
+    save, calls = loop.keep_checkpoint, 0
 
     def interrupt(*arguments: object) -> None:
         nonlocal calls
@@ -136,7 +136,7 @@ def test_a_stop_between_the_best_weights_and_the_checkpoint_is_made_good(
             raise KeyboardInterrupt
         save(*arguments)
 
-    monkeypatch.setattr(loop, "save_checkpoint", interrupt)
+    monkeypatch.setattr(loop, "keep_checkpoint", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train_bundle(request(data, tmp_path / "stopped", epochs=3))
     monkeypatch.undo()
@@ -224,21 +224,33 @@ def test_frozen_states_are_computed_once(data: Path, tmp_path: Path, monkeypatch
     train_bundle(request(data, tmp_path / "b", freeze_layers=2, epochs=1, loss="bce"))
 
 
-def test_a_loss_that_is_not_finite_stops_with_the_step(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("changes", [{}, {"contrastive_batch": 16}], ids=["plain", "gradient caching"])
+def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_documents(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
 ) -> None:
-    """The message names the step, the flag to change and the checkpoint."""
-    monkeypatch.setattr(loop, "total_loss", lambda *_: (torch.tensor(torch.nan), {}))
-    with pytest.raises(TrainingDiverged, match=r"step 0: lower --learning-rate"):
-        train_bundle(request(data, tmp_path / "bundle"))
+    """The message names the step, the flag and the checkpoint; diverged.json the ids of the one bad batch, no text."""
+    whole, calls = step.bce_sum, 0
+
+    def breaks(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return whole(logits, targets) * (torch.nan if calls == 2 else 1)
+
+    monkeypatch.setattr(step, "bce_sum", breaks)
+    with pytest.raises(TrainingDiverged, match=r"the loss is nan at step \d: lower --learning-rate"):
+        train_bundle(request(data, tmp_path / "bundle", **changes))
     assert not (tmp_path / "bundle").exists()
+    report = json.loads((tmp_path / "bundle.run" / "diverged.json").read_text())
+    assert report["what"] == "loss"
+    assert len(report["document_ids"]) <= OPTIONS.batch_size
+    assert set(report["document_ids"]) <= {document.document_id for document in tiny_documents()}
 
 
 def test_a_gradient_that_is_not_finite_changes_no_weight(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finite loss can have one: the step is not taken, and the message says what broke."""
-    monkeypatch.setattr(loop, "total_loss", lambda output, *_: (torch.sqrt(output.logits.sum() * 0), {}))
+    monkeypatch.setattr(step, "bce_sum", lambda logits, _targets: torch.sqrt(logits.sum() * 0))
     with pytest.raises(TrainingDiverged, match="the gradient is nan at step 0: lower --learning-rate"):
         train_bundle(request(data, tmp_path / "bundle"))
     assert not (tmp_path / "bundle.run" / LAST).exists()
@@ -317,17 +329,6 @@ def test_missing_data_and_an_empty_split_are_named(tmp_path: Path) -> None:
     only_train = write_tiny_dataset(tmp_path / "small", number=4)
     with pytest.raises(EmptyDataset, match="'dev'"):
         train_bundle(request(only_train, tmp_path / "bundle"))
-
-
-def test_batches_of_an_epoch_hold_every_note_once() -> None:
-    """And differ between epochs, not between runs."""
-    from training.note_source import shuffled_batches
-
-    sizes = np.random.default_rng(0).integers(5, 500, size=101)
-    first, again, second = (shuffled_batches(sizes, 8, 1, epoch) for epoch in (0, 0, 1))
-    assert sorted(index for batch in first for index in batch) == list(range(101))
-    assert first == again
-    assert first != second
 
 
 def test_the_schedule_rises_then_falls_to_zero() -> None:

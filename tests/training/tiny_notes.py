@@ -1,0 +1,37 @@
+"""Notes of the tiny encoder for the tests of a step: ragged lengths, some longer than what one forward pass splits."""
+
+import numpy as np
+import torch
+
+from model.encoder_source import open_encoder
+from model.network import CodingNetwork
+from model.windows import window_notes
+from tests.factories import LABELS, tiny_documents
+from training.note_source import IdSource, NoteSource
+
+
+def tiny_source(number: int = 12, repeat: tuple[int, ...] = (1, 3, 8)) -> NoteSource:
+    """Invented notes, repeated so that they differ in length, in windows of 16 tokens."""
+    tokenizer = open_encoder("tiny").tokenizer
+    documents = tiny_documents(number)
+    texts = [document.text * repeat[place % len(repeat)] for place, document in enumerate(documents)]
+    notes = window_notes(tokenizer, texts, 16, 512)
+    columns = {label.key: column for column, label in enumerate(LABELS.labels)}
+    rows = [np.array(sorted(columns[code] for code in document.codes)) for document in documents]
+    sizes = np.array([len(note.ids) for note in notes])
+    names = [document.document_id for document in documents]
+    return NoteSource(IdSource(notes, tokenizer.pad_token_id), sizes, rows, len(LABELS), names)
+
+
+def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 0) -> CodingNetwork:
+    """In training mode, with a document embedding that is no longer zero and with dropout everywhere or nowhere."""
+    torch.manual_seed(seed)
+    network = CodingNetwork(open_encoder("tiny").backbone, len(LABELS))
+    torch.nn.init.normal_(network.document_embedding.outer.weight, std=0.1)
+    torch.nn.init.normal_(network.label_attention.weights, std=0.1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = dropout
+        if hasattr(module, "attention_probs_dropout_prob"):
+            module.attention_probs_dropout_prob = dropout
+    return network.to(dtype).train()

@@ -48,6 +48,26 @@ class LabelSets:
         offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
         return cls(columns, offsets, labels.shape[1])
 
+    @classmethod
+    def joined(cls, parts: Sequence["LabelSets"]) -> "LabelSets":
+        """The rows of several, one after the other; all of one label space and device.
+
+        Raises:
+            ValueError: parts with different numbers of labels, or no part.
+        """
+        numbers = sorted({part.num_labels for part in parts})
+        if len(numbers) != 1:
+            raise ValueError(f"parts must share one num_labels, got {numbers}")
+        sizes = torch.cat([part.sizes for part in parts])
+        offsets = torch.cat([sizes.new_zeros(1), sizes.cumsum(0)])
+        return cls(torch.cat([part.columns for part in parts]), offsets, numbers[0])
+
+    def last(self, number: int) -> "LabelSets":
+        """The last ``number`` rows, or all where there are fewer."""
+        first = max(0, len(self) - number)
+        start = int(self.offsets[first])
+        return LabelSets(self.columns[start:], self.offsets[first:] - start, self.num_labels)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

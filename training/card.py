@@ -21,12 +21,13 @@ def model_card(
     tuned_on: str,
     num_training: int,
     num_validation: int,
+    first_stage: TrainingResult | None = None,
 ) -> dict[str, Any]:
     """The card as JSON-ready data."""
     systems: dict[str, int] = {}
     for label in dataset.labels.labels:
         systems[label.system] = systems.get(label.system, 0) + 1
-    card = {
+    card: dict[str, Any] = {
         "name": f"icd-coder: {encoder}, {options.head}, {options.loss}",
         "intended_use": INTENDED_USE,
         "data": {
@@ -52,6 +53,14 @@ def model_card(
             "threshold_tuned_on": tuned_on,
         },
     }
+    if first_stage is not None:
+        card["training"]["first_stage"] = {
+            "epochs_run": first_stage.progress.epoch,
+            "best_epoch": first_stage.progress.best_epoch + 1,
+            "neighbour_jaccard": round(first_stage.progress.best_map, 4),
+            "seconds": round(first_stage.progress.seconds),
+            "tokens_read": first_stage.progress.tokens,
+        }
     if defect := dataset.manifest.get("label_space_defect"):
         card["label_space_defect"] = defect  # `serve` and `code` refuse such a bundle
     return card
@@ -72,9 +81,25 @@ def readme(card: dict[str, Any]) -> str:
 {defect}
 - Codes: {systems}; {card["labels"]["without_training_document"]} of them have no training document.
 - Trained on {data["training_documents"]} documents, validated on {data["validation_documents"]}.
+- Protocol: {protocol(card["training"])}.
 - Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes). It chose the epoch, so it
   flatters: `icd-coder evaluate` measures on a split of your choice.
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
 
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
 """
+
+
+def protocol(training: dict[str, Any]) -> str:
+    """Which losses trained what, in which order."""
+    if training["loss"] == "bce":
+        return "BCE alone"
+    if training["protocol"] == "joint":
+        return f"joint, BCE + {training['contrastive_weight']:g} x {training['loss']}"
+    encoder = (
+        "with the encoder as it then was" if training["stage_two"] == "frozen" else "the encoder's free layers too"
+    )
+    return (
+        f"two stages, {training['loss']} alone for the embedding, then BCE for the codes, {encoder}; the Jaccard index "
+        f"of the ten nearest validation notes was {training['first_stage']['neighbour_jaccard']} after the first"
+    )

@@ -24,6 +24,8 @@ Examples:
 
   icd-coder train --data DATA --encoder minilm --out BUNDLE --resume      (after Ctrl-C)
 
+  icd-coder train --data DATA --encoder minilm --loss sd --protocol two-stage --queue 1024 --out BUNDLE
+
   torchrun --nproc-per-node 4 -m icd_coder train --data DATA --encoder PATH --device cuda --out BUNDLE
 
 
@@ -84,6 +86,19 @@ def train(
     temperature: Annotated[float, typer.Option(help="tau of the contrastive loss.")] = 0.07,
     placement: Annotated[str, typer.Option(help="Where SD's weight stands: outside, inside, pooled.")] = "outside",
     normalization: Annotated[str, typer.Option(help="positives (the paper's) or weights.")] = "weights",
+    match_scale: Annotated[
+        bool,
+        typer.Option("--match-scale", help="Scale the contrastive loss, once, to the gradient of `any` on batch one."),
+    ] = False,
+    queue: Annotated[
+        int, typer.Option(help="Notes of earlier steps, with their codes, to contrast with as well; 0: none.")
+    ] = 0,
+    protocol: Annotated[
+        str, typer.Option(help="joint, or two-stage: the contrastive loss for --epochs, then BCE for --epochs.")
+    ] = "joint",
+    stage_two: Annotated[
+        str, typer.Option(help="With two-stage: frozen or free, whether the encoder learns from BCE.")
+    ] = "frozen",
     fit_splits: Annotated[str, typer.Option(help="Splits to train on, with a comma: train or train,dev.")] = "train",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the encoder).")] = "auto",
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 1,
@@ -132,6 +147,10 @@ def train(
         temperature=temperature,
         placement=placement,
         normalization=normalization,
+        match_scale=match_scale,
+        queue=queue,
+        protocol=protocol,
+        stage_two=stage_two,
         precision=resolve_precision(precision, device),
         seed=seed,
         threads=threads,

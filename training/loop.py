@@ -66,7 +66,7 @@ def fit(
     Args:
         folder: gets log.jsonl, tensorboard/, last, previous and best.safetensors.
         identity: what a checkpoint must share with this run to be resumed.
-        validate: validation MAP of a score matrix (n, L).
+        validate: of a score matrix (n, L), the measure that chooses the epoch: ``options.validation_measure``.
         checkpoint_minutes: between two checkpoints; there is one at the end of every epoch too.
         processes: those that share the run; ``folder`` is on a disk that all of them see.
 
@@ -89,6 +89,7 @@ def fit(
     if resume and has_checkpoint(folder):
         _go_on(folder, state, identity, processes)
     progress, clock = state.progress, CheckpointClock(checkpoint_minutes)
+    measure = options.validation_measure.replace("_map", " MAP").replace("_", " ")
     gradient = StepGradient(network, train, contrastive, options, processes)
 
     def checkpoint() -> None:
@@ -109,7 +110,7 @@ def fit(
                     # ---- one optimiser step ----------------------------------------------------------
                     seen = gradient(batches)
                     bce, term = seen.bce.sum().item(), seen.contrastive.sum().item()
-                    loss = bce + options.contrastive_weight * term
+                    loss = options.bce_weight * bce + options.contrastive_weight * term
                     if not math.isfinite(loss):
                         names = train.names(seen.suspects(batches))
                         raise diverged("loss", loss, progress.step, folder, names, processes.first)
@@ -129,7 +130,9 @@ def fit(
                     notes = sum(map(len, batches))
                     tokens = int(sum(train.sizes[indices].sum() for indices in batches))
                     progress.end_step(loss, notes, tokens, time.monotonic() - started)
-                    parts = {"bce": bce} if contrastive is None else {"bce": bce, "contrastive": term}
+                    parts = {"bce": bce} if options.bce_weight else {}
+                    if contrastive is not None:
+                        parts |= {"contrastive": term, **contrastive.figures()}
                     log.write("step", progress.step, **parts, gradient_norm=norm, lr_factor=factor)
                     recent.append(loss)
                     bar.set_postfix(loss=f"{np.mean(recent):.4f}", refresh=False)
@@ -156,15 +159,15 @@ def fit(
                 progress.step,
                 epoch=progress.epoch + 1,
                 loss=mean_loss,
-                validation_map=score,
                 tokens_per_second=round(rate),
+                **{options.validation_measure: score},
             )
             progress.epoch_seconds += time.monotonic() - started
             progress.end_epoch()
             checkpoint()
             if processes.first:
                 bar.write(
-                    f"epoch {progress.epoch}: loss {mean_loss:.4f}, validation MAP {score:.4f}"
+                    f"epoch {progress.epoch}: loss {mean_loss:.4f}, {measure} {score:.4f}"
                     f"{' (best)' if improved else ''}, {rate:,.0f} tokens/s",
                     file=sys.stderr,
                 )

@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.errors import InvalidOption
+from model.losses.similarity_dissimilarity import NORMALIZATIONS, PLACEMENTS
 
+PROTOCOLS = ("joint", "two-stage")
+STAGE_TWOS = ("frozen", "free")
 LOSSES = ("bce", "sd", "supcon", "all", "any", "mulsupcon", "multisupcon", "jaccard", "jscl")
 
 
@@ -53,6 +56,14 @@ class TrainingOptions:
     temperature: float = 0.07
     placement: str = "outside"
     normalization: str = "weights"
+    match_scale: bool = False
+    """Whether the contrastive loss is scaled, once and for all, to the gradient of ANY on the first batch."""
+    queue: int = 0
+    """Projections of earlier steps that are further candidates of the contrastive loss."""
+    protocol: str = "joint"
+    """joint (BCE plus the contrastive loss) or two-stage (the contrastive loss, then BCE); epochs are those of each."""
+    stage_two: str = "frozen"
+    """frozen or free: whether the encoder learns from BCE in the second stage."""
     precision: str = "fp32"
     """fp32 or bf16, of the encoder."""
     seed: int = 1
@@ -70,6 +81,7 @@ class TrainingOptions:
             ("--tokens-per-batch", self.tokens_per_batch, 0),
             ("--contrastive-batch", self.contrastive_batch, 0),
             ("--views", self.views, 1),
+            ("--queue", self.queue, 0),
             ("--accumulate", self.accumulate, 1),
             ("--max-tokens", self.max_tokens, 1),
             ("--window", self.window, 3),  # two special tokens and one of the note
@@ -92,6 +104,18 @@ class TrainingOptions:
         if not (math.isfinite(self.contrastive_weight) and self.contrastive_weight >= 0):
             raise InvalidOption(f"--lambda must be 0 or more, got {self.contrastive_weight}")
         self._require_fitting_batches()
+        self._require_a_form_of_sd()
+        self._require_a_contrastive_loss()
+
+    @property
+    def bce_weight(self) -> float:
+        """1, or 0 where the contrastive loss is trained alone: the first of two stages."""
+        return 1.0 if self.protocol == "joint" else 0.0
+
+    @property
+    def validation_measure(self) -> str:
+        """What validation measures, as the log calls it: a first stage has no scores to rank."""
+        return "validation_map" if self.protocol == "joint" else "neighbour_jaccard"
 
     @property
     def steps_by_notes(self) -> bool:
@@ -114,6 +138,30 @@ class TrainingOptions:
                 f"--contrastive-batch {self.contrastive_batch} sets the notes of an optimiser step: "
                 f"leave --accumulate {self.accumulate} out"
             )
+
+    def _require_a_form_of_sd(self) -> None:
+        _one_of("--placement", self.placement, PLACEMENTS)
+        _one_of("--normalization", self.normalization, NORMALIZATIONS)
+        if self.loss == "sd" and self.normalization == "weights" and self.placement != "outside":
+            raise InvalidOption(
+                f"--normalization weights goes with --placement outside only, got '{self.placement}': "
+                "add --normalization positives"
+            )
+
+    def _require_a_contrastive_loss(self) -> None:
+        _one_of("--protocol", self.protocol, PROTOCOLS)
+        _one_of("--stage-two", self.stage_two, STAGE_TWOS)
+        for flag, given in (
+            ("--match-scale", self.match_scale),
+            (f"--queue {self.queue}", self.queue > 0),
+            ("--protocol two-stage", self.protocol == "two-stage"),
+        ):
+            if given and self.loss == "bce":
+                raise InvalidOption(
+                    f"{flag} needs a contrastive loss, and --loss is 'bce': name another, or leave it out"
+                )
+        if self.protocol == "two-stage" and self.contrastive_weight == 0:
+            raise InvalidOption("--lambda must be above 0 with --protocol two-stage, got 0: its first stage has no BCE")
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

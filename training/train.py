@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,6 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GlobalThreshold
 from model.windows import WindowedNote, window_notes
 from training.card import model_card, readme
-from training.checkpoint_folder import has_checkpoint
 from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
 from training.distributed import ALONE, Processes
@@ -35,6 +35,7 @@ from training.initialise import start_from_frequencies, start_from_titles
 from training.loop import CHECKPOINT_MINUTES, TrainingResult, fit
 from training.note_source import NoteSource, note_source
 from training.options import TrainingOptions
+from training.protocol import ProtocolResult, Validate, begun_protocol, require_same_protocol, run_protocol
 from training.run_folders import beside, cache_folder
 
 TEXTS_AT_ONCE = 256
@@ -96,18 +97,28 @@ def train_bundle(request: TrainingRequest) -> str:
         "documents": _fingerprint(training, validation),
         **options.as_dict(),
     }
-    result = fit(
-        network,
-        train_source,
-        dev_source,
-        options,
-        request.run_folder,
-        identity,
-        _validation_map(dev_source, extra),
-        request.device,
-        request.resume,
-        request.checkpoint_minutes,
-        request.processes,
+
+    def fit_stage(
+        options: TrainingOptions, folder: Path, identity: dict[str, Any], validate: Validate
+    ) -> TrainingResult:
+        return fit(
+            network,
+            train_source,
+            dev_source,
+            options,
+            folder,
+            identity,
+            validate,
+            request.device,
+            request.resume,
+            request.checkpoint_minutes,
+            request.processes,
+        )
+
+    subjects = [document.subject_id for document in validation]
+    validate = _validation_map(dev_source, extra)
+    result = run_protocol(
+        network, dev_source, subjects, options, request.run_folder, identity, validate, fit_stage, request.device
     )
     if not request.processes.first:
         return ""
@@ -189,13 +200,15 @@ def _fingerprint(training: Sequence[Document], validation: Sequence[Document]) -
 
 def _prepare_run_folder(request: TrainingRequest) -> None:
     folder = request.run_folder
-    if has_checkpoint(folder) and not request.resume:
+    begun = begun_protocol(folder)
+    if begun and not request.resume:
         raise OutputExists(
             f"'{folder}' holds an unfinished or earlier run: add --resume to go on with it, or remove the folder"
         )
+    require_same_protocol(folder, request.options)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not has_checkpoint(folder):  # a run that goes on has the options that it began with
+        if not begun:  # a run that goes on has the options that it began with
             options = json.dumps(request.options.as_dict(), indent=2)
             write_atomically(folder / "options.json", options.encode())
     except OSError as error:
@@ -238,15 +251,16 @@ def _contents(
     dataset: Dataset,
     encoder: EncoderSource,
     network: CodingNetwork,
-    result: TrainingResult,
+    outcome: ProtocolResult,
     dev: NoteSource,
     extra: np.ndarray,
     num_training: int,
 ) -> BundleContents:
-    options = request.options
+    options, result = request.options, outcome.result
     value = best_global_threshold(result.dev_scores, dev.rows, extra)
     tuned_on = "dev" if "dev" not in request.fit_splits else f"{HELD_BACK:.0%} of the patients, held back"
-    card = model_card(dataset, encoder.name, options, result, value, tuned_on, num_training, len(dev))
+    first = outcome.first_stage
+    card = model_card(dataset, encoder.name, options, result, value, tuned_on, num_training, len(dev), first)
     card["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     card["versions"] = {name: version(name) for name in ("icd-coder", "torch", "transformers")}
     return BundleContents(

@@ -32,6 +32,4 @@ def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = dropout
-        if hasattr(module, "attention_probs_dropout_prob"):
-            module.attention_probs_dropout_prob = dropout
     return network.to(dtype).train()

@@ -30,7 +30,7 @@ CASES = {
     "a note for one process": TrainingOptions("tiny", batch_size=1, accumulate=21),
 }
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
-RUN = TrainingOptions("tiny", batch_size=5, epochs=2, contrastive_batch=10)
+RUN = TrainingOptions("tiny", batch_size=3, epochs=2, contrastive_batch=6)
 
 
 def step_gradients(name: str, dtype: torch.dtype, processes: Processes) -> dict[str, Tensor]:
@@ -57,14 +57,14 @@ def run(folder: Path, dropout: float, processes: Processes, resume: bool = False
 
 
 def interrupted(folder: Path, processes: Processes) -> dict[str, Tensor]:
-    """The same with dropout, broken off after the fourth step of six and resumed."""
+    """The same with dropout, broken off in the sixth step of eight and resumed."""
     write, lines = loop.RunLog.write, 0
 
     def stops(log: loop.RunLog, event: str, step: int, **figures: float) -> None:
         nonlocal lines
         write(log, event, step, **figures)
         lines += 1
-        if lines == 6:  # three steps, an epoch, and two steps, the last of them without its checkpoint
+        if lines == 7:  # four steps, an epoch, and two steps, the last of them without its checkpoint
             raise KeyboardInterrupt
 
     loop.RunLog.write = stops

@@ -31,7 +31,7 @@ def restore_random_states(states: dict[str, Tensor], processes: Processes) -> bo
     """Bring this process's state back; False, with nothing changed, where they are those of another number of them."""
     if len(states["cpu"]) != processes.count:
         return False
-    torch.set_rng_state(states["cpu"][processes.rank])
+    torch.set_rng_state(states["cpu"][processes.rank].clone())  # torch crashes on a row in the middle of a matrix
     if "cuda" in states and processes.device.startswith("cuda"):
-        torch.cuda.set_rng_state(states["cuda"][processes.rank], processes.device)
+        torch.cuda.set_rng_state(states["cuda"][processes.rank].clone(), processes.device)
     return True

@@ -24,7 +24,7 @@ def tiny_source(number: int = 12, repeat: tuple[int, ...] = (1, 3, 8)) -> NoteSo
 
 
 def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 0) -> CodingNetwork:
-    """In training mode, with a document embedding that is no longer zero and with dropout everywhere or nowhere."""
+    """In training mode, as if some way into it, with dropout everywhere or nowhere."""
     torch.manual_seed(seed)
     network = CodingNetwork(open_encoder("tiny").backbone, len(LABELS))
     torch.nn.init.normal_(network.document_embedding.outer.weight, std=0.1)
@@ -32,6 +32,14 @@ def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = dropout
-        if hasattr(module, "attention_probs_dropout_prob"):
-            module.attention_probs_dropout_prob = dropout
+    _spread_projections(network)
     return network.to(dtype).train()
+
+
+@torch.no_grad()
+def _spread_projections(network: CodingNetwork) -> None:
+    """Those of a new network have a cosine of 0.999: their gradient is then lost to rounding in float32."""
+    embeddings = network.eval()(tiny_source().batch(range(12))[0]).embeddings
+    inner = network.projection_head.inner
+    inner.weight *= 16
+    inner.bias.copy_(-(inner.weight @ embeddings.mean(dim=0)))

@@ -66,7 +66,14 @@ def train(
     placement: Annotated[str, typer.Option(help="Where SD's weight stands: outside, inside, pooled.")] = "outside",
     normalization: Annotated[str, typer.Option(help="positives (the paper's) or weights.")] = "weights",
     fit_splits: Annotated[str, typer.Option(help="Splits to train on, with a comma: train or train,dev.")] = "train",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the encoder).")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the matrix products).")] = "auto",
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Less memory, a third more work: the encoder runs twice."),
+    ] = False,
+    compile_encoder: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile fuse the encoder; needs a C++ compiler.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch's choice.")] = 0,
@@ -105,6 +112,8 @@ def train(
         placement=placement,
         normalization=normalization,
         precision=resolve_precision(precision, device),
+        gradient_checkpointing=gradient_checkpointing,
+        compile=compile_encoder,
         seed=seed,
         threads=threads,
     )

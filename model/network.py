@@ -8,11 +8,12 @@ from torch import Tensor, nn
 
 from model.batch import NoteBatch
 from model.document_embedding import DocumentEmbedding, ProjectionHead
-from model.encoder import WindowEncoder
+from model.encoder import WindowEncoder, flat_states
 from model.label_attention import LABEL_ATTENTIONS
+from model.ragged_windows import RaggedWindows, ragged_windows
 
-WINDOWS_AT_ONCE = 32
-"""Windows encoded together without gradients: bounds the activations of a long note; untuned."""
+TOKENS_AT_ONCE = 4096
+"""Tokens encoded together in inference: bounds the activations of a long note; untuned."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class CodingNetwork(nn.Module):
         super().__init__()
         self.encoder = WindowEncoder(backbone)
         hidden = self.encoder.hidden_size
-        self.label_attention = LABEL_ATTENTIONS[head](hidden, num_labels)
+        self.label_attention = LABEL_ATTENTIONS[head](hidden, num_labels, precision=precision)
         self.document_embedding = DocumentEmbedding(hidden)
         self.projection_head = ProjectionHead(hidden)
         self.precision = precision
@@ -59,11 +60,14 @@ class CodingNetwork(nn.Module):
         return self.projection_head(self.document_embedding(self.token_states(batch), batch.note_mask))  # type: ignore[no-any-return]
 
     def token_states(self, batch: NoteBatch) -> Tensor:
-        """Token states by note, (B, N, H), in float32; float64 stays."""
-        windows = self._window_states(batch)  # (W, T, H)
-        windows = windows.to(torch.promote_types(windows.dtype, torch.float32))
-        flat = windows.reshape(-1, windows.shape[-1])
-        return flat[batch.token_index]
+        """Token states by note, (B, N, H), in float32; float64 stays. Those of padding are arbitrary."""
+        windows = ragged_windows(batch.window_mask)
+        flat = self._flat_states(batch, windows)  # (T, H)
+        place = torch.zeros(batch.window_mask.numel(), dtype=torch.int64, device=flat.device)
+        place[windows.index] = torch.arange(len(flat), device=flat.device)
+        states = flat.index_select(0, place[batch.token_index.reshape(-1)])
+        states = states.to(torch.promote_types(states.dtype, torch.float32))
+        return states.view(*batch.token_index.shape, -1)
 
     def frozen_states(self, batch: NoteBatch) -> Tensor:
         """States after the frozen layers, (W, T, H), without a graph."""
@@ -71,19 +75,19 @@ class CodingNetwork(nn.Module):
         with torch.no_grad(), self._autocast(ids.device):
             return self.encoder.lower(ids, batch.window_mask, self.frozen_layers)
 
-    def _window_states(self, batch: NoteBatch) -> Tensor:
-        depth = max(self.frozen_layers, 0)
-        if batch.states is not None:
-            with self._autocast(batch.states.device):
-                return self.encoder.upper(batch.states, batch.window_mask, depth)
-        ids = _required_ids(batch)
-        with self._autocast(ids.device):
+    def _flat_states(self, batch: NoteBatch, windows: RaggedWindows) -> Tensor:
+        """Last states (T, H) of the real tokens, in the order of ``windows``."""
+        depth, last = max(self.frozen_layers, 0), self.encoder.num_layers
+        with self._autocast(windows.index.device):
+            if batch.states is None:
+                states, depth = self.encoder.embed(_required_ids(batch), windows), 0
+            else:
+                states = flat_states(batch.states, windows)
             if torch.is_grad_enabled() or self.training:  # a replayed dropout needs the windows in one piece
-                lower = self.encoder.lower(ids, batch.window_mask, depth)
-                return self.encoder.upper(lower, batch.window_mask, depth)
-            parts = torch.split(ids, WINDOWS_AT_ONCE)
-            masks = torch.split(batch.window_mask, WINDOWS_AT_ONCE)
-            return torch.cat([self.encoder(*pair) for pair in zip(parts, masks, strict=True)])
+                return self.encoder.run(states, windows, depth, last)
+            parts = list(windows.parts(TOKENS_AT_ONCE))
+            pieces = torch.split(states, [len(part.index) for part in parts])
+            return torch.cat([self.encoder.run(*pair, depth, last) for pair in zip(pieces, parts, strict=True)])
 
     def _autocast(self, device: torch.device) -> torch.autocast:
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")

@@ -100,7 +100,14 @@ def train(
         str, typer.Option(help="With two-stage: frozen or free, whether the encoder learns from BCE.")
     ] = "frozen",
     fit_splits: Annotated[str, typer.Option(help="Splits to train on, with a comma: train or train,dev.")] = "train",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the encoder).")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the matrix products).")] = "auto",
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option("--gradient-checkpointing", help="Less memory, a third more work: the encoder runs twice."),
+    ] = False,
+    compile_encoder: Annotated[
+        bool, typer.Option("--compile", help="Let torch.compile fuse the encoder; needs a C++ compiler.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of weights, order and dropout.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int, typer.Option(help="CPU threads; 0: torch's choice.")] = 0,
@@ -152,6 +159,8 @@ def train(
         protocol=protocol,
         stage_two=stage_two,
         precision=resolve_precision(precision, device),
+        gradient_checkpointing=gradient_checkpointing,
+        compile=compile_encoder,
         seed=seed,
         threads=threads,
     )

@@ -65,7 +65,11 @@ class TrainingOptions:
     stage_two: str = "frozen"
     """frozen or free: whether the encoder learns from BCE in the second stage."""
     precision: str = "fp32"
-    """fp32 or bf16, of the encoder."""
+    """fp32 or bf16, of the encoder's and the label attention's products."""
+    gradient_checkpointing: bool = False
+    """Keep only the states between the encoder's layers, and compute the rest again in the backward pass."""
+    compile: bool = False
+    """Let torch.compile fuse what the encoder does token by token."""
     seed: int = 1
     threads: int = 0
     """CPU threads; 0 leaves torch's choice."""

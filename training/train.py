@@ -23,6 +23,7 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GlobalThreshold
 from model.windows import WindowedNote, window_notes
 from training.card import model_card, readme
+from training.compiler import require_compiler
 from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
 from training.distributed import ALONE, Processes
@@ -132,7 +133,8 @@ def build_network(
     """The network before its first step.
 
     Raises:
-        InvalidOption: more frozen layers than layers, or a window longer than the encoder's positions.
+        InvalidOption: more frozen layers than layers, a window longer than the encoder's positions, or --compile
+            without a compiler.
     """
     config = encoder.backbone.config
     if options.freeze_layers > config.num_hidden_layers:
@@ -150,6 +152,10 @@ def build_network(
     network = CodingNetwork(
         encoder.backbone, len(dataset.labels), options.head, options.precision, options.freeze_layers
     )
+    network.encoder.recompute = options.gradient_checkpointing
+    if options.compile:
+        require_compiler()
+        network.encoder.fuse()
     counts = np.zeros(len(dataset.labels), dtype=np.int64)
     for columns in dataset.rows(training):
         counts[columns] += 1

@@ -1,0 +1,21 @@
+"""The C++ compiler that torch.compile calls."""
+
+import os
+import shutil
+
+from model.errors import InvalidOption
+
+COMPILERS = ("g++", "clang++", "c++")
+
+
+def require_compiler() -> None:
+    """Raise unless there is one.
+
+    Raises:
+        InvalidOption: torch.compile would fail in the middle of the first batch.
+    """
+    names = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
+    if not any(map(shutil.which, names)):
+        raise InvalidOption(
+            f"--compile needs a C++ compiler ({' or '.join(names)}): install one, or leave --compile out"
+        )

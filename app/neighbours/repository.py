@@ -5,10 +5,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from app.tables import AssignedCode, Bundle, Embedding, EmbeddingChanges, Note, Patient
 from model.icd import Code
+
+# Made once: building a statement takes longer than running it, and a search runs all of these.
+_VERSION = select(EmbeddingChanges.version)
+_NAMES = select(Note.id, Note.note_id).where(Note.id.in_(bindparam("rows", expanding=True)))
+_NOTES = select(Note.id).where(Note.note_id.in_(bindparam("names", expanding=True)))
+_PATIENTS = select(Patient.id).where(Patient.subject_id.in_(bindparam("names", expanding=True)))
 
 
 class EmbeddingRow(NamedTuple):
@@ -40,7 +46,7 @@ class AssignedTitle(NamedTuple):
 
 def version(connection: Connection) -> int:
     """A number that rises whenever embeddings come or go."""
-    return connection.execute(select(EmbeddingChanges.version)).scalar_one()
+    return connection.execute(_VERSION).scalar_one()
 
 
 def count_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> int:
@@ -98,20 +104,18 @@ def note_ids(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
     """The names of notes by their row ids."""
     found: dict[int, str] = {}
     for part in _parts(rows):
-        found.update(connection.execute(select(Note.id, Note.note_id).where(Note.id.in_(part))).all())
+        found.update(connection.execute(_NAMES, {"rows": part}).all())
     return found
 
 
 def note_rows(connection: Connection, names: Collection[str]) -> list[int]:
     """Row ids of notes; a name that is not known has none."""
-    return list(connection.scalars(select(Note.id).where(Note.note_id.in_(names)))) if names else []
+    return list(connection.scalars(_NOTES, {"names": list(names)})) if names else []
 
 
 def patient_rows(connection: Connection, subject_ids: Collection[str]) -> list[int]:
     """Row ids of patients; one that is not known has none."""
-    return (
-        list(connection.scalars(select(Patient.id).where(Patient.subject_id.in_(subject_ids)))) if subject_ids else []
-    )
+    return list(connection.scalars(_PATIENTS, {"names": list(subject_ids)})) if subject_ids else []
 
 
 def notes_with_code(connection: Connection, code: Code) -> np.ndarray:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from app.column_types import VECTOR_TYPE
 from app.neighbours import repository
+from app.neighbours.repository import State
 from app.neighbours.search import Candidates, Filters
 from app.neighbours.segment_search import nearest_rows
 from app.neighbours.snapshot import NEVER, Snapshot, build_segment, microseconds, refresh
@@ -40,27 +41,34 @@ class InProcessSource:
 
     def current(self, connection: Connection) -> Snapshot:
         """The snapshot of the transaction's state; only rows that came since the last one are read."""
-        version = repository.version(connection)
+        state = repository.state(connection)
         snapshot = self._snapshot
-        if snapshot is not None and snapshot.version == version:
+        if snapshot is not None and snapshot.state == state:
             return snapshot
         with self._refreshing:
-            old = self._snapshot or Snapshot(self.dimension)  # another thread may have read the same state meanwhile
-            if old.version == version:
-                return old
-            if old.version > version:  # a transaction that began before the last change: its state, for it alone
-                return self._refreshed(connection, Snapshot(self.dimension), version)
-            self._snapshot = self._refreshed(connection, old, version)
-            return self._snapshot
+            old = self._snapshot  # another thread may have read the same state meanwhile
+            if old is None or old.state != state:
+                old = old if old is not None and _led_to(old.state, state) else Snapshot(self.dimension)
+                self._snapshot = old = self._refreshed(connection, old, state)
+            return old
 
-    def _refreshed(self, connection: Connection, old: Snapshot, version: int) -> Snapshot:
+    def _refreshed(self, connection: Connection, old: Snapshot, state: State) -> Snapshot:
         count = repository.count_embeddings(connection, self.embedding_id, above=old.seen)
         rows = repository.read_embeddings(connection, self.embedding_id, above=old.seen)
         added = build_segment(rows, count, self.dimension)
         left = repository.count_embeddings(connection, self.embedding_id) - count
         # No old row can have come, so an equal number is the same rows.
         present = None if left == len(old) else repository.embedding_rows(connection, self.embedding_id, upto=old.seen)
-        return refresh(old, version, added, present)
+        return refresh(old, state, added, present)
+
+
+def _led_to(old: State | None, new: State) -> bool:
+    """Whether the new state came from the old one by changes: no row of it has another content then.
+
+    A lower version is that of a transaction that began before the last change, or of an older copy of the database
+    that was put in its place: both are read from the beginning.
+    """
+    return old is not None and old.database == new.database and old.version < new.version
 
 
 class Allowed:

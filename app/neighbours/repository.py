@@ -1,20 +1,30 @@
 """The queries of the neighbour search; every function runs inside the caller's transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, func, select
 
-from app.tables import AssignedCode, Bundle, Embedding, EmbeddingChanges, Note, Patient
+from app.sqlite import FILE
+from app.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
 from model.icd import Code
 
 # Made once: building a statement takes longer than running it, and a search runs all of these.
-_VERSION = select(EmbeddingChanges.version)
+_STATE = select(select(DatabaseId.token).scalar_subquery(), EmbeddingChanges.version)
 _NAMES = select(Note.id, Note.note_id).where(Note.id.in_(bindparam("rows", expanding=True)))
 _NOTES = select(Note.id).where(Note.note_id.in_(bindparam("names", expanding=True)))
 _PATIENTS = select(Patient.id).where(Patient.subject_id.in_(bindparam("names", expanding=True)))
+
+
+class State(NamedTuple):
+    """What tells one state of the stored embeddings from all others."""
+
+    database: Hashable
+    """The database's random id, and its file where it is one: copies of a file share the id."""
+    version: int
+    """Rises whenever embeddings come or go."""
 
 
 class EmbeddingRow(NamedTuple):
@@ -44,9 +54,10 @@ class AssignedTitle(NamedTuple):
     title: str
 
 
-def version(connection: Connection) -> int:
-    """A number that rises whenever embeddings come or go."""
-    return connection.execute(_VERSION).scalar_one()
+def state(connection: Connection) -> State:
+    """The state of the embeddings that the transaction sees."""
+    token, version = connection.execute(_STATE).one()
+    return State((token, connection.info.get(FILE)), version)
 
 
 def count_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select, union
 
 from app.sqlite import FILE
 from app.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
@@ -15,6 +15,12 @@ from model.icd import Code
 _STATE = select(select(DatabaseId.token).scalar_subquery(), EmbeddingChanges.version)
 _NAMES = select(Note.id, Note.note_id).where(Note.id.in_(bindparam("rows", expanding=True)))
 _NOTES = select(Note.id).where(Note.note_id.in_(bindparam("names", expanding=True)))
+_EXCLUDED = union(
+    select(Note.id).where(Note.note_id.in_(bindparam("notes", expanding=True))),
+    select(Note.id)
+    .join(Patient, Note.patient_id == Patient.id)
+    .where(Patient.subject_id.in_(bindparam("patients", expanding=True))),
+)
 _PATIENTS = select(Patient.id).where(Patient.subject_id.in_(bindparam("names", expanding=True)))
 
 
@@ -122,6 +128,13 @@ def note_ids(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
 def note_rows(connection: Connection, names: Collection[str]) -> list[int]:
     """Row ids of notes; a name that is not known has none."""
     return list(connection.scalars(_NOTES, {"names": list(names)})) if names else []
+
+
+def excluded_notes(connection: Connection, names: Collection[str], subject_ids: Collection[str]) -> list[int]:
+    """Row ids of these notes and of the notes of these patients."""
+    if not names and not subject_ids:
+        return []
+    return list(connection.scalars(_EXCLUDED, {"notes": list(names), "patients": list(subject_ids)}))
 
 
 def patient_rows(connection: Connection, subject_ids: Collection[str]) -> list[int]:

@@ -89,6 +89,19 @@ def test_search_equals_the_slow_twin(engine: Engine) -> None:
         assert [hit.similarity for hit in hits] == pytest.approx([hit.similarity for hit in expected], abs=1e-12)
 
 
+@pytest.mark.parametrize("towards", [0.0, 2.0], ids=["spread evenly", "all around the query"])
+def test_excluded_notes_do_not_crowd_out_others(engine: Engine, towards: float) -> None:
+    """Wherever they lie: a scan that finds too few other notes among the nearest is followed by one that finds all."""
+    vectors = unit_rows(1500, 1, DIMENSION)
+    query = unit_rows(1, 2, DIMENSION)[0]
+    vectors[1::2] += towards * query  # the split "dev"
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    fill(engine, vectors)
+    for filters in (Filters(splits=frozenset({"train"})), *FILTERS):
+        hits = found(engine, query, 3, filters)
+        assert [hit.note_id for hit in hits] == [hit.note_id for hit in slow_search(vectors, query, 3, filters)]
+
+
 @pytest.mark.parametrize("dimension", [24, 768, 1024])
 def test_both_engines_give_the_same_list(tmp_path: Path, postgres: PostgresServer, dimension: int) -> None:
     """Ids, order and similarities, bit for bit; with near and exact duplicates among the rows."""

@@ -133,6 +133,7 @@ def _prepare_connection(connection: Any, _record: object) -> None:
         [list(PRIVATE_LOG), list(PRIVATE_LOG.values())],
     )
     connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+    connection.execute("SET max_parallel_workers_per_gather = 2")  # for a search's scan, whatever the server's default
     connection.execute("SET jit = off")  # compiling costs more than our short queries
     connection.autocommit = False
 

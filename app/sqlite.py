@@ -6,12 +6,14 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
 
 DRIVERS = ("sqlite", "sqlite+pysqlite")
+FILE = "icd_coder_file"
+"""Key of ``Connection.info``: which file is open; a file of the same name that took its place is another."""
 BUSY_TIMEOUT_MS = 5_000
 RETRY_SECONDS = 0.02
 
@@ -43,10 +45,17 @@ def make_engine(url: URL) -> Engine:
             f"the database URL '{url.render_as_string()}' has options, which are not supported: give a URL such as "
             "sqlite:///file.sqlite3"
         )
-    address = f"{Path(url.database).absolute().as_uri()}?mode=rw"  # a file that is gone is not made anew
+    path = Path(url.database).absolute()
+    address = f"{path.as_uri()}?mode=rw"  # a file that is gone is not made anew
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+        # The file is looked at first: when it is replaced in between, the next connection has another one.
+        file = _identity(path)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False, factory=_FileConnection
+        )
+        connection.file = file
+        return connection
 
     # No pool: a kept connection would read a file that was deleted or replaced, and not recover when it is back.
     engine = create_engine(url, hide_parameters=True, creator=connect, poolclass=NullPool)
@@ -88,7 +97,21 @@ def remedy(name: str) -> str | None:
     return next((text for prefix, text in REMEDIES.items() if name.startswith(prefix)), None)
 
 
-def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
+class _FileConnection(sqlite3.Connection):
+    file: tuple[int, int] | None = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of the file, None where it cannot be seen: SQLite then says why."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _prepare_connection(connection: _FileConnection, record: ConnectionPoolEntry) -> None:
+    record.info[FILE] = connection.file
     connection.isolation_level = None  # sqlite3 itself would begin late and commit before DDL
     connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -114,6 +114,18 @@ class EmbeddingChanges(Base):
     version: Mapped[int]
 
 
+class DatabaseId(Base):
+    """One row, whose ``token`` was drawn when this database was made; a restored backup has its own.
+
+    Equal versions of ``embedding_changes`` mean equal embeddings in one database only.
+    """
+
+    __tablename__ = "database_ids"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(32))
+
+
 class Coding(Base):
     """What one bundle suggested for a stored note at one time."""
 

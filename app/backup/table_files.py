@@ -14,8 +14,10 @@ from app.column_types import VECTOR_TYPE, HalfVector, UtcDateTime
 from app.tables import Base
 
 BATCH = 1024
-TABLES: Sequence[Table] = [table for table in Base.metadata.sorted_tables if table.name != "embedding_changes"]
-"""In the order of their references; the counter of changes belongs to one database alone."""
+TABLES: Sequence[Table] = [
+    table for table in Base.metadata.sorted_tables if table.name not in ("embedding_changes", "database_ids")
+]
+"""In the order of their references; the counter of changes and the id belong to one database alone."""
 
 
 def write_table(connection: Connection, table: Table, path: Path) -> int:

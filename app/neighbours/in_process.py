@@ -3,18 +3,17 @@
 import threading
 from dataclasses import dataclass, field
 
-import faiss
 import numpy as np
 from sqlalchemy import Connection
 
+from app.column_types import VECTOR_TYPE
 from app.neighbours import repository
+from app.neighbours.repository import State
 from app.neighbours.search import Candidates, Filters
-from app.neighbours.snapshot import NEVER, Segment, Snapshot, build_segment, microseconds, refresh
+from app.neighbours.segment_search import nearest_rows
+from app.neighbours.snapshot import NEVER, Snapshot, build_segment, microseconds, refresh
 from model.icd import Code
 from model.labels import SPLITS
-
-FLOAT32_SLACK = 1e-5
-"""More than float32's error of a product of two unit rows at D = 1,024 (measured below 1e-6)."""
 
 
 @dataclass
@@ -30,38 +29,46 @@ class InProcessSource:
         """See :class:`app.neighbours.search.CandidateSource`."""
         snapshot = self.current(connection)
         allowed = Allowed(connection, snapshot, filters)
-        found = [
-            _nearest_of(segment, allowed.mask(place), query, wanted) for place, segment in enumerate(snapshot.segments)
-        ]
-        notes = np.concatenate([part[0] for part in found]) if found else np.empty(0, dtype=np.int64)
-        vectors = np.concatenate([part[1] for part in found]) if found else np.empty((0, self.dimension))
-        names = repository.note_ids(connection, notes.tolist())
-        ceiling = max((part[2] for part in found), default=-np.inf)
-        return Candidates([names[note] for note in notes.tolist()], vectors, ceiling)
+        notes: list[int] = []
+        vectors, ceiling = [np.empty((0, self.dimension), dtype=VECTOR_TYPE)], -np.inf
+        for place, segment in enumerate(snapshot.segments):
+            nearest = nearest_rows(segment, allowed.mask(place), query, wanted)
+            notes += segment.rows.notes[nearest.places].tolist()
+            vectors.append(segment.vectors[nearest.places])
+            ceiling = max(ceiling, nearest.ceiling)
+        names = repository.note_ids(connection, notes)
+        return Candidates([names[note] for note in notes], np.concatenate(vectors), ceiling)
 
     def current(self, connection: Connection) -> Snapshot:
         """The snapshot of the transaction's state; only rows that came since the last one are read."""
-        version = repository.version(connection)
+        state = repository.state(connection)
         snapshot = self._snapshot
-        if snapshot is not None and snapshot.version == version:
+        if snapshot is not None and snapshot.state == state:
             return snapshot
         with self._refreshing:
-            old = self._snapshot or Snapshot(self.dimension)  # another thread may have read the same state meanwhile
-            if old.version == version:
-                return old
-            if old.version > version:  # a transaction that began before the last change: its state, for it alone
-                return self._refreshed(connection, Snapshot(self.dimension), version)
-            self._snapshot = self._refreshed(connection, old, version)
-            return self._snapshot
+            old = self._snapshot  # another thread may have read the same state meanwhile
+            if old is None or old.state != state:
+                old = old if old is not None and _led_to(old.state, state) else Snapshot(self.dimension)
+                self._snapshot = old = self._refreshed(connection, old, state)
+            return old
 
-    def _refreshed(self, connection: Connection, old: Snapshot, version: int) -> Snapshot:
+    def _refreshed(self, connection: Connection, old: Snapshot, state: State) -> Snapshot:
         count = repository.count_embeddings(connection, self.embedding_id, above=old.seen)
         rows = repository.read_embeddings(connection, self.embedding_id, above=old.seen)
         added = build_segment(rows, count, self.dimension)
         left = repository.count_embeddings(connection, self.embedding_id) - count
         # No old row can have come, so an equal number is the same rows.
         present = None if left == len(old) else repository.embedding_rows(connection, self.embedding_id, upto=old.seen)
-        return refresh(old, version, added, present)
+        return refresh(old, state, added, present)
+
+
+def _led_to(old: State | None, new: State) -> bool:
+    """Whether the new state came from the old one by changes: no row of it has another content then.
+
+    A lower version is that of a transaction that began before the last change, or of an older copy of the database
+    that was put in its place: both are read from the beginning.
+    """
+    return old is not None and old.database == new.database and old.version < new.version
 
 
 class Allowed:
@@ -108,28 +115,3 @@ def _is_any(values: np.ndarray, wanted: list[int]) -> np.ndarray:
     for value in wanted:
         found |= values == value
     return found
-
-
-def _nearest_of(
-    segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Note rows (C,), vectors (C, D) and the ceiling of what is left out."""
-    allowed = int(np.count_nonzero(mask))
-    wanted = min(wanted, allowed)
-    if wanted == 0:
-        return np.empty(0, dtype=np.int64), segment.vectors[:0], -np.inf
-    packed = np.packbits(mask, bitorder="little")
-    selector = None if allowed == len(segment) else faiss.IDSelectorBitmap(packed)  # type: ignore[call-arg, arg-type]
-    parameters = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-    scores, places = segment.index.search(query.astype(np.float32)[None], wanted, params=parameters)
-    ceiling = -np.inf if wanted == allowed else _ceiling(float(scores[0, -1]), query, segment.norm_slack)
-    return segment.rows.notes[places[0]], segment.vectors[places[0]], ceiling
-
-
-def _ceiling(product: float, query: np.ndarray, norm_slack: float) -> float:
-    """The highest cosine of a row whose product with the query is at most this; its norm is 1 but for the slack."""
-    length = float(np.linalg.norm(query.astype(np.float64)))
-    if norm_slack >= 1.0 or length == 0.0:
-        return np.inf
-    widened = (product + FLOAT32_SLACK) / length
-    return widened / (1 - norm_slack) if widened > 0 else widened / (1 + norm_slack)

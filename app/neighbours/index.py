@@ -65,7 +65,7 @@ class NeighbourIndex:
             DatabaseUnavailable: the database cannot be read.
         """
         with database_errors(self.engine.url), self.engine.connect() as connection:
-            repository.version(connection)
+            repository.state(connection)
             repository.highest_embedding(connection, self.embedding_id)
 
 

@@ -1,14 +1,36 @@
 """The queries of the neighbour search; every function runs inside the caller's transaction."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select, union
 
-from app.tables import AssignedCode, Bundle, Embedding, EmbeddingChanges, Note, Patient
+from app.sqlite import FILE
+from app.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
 from model.icd import Code
+
+# Made once: building a statement takes longer than running it, and a search runs all of these.
+_STATE = select(select(DatabaseId.token).scalar_subquery(), EmbeddingChanges.version)
+_NAMES = select(Note.id, Note.note_id).where(Note.id.in_(bindparam("rows", expanding=True)))
+_NOTES = select(Note.id).where(Note.note_id.in_(bindparam("names", expanding=True)))
+_EXCLUDED = union(
+    select(Note.id).where(Note.note_id.in_(bindparam("notes", expanding=True))),
+    select(Note.id)
+    .join(Patient, Note.patient_id == Patient.id)
+    .where(Patient.subject_id.in_(bindparam("patients", expanding=True))),
+)
+_PATIENTS = select(Patient.id).where(Patient.subject_id.in_(bindparam("names", expanding=True)))
+
+
+class State(NamedTuple):
+    """What tells one state of the stored embeddings from all others."""
+
+    database: Hashable
+    """The database's random id, and its file where it is one: copies of a file share the id."""
+    version: int
+    """Rises whenever embeddings come or go."""
 
 
 class EmbeddingRow(NamedTuple):
@@ -38,9 +60,10 @@ class AssignedTitle(NamedTuple):
     title: str
 
 
-def version(connection: Connection) -> int:
-    """A number that rises whenever embeddings come or go."""
-    return connection.execute(select(EmbeddingChanges.version)).scalar_one()
+def state(connection: Connection) -> State:
+    """The state of the embeddings that the transaction sees."""
+    token, version = connection.execute(_STATE).one()
+    return State((token, connection.info.get(FILE)), version)
 
 
 def count_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> int:
@@ -98,20 +121,25 @@ def note_ids(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
     """The names of notes by their row ids."""
     found: dict[int, str] = {}
     for part in _parts(rows):
-        found.update(connection.execute(select(Note.id, Note.note_id).where(Note.id.in_(part))).all())
+        found.update(connection.execute(_NAMES, {"rows": part}).all())
     return found
 
 
 def note_rows(connection: Connection, names: Collection[str]) -> list[int]:
     """Row ids of notes; a name that is not known has none."""
-    return list(connection.scalars(select(Note.id).where(Note.note_id.in_(names)))) if names else []
+    return list(connection.scalars(_NOTES, {"names": list(names)})) if names else []
+
+
+def excluded_notes(connection: Connection, names: Collection[str], subject_ids: Collection[str]) -> list[int]:
+    """Row ids of these notes and of the notes of these patients."""
+    if not names and not subject_ids:
+        return []
+    return list(connection.scalars(_EXCLUDED, {"notes": list(names), "patients": list(subject_ids)}))
 
 
 def patient_rows(connection: Connection, subject_ids: Collection[str]) -> list[int]:
     """Row ids of patients; one that is not known has none."""
-    return (
-        list(connection.scalars(select(Patient.id).where(Patient.subject_id.in_(subject_ids)))) if subject_ids else []
-    )
+    return list(connection.scalars(_PATIENTS, {"names": list(subject_ids)})) if subject_ids else []
 
 
 def notes_with_code(connection: Connection, code: Code) -> np.ndarray:

@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 
 from app.column_types import VECTOR_TYPE
-from app.neighbours.repository import EmbeddingRow
+from app.neighbours.repository import EmbeddingRow, State
 from model.errors import MalformedInput
 from model.labels import SPLITS
 
@@ -72,15 +72,15 @@ class Snapshot:
     """The embeddings of one state of the table."""
 
     dimension: int
-    version: int = -1
-    """See :func:`app.neighbours.repository.version`; -1 before anything was read."""
+    state: State | None = None
+    """Of the database that was read; None before anything was."""
     seen: int = 0
     """The highest row id that was ever read: what is above is new."""
     segments: tuple[Segment, ...] = ()
     alive: tuple[np.ndarray, ...] = ()
     """(N,) bool by segment: False for rows that were deleted since."""
     carriers: dict[object, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
-    """By code: row ids of the notes that carry it; filled when a filter first asks (same version, same answer)."""
+    """By code: row ids of the notes that carry it; filled when a filter first asks (same state, same answer)."""
 
     def __len__(self) -> int:
         return sum(int(mask.sum()) for mask in self.alive)
@@ -114,7 +114,7 @@ def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> S
     return _frozen(index, vectors, columns, slack)
 
 
-def refresh(old: Snapshot, version: int, added: Segment, present: np.ndarray | None) -> Snapshot:
+def refresh(old: Snapshot, state: State, added: Segment, present: np.ndarray | None) -> Snapshot:
     """The snapshot after ``added`` came; ``present`` holds the old rows' ids that are left, None for all of them."""
     segments, alive = list(old.segments), list(old.alive)
     if present is not None:
@@ -126,7 +126,7 @@ def refresh(old: Snapshot, version: int, added: Segment, present: np.ndarray | N
     for mask in alive:
         mask.flags.writeable = False
     seen = int(added.rows.embeddings[-1]) if len(added) else old.seen
-    return Snapshot(old.dimension, version, seen, tuple(segments), tuple(alive))
+    return Snapshot(old.dimension, state, seen, tuple(segments), tuple(alive))
 
 
 def _tidy(segments: list[Segment], alive: list[np.ndarray], dimension: int) -> tuple[list[Segment], list[np.ndarray]]:

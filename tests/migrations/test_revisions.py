@@ -114,15 +114,18 @@ def test_a_new_row_after_the_revisions_has_a_new_number(url: str) -> None:
     assert numbers[0] < numbers[1]
 
 
-def test_migrating_twice_changes_nothing(url: str) -> None:
-    """The hash key, drawn by the first revision, stays."""
+@pytest.mark.parametrize("query", ["SELECT key FROM hash_keys", "SELECT token FROM database_ids"])
+def test_migrating_twice_changes_nothing(url: str, query: str) -> None:
+    """The hash key and the id, drawn once, stay."""
     migrate(url)
     engine = open_engine(url)
     with engine.connect() as connection:
-        before = connection.exec_driver_sql("SELECT key FROM hash_keys").all()
+        before = connection.exec_driver_sql(query).all()
     migrate(url)
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT key FROM hash_keys").all() == before
+        assert connection.exec_driver_sql(query).all() == before
+    assert len(before) == 1
+    assert len(before[0][0]) == 32
 
 
 def test_starts_at_once_migrate_once(url: str) -> None:

@@ -16,7 +16,7 @@ from app.db import open_engine
 from app.errors import DatabaseOutOfStep
 from app.neighbours.index import open_index
 from app.neighbours.search import Filters
-from app.tables import Note
+from app.tables import DatabaseId, Note
 from app.verification import verify_index
 from model.errors import MalformedInput, MissingInput, OutputExists, UnwritableOutput
 from model.prediction import RankedCode
@@ -57,6 +57,15 @@ def rows_of(url: str) -> dict[str, list[tuple[object, ...]]]:
         }
     engine.dispose()
     return found
+
+
+def test_a_restored_database_has_an_id_of_its_own(indexed: str, target: str, tmp_path: Path) -> None:
+    """Put in the place of the old one under a running service, it is noticed."""
+    dump(open_engine(indexed), tmp_path / "notes.icdbackup")
+    load(tmp_path / "notes.icdbackup", target)
+    tokens = [open_engine(url).connect().scalars(select(DatabaseId.token)).all() for url in (indexed, target)]
+    assert [len(found) for found in tokens] == [1, 1]
+    assert tokens[0] != tokens[1]
 
 
 def test_a_backup_restores_every_row_into_either_engine(

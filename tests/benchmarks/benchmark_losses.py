@@ -6,6 +6,8 @@ On the CPU, and on a GPU where there is one. Labels are drawn by Zipf, 16 a row.
 clock and reported apart. Variants alternate; medians, and beside them the fastest turn, which other work on the machine
 disturbs least. Memory is the peak above the inputs in units of a float32 B x B matrix: on the CPU by the profiler's
 allocation events, on a GPU what the allocator held.
+
+On a machine with other work, OMP_WAIT_POLICY=passive keeps waiting threads from spinning against it.
 """
 
 import argparse

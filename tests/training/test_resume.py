@@ -108,6 +108,14 @@ def test_an_epoch_line_beyond_the_checkpoint_is_cut_at_the_same_step(tmp_path: P
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 1
 
 
+def test_a_machine_without_tensorboard_gets_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no folder for it."""
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with RunLog(tmp_path, Progress()) as log:
+        log.write("step", 1, bce=1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["log.jsonl"]
+
+
 def test_a_silent_log_writes_nothing(tmp_path: Path) -> None:
     """That of the processes that are not the first."""
     with RunLog(tmp_path, Progress(), silent=True) as log:

@@ -30,9 +30,10 @@ def test_the_training_loop_imports_on_a_bare_machine() -> None:
     """torch, numpy, pyarrow and safetensors are enough: a rented GPU has no polars, typer or SQLAlchemy."""
     code = (
         "import sys\n"
-        "for name in 'polars typer rich structlog sklearn matplotlib sqlalchemy fastapi pydantic faiss'.split():\n"
+        "absent = 'polars typer rich structlog sklearn matplotlib sqlalchemy fastapi pydantic faiss tensorboard'\n"
+        "for name in absent.split():\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, model.bundle\n"
+        "import training.loop, training.distributed, model.bundle\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr

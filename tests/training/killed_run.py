@@ -1,79 +1,69 @@
-"""``icd-coder train`` killed with signal 9 at steps that its own log tells, and resumed until it ends."""
+"""Training killed with signal 9 at steps that its own log tells, and resumed until it ends.
 
-import contextlib
+``-m tests.training.killed_run FOLDER ROUNDS KILLS`` runs once undisturbed, then each round with so many kills. The runs
+are forked from this process, which imports everything once and has one thread.
+"""
+
 import json
+import multiprocessing
 import random
-import subprocess
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-STEPS = 60
-"""Of a whole run on 200 tiny notes: 120 of them train, 4 a batch, 6 or more a step, over three epochs."""
-FLAGS = [
-    "--encoder",
-    "tiny",
-    "--freeze-layers",
-    "-1",
-    "--device",
-    "cpu",
-    "--threads",
-    "1",
-    "--precision",
-    "fp32",
-    "--epochs",
-    "3",
-    "--batch-size",
-    "4",
-    "--contrastive-batch",
-    "6",
-    "--views",
-    "2",
-    "--window",
-    "32",
-    "--max-tokens",
-    "64",
-    "--checkpoint-minutes",
-    "0.003",
-]
+import torch.utils.tensorboard  # noqa: F401 - the children find it imported
+
+from model.encoder_source import open_encoder
+from tests.factories import write_tiny_dataset
+from training.options import TrainingOptions
+from training.train import TrainingRequest, train_bundle
+
+STEPS = 30
+"""Of a whole run: 120 notes to train on, 8 a step, two epochs."""
+OPTIONS = TrainingOptions(
+    "tiny", epochs=2, batch_size=4, contrastive_batch=8, views=2, window=32, max_tokens=64, threads=1
+)
+SECONDS_BETWEEN_CHECKPOINTS = 0.2
+FORK = multiprocessing.get_context("fork")
 
 
-def start(data: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "icd_coder", "train", "--data", str(data), "--out", str(out), *FLAGS, *more]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def train(data: Path, out: Path) -> None:
+    train_bundle(TrainingRequest(data, out, OPTIONS, resume=True, checkpoint_minutes=SECONDS_BETWEEN_CHECKPOINTS / 60))
+
+
+def start(data: Path, out: Path) -> BaseProcess:
+    process = FORK.Process(target=train, args=(data, out))
+    process.start()
+    return process
 
 
 def log_lines(out: Path) -> list[dict[str, Any]]:
     """What the run has logged, without the times; a line that is being written is left out."""
     path = out.with_name(out.name + ".run") / "log.jsonl"
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
-    found = [json.loads(line) for line in lines]
-    return [
-        {name: value for name, value in line.items() if name not in ("time", "tokens_per_second")} for line in found
-    ]
+    timed = ("time", "tokens_per_second")
+    return [{name: value for name, value in json.loads(line).items() if name not in timed} for line in lines]
 
 
-def kill_at_step(run: subprocess.Popen[bytes], out: Path, step: int) -> bool:
-    """Kill the run as soon as its log has that step; whatever it does then. False where it ended before."""
-    while run.poll() is None:
+def killed_at_step(process: BaseProcess, out: Path, step: int) -> bool:
+    """Kill the run as soon as its log has that step, whatever it does then; False where it ended before."""
+    while process.is_alive():
         if any(line["step"] >= step for line in log_lines(out)[-1:]):
-            run.kill()
-            run.wait()
-            return True
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            run.wait(timeout=0.003)
-    return False
+            process.kill()
+        process.join(timeout=0.002)
+    return process.exitcode == -9
 
 
-def killed_and_resumed(data: Path, out: Path, kills: int, seed: int) -> int:
-    """Run to the end with so many kills on the way, at seeded steps; how many runs really died."""
-    died = 0
-    for step in sorted(random.Random(seed).sample(range(1, STEPS), kills)):
-        died += kill_at_step(start(data, out, "--resume"), out, step)
-    if not out.exists():
-        assert start(data, out, "--resume").wait() == 0
-    return died
+def killed_and_resumed(data: Path, out: Path, kills: int, seed: int) -> list[bool]:
+    """Run to the end with so many kills on the way, at seeded steps; which of them hit."""
+    steps = sorted(random.Random(seed).sample(range(1, STEPS - 1), kills))
+    hits = [killed_at_step(start(data, out), out, step) for step in steps]
+    last = start(data, out) if not out.exists() else None
+    if last is not None:
+        last.join()
+        assert last.exitcode == 0
+    return hits
 
 
 def assert_same_run(found: Path, expected: Path) -> None:
@@ -81,3 +71,19 @@ def assert_same_run(found: Path, expected: Path) -> None:
     assert (found / "model.safetensors").read_bytes() == (expected / "model.safetensors").read_bytes()
     assert log_lines(found) == log_lines(expected)
     assert [line["step"] for line in log_lines(found) if line["event"] == "step"] == list(range(1, STEPS + 1))
+
+
+def main(folder: Path, rounds: int, kills: int) -> None:
+    open_encoder("tiny")  # transformers imports what it needs when it needs it
+    data, whole = write_tiny_dataset(folder / "data", number=200), folder / "whole"
+    start(data, whole).join()
+    hits: list[bool] = []
+    for seed in range(rounds):
+        out = folder / f"round{seed}"
+        hits += killed_and_resumed(data, out, kills, seed)
+        assert_same_run(out, whole)
+    sys.stdout.write(json.dumps(hits) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -13,6 +13,7 @@ from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, Missin
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training import loop, step
 from training.checkpoint_folder import BEST, LAST
+from training.commands import train
 from training.contrastive import BY_TEMPERATURE
 from training.divergence import TrainingDiverged
 from training.options import TrainingOptions
@@ -309,6 +310,7 @@ def test_fitting_on_dev_too_holds_patients_back(data: Path, tmp_path: Path) -> N
         ({"warmup": float("nan")}, InvalidOption, "--warmup"),
         ({"freeze_layers": 3}, InvalidOption, "--freeze-layers 3"),
         ({"window": 513}, InvalidOption, "--window 513"),
+        ({"views": 2, "freeze_layers": 2}, InvalidOption, "--views 2 needs a layer with dropout"),
         ({"encoder": "/nowhere/at/all"}, InvalidOption, "/nowhere/at/all"),
         ({"fit_splits": ("train", "test")}, InvalidOption, "test"),
     ],
@@ -320,6 +322,12 @@ def test_a_bad_option_is_named_and_nothing_is_written(
     with pytest.raises(error, match=said):
         train_bundle(request(data, tmp_path / "bundle", **changes))
     assert not (tmp_path / "bundle").exists()
+
+
+def test_two_sizes_of_a_batch_are_one_too_many() -> None:
+    """On the command line, where both can be given."""
+    with pytest.raises(InvalidOption, match="--batch-size and --tokens-per-batch"):
+        train(data=Path("data"), out=Path("bundle"), batch_size=8, tokens_per_batch=900)
 
 
 def test_missing_data_and_an_empty_split_are_named(tmp_path: Path) -> None:

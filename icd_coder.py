@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("training.commands", "measure a bundle on a split: report, plots, baselines"),
     "compare": ("training.commands", "two reports side by side, with a paired bootstrap"),
     "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
+    "benchmark": ("training.commands", "measure speed and memory beside the published form of the coder"),
     "migrate": ("app.commands", "create or upgrade the database"),
     "index": ("app.commands", "store documents, codes and embeddings for the neighbour search"),
     "verify-index": ("app.commands", "check that every stored note is whole and found"),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from model.errors import InvalidOption
+from training.benchmark.commands import benchmark
 from training.prepare.commands import commands as prepare
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
@@ -14,6 +15,7 @@ commands = typer.Typer()
 commands.add_typer(synth, name="synth")
 commands.add_typer(prepare, name="prepare")
 commands.add_typer(verify_data, name="verify-data")
+commands.add_typer(benchmark, name="benchmark")
 
 TRAIN_EXAMPLES = """
 Examples:

@@ -1,6 +1,6 @@
 """Label attention without its matrix against the plain form: time and added memory, forward and in training.
 
-Run: python tests/benchmarks/benchmark_label_attention.py [--tokens 3072 6144] [--labels 8929] [--size 768] [--threads 2]
+Run: python tests/benchmarks/benchmark_label_attention.py [--tokens 3072 6144] [--labels 8929] [--threads 2]
 
 Forms alternate in one process; medians and, since other work on a machine only ever adds time, the best run too. The
 plain form is that of the tests (tests/plain_label_attention.py). Memory is the growth of the resident set to its peak

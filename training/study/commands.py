@@ -92,6 +92,22 @@ def losses(
     typer.echo(f"{len(cells)} cells asked for, {len(ledger.runs)} in the study -> {out / 'report.md'}")
 
 
+@study.command()
+def summary(
+    folders: Annotated[list[Path], typer.Argument(help="Folders that `icd-coder study losses` wrote.")],
+    out: Annotated[Path, typer.Option(help="Markdown file to write; an old one is replaced.")],
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+) -> None:
+    """Put several studies side by side: in each, where every form of SD wins, ties and loses.
+
+    Example: icd-coder study summary studies/ohsumed studies/yeast --out studies/summary.md
+    """
+    from training.study.summary import write_summary
+
+    write_summary(folders, out, resamples)
+    typer.echo(f"{len(folders)} studies -> {out}")
+
+
 def _words(value: str) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
 

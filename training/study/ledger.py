@@ -1,5 +1,6 @@
 """The folder of a study: its identity, a JSON line for every finished cell, and the counts of each document."""
 
+import fcntl
 import io
 import json
 import os
@@ -79,6 +80,26 @@ class Ledger:
             MissingInput: there is none.
         """
         return cls(folder, _read_identity(folder))
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from adding cells while the block runs; what they added before is read first.
+
+        Raises:
+            UnwritableOutput: another process is adding cells.
+        """
+        handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UnwritableOutput(
+                    f"another run is adding to '{self.folder}': wait for it, or choose another --out"
+                ) from error
+            self.runs = {run.cell: run for run in _runs(self.folder)}
+            yield
+        finally:
+            os.close(handle)  # the lock goes with it
 
     def add(self, cell: Cell, line: dict[str, Any], documents: dict[str, np.ndarray]) -> None:
         """Keep a finished cell: first its arrays, then its line."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.progress import progress_bar
+from model.progress import with_progress
 from training.study.cell import Cell
 from training.study.inputs import StudyData
 from training.study.ledger import Ledger
@@ -19,13 +19,14 @@ def run_study(data: StudyData, recipe: Recipe, cells: Sequence[Cell], folder: Pa
 
     Raises:
         InvalidOption: the folder holds a study of other data or another recipe.
+        UnwritableOutput: another process is adding to the folder.
         TrainingDiverged: a loss is not finite.
     """
     ledger = Ledger.opened(folder, _identity(data, recipe))
-    missing = [cell for cell in cells if cell not in ledger.runs]
-    with progress_bar(f"cells ({len(cells) - len(missing)} of {len(cells)} were done)", len(missing), "cell") as bar:
-        for cell in missing:
-            bar.set_postfix(cell=cell.key, refresh=False)
+    with ledger.claimed():
+        missing = [cell for cell in cells if cell not in ledger.runs]
+        done = len(cells) - len(missing)
+        for cell in with_progress(missing, f"cells ({done} of {len(cells)} were done)", len(missing), "cell"):
             started = time.perf_counter()
             trained = train_cell(cell, data, recipe)
             measured = measure(trained, data)
@@ -38,7 +39,6 @@ def run_study(data: StudyData, recipe: Recipe, cells: Sequence[Cell], folder: Pa
                 "wall_seconds": round(time.perf_counter() - started, 2),
             }
             ledger.add(cell, line, measured.documents)
-            bar.update(1)
     return ledger
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.errors import InvalidOption, MalformedInput, MissingInput
+from model.errors import InvalidOption, MalformedInput, MissingInput, UnwritableOutput
 from training.study.cell import Cell, Setting, grid
 from training.study.ledger import Ledger
 
@@ -66,3 +66,14 @@ def test_the_grid_has_every_cell_once_seed_by_seed() -> None:
     assert len(cells) == len(set(cells)) == 3 * (1 + 2 * 2 * 2)
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
     assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_two_processes_do_not_add_to_one_study(tmp_path: Path) -> None:
+    """The second is refused; after the first has ended, it sees the cells of the first."""
+    one, two = opened(tmp_path / "study"), opened(tmp_path / "study")
+    with one.claimed():
+        one.add(CELL, LINE, {"ap": np.ones(2)})
+        with pytest.raises(UnwritableOutput, match="another run is adding"), two.claimed():
+            pass
+    with two.claimed():
+        assert list(two.runs) == [CELL]

@@ -13,7 +13,11 @@ SMALL = ["--encoder", "lsa", "--seeds", "1", "--batch-size", "16", "--resamples"
 
 
 def study(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["icd-coder", "study", "losses", *map(str, arguments)])
+    return run(monkeypatch, "losses", *arguments)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["icd-coder", "study", *map(str, arguments)])
     try:
         icd_coder.main()
     except SystemExit as stopped:
@@ -57,6 +61,8 @@ def test_two_cells_end_in_a_report(
     for heading in ("## Every lambda", "## Temperature", "## The factors of the weight", "matched scale"):
         assert heading in report
 
+    assert run(monkeypatch, "summary", out, "--out", tmp_path / "summary.md", "--resamples", 50) == 0
+    assert "| sd - bce |" in (tmp_path / "summary.md").read_text()
     assert study(monkeypatch, *small, "--steps", "7", "--losses", "bce") == 2
     assert "steps is 6, and this one's is 7" in capsys.readouterr().err
 
@@ -94,4 +100,12 @@ def test_a_folder_with_something_else_is_left_alone(
     """--out that holds no study."""
     data = write_tiny_dataset(tmp_path / "data")
     assert study(monkeypatch, "--data", data, "--out", data, *SMALL) == 2
+    assert "holds no study" in capsys.readouterr().err
+
+
+def test_a_summary_of_something_else_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without a study."""
+    assert run(monkeypatch, "summary", tmp_path, "--out", tmp_path / "summary.md") == 2
     assert "holds no study" in capsys.readouterr().err

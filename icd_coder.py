@@ -13,7 +13,7 @@ from model.errors import IcdCoderError
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "synthetic admissions to a coded note with its neighbours, in one go"),
-    "synth": ("training.commands", "write synthetic admissions in the tables of MIMIC-III"),
+    "synth": ("training.commands", "write synthetic admissions in the tables of MIMIC-III, or scenes of digits"),
     "prepare": ("training.commands", "turn MIMIC-III, CodiEsp or a table into a dataset directory"),
     "verify-data": ("training.commands", "compare a prepared MIMIC-III with the published statistics"),
     "train": ("training.commands", "train a coder and write its bundle"),
@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("training.commands", "two reports side by side, with a paired bootstrap"),
     "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
     "benchmark": ("training.commands", "measure speed and memory beside the published form of the coder"),
+    "study": ("training.commands", "compare the losses on a dataset, with a report and plots"),
     "migrate": ("app.commands", "create or upgrade the database"),
     "index": ("app.commands", "store documents, codes and embeddings for the neighbour search"),
     "verify-index": ("app.commands", "check that every stored note is whole and found"),

@@ -27,6 +27,11 @@ DOCUMENTS_SCHEMA = pa.schema(
         ("codes", pa.list_(CODE_TYPE)),
     ]
 )
+FEATURES = pa.field("features", pa.list_(pa.float32()))
+FEATURES_SCHEMA = pa.schema([FEATURES if column.name == "text" else column for column in DOCUMENTS_SCHEMA])
+"""Of a dataset whose documents are rows of numbers, such as measurements or pixels, instead of text."""
+IMAGE_SHAPE = "image_shape"
+"""Key of the manifest: [height, width] of the images whose pixels, row by row, are the features."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,18 @@ class Dataset:
 
     def documents(self, *splits: str) -> Documents:
         """Documents of the splits, in file order; of all splits when none is named."""
-        if not splits:
-            return Documents(self._table)
-        return Documents(self._table.filter(pc.is_in(self._table["split"], pa.array(splits))))
+        return Documents(self._rows(splits).select(DOCUMENTS_SCHEMA.names))
+
+    def features(self, *splits: str) -> np.ndarray | None:
+        """Features of the same documents in the same order, (n, F) float32; None in a dataset of texts."""
+        if FEATURES.name not in self._table.schema.names:
+            return None
+        column = self._rows(splits)[FEATURES.name]
+        matrix: np.ndarray = column.combine_chunks().flatten().to_numpy().reshape(len(column), -1)
+        return matrix
+
+    def _rows(self, splits: tuple[str, ...]) -> pa.Table:
+        return self._table.filter(pc.is_in(self._table["split"], pa.array(splits))) if splits else self._table
 
     def require(self, split: str) -> Documents:
         """Documents of a split that must not be empty.
@@ -117,8 +131,11 @@ class Dataset:
         return [self.labels.columns(document.codes) for document in documents]
 
 
-def load_dataset(path: Path) -> Dataset:
+def load_dataset(path: Path, features: bool = False) -> Dataset:
     """Read a dataset directory.
+
+    Args:
+        features: a dataset of features instead of texts is welcome too; the text of its documents is "".
 
     Raises:
         MissingInput: the directory or one of its files is not there.
@@ -141,7 +158,7 @@ def load_dataset(path: Path) -> Dataset:
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': prepare the data again"
         )
     labels = LabelSpace.from_table(_read(path / "labels.parquet", LABELS_SCHEMA))
-    table = _read(path / "documents.parquet", DOCUMENTS_SCHEMA)
+    table = _documents(path / "documents.parquet", manifest, features)
     if table.num_rows == 0:
         raise EmptyDataset(f"'{path}' holds no document: look at the row counts in its manifest.json")
     unknown = set(pc.unique(table["split"]).to_pylist()) - set(SPLITS)
@@ -150,6 +167,43 @@ def load_dataset(path: Path) -> Dataset:
             f"'{path}' has the unknown splits {sorted(map(str, unknown))}: expected {', '.join(SPLITS)}"
         )
     return Dataset(path, labels, manifest, table)
+
+
+def _documents(path: Path, manifest: dict[str, Any], features: bool) -> pa.Table:
+    """The documents of either kind; those of features get a column of empty texts."""
+    names = _column_names(path)
+    if FEATURES.name not in names or "text" in names:
+        return _read(path, DOCUMENTS_SCHEMA)
+    if not features:
+        raise MalformedInput(
+            f"'{path}' holds features, not texts, which only `icd-coder study losses` reads: name a dataset of notes"
+        )
+    table = _read(path, FEATURES_SCHEMA)
+    _check_features(path, table[FEATURES.name], manifest.get(IMAGE_SHAPE))
+    return table.append_column("text", pa.array([""] * len(table), pa.string()))
+
+
+def _check_features(path: Path, column: pa.ChunkedArray, image_shape: Any) -> None:
+    """Rows of one length, of finite numbers, as many as an image of the shape has pixels."""
+    lengths = sorted(pc.unique(pc.list_value_length(column)).to_pylist())
+    if len(lengths) > 1 or lengths == [0]:
+        raise MalformedInput(
+            f"'{path}' has rows of {lengths[0]} to {lengths[-1]} features: give every document as many, above 0"
+        )
+    if not pc.all(pc.is_finite(pc.list_flatten(column)), min_count=0).as_py():
+        raise MalformedInput(f"'{path}' has a feature that is no finite number: prepare the data again")
+    if image_shape is not None and lengths and (len(image_shape) != 2 or lengths != [image_shape[0] * image_shape[1]]):
+        raise MalformedInput(
+            f"'{path}' has rows of {lengths[0]} pixels, and an image shape {image_shape}: prepare the data again"
+        )
+
+
+def _column_names(path: Path) -> list[str]:
+    try:
+        names: list[str] = pq.read_schema(path).names
+    except (OSError, pa.ArrowException) as error:
+        raise MalformedInput(f"'{path}' cannot be read as parquet: prepare the data again") from error
+    return names
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

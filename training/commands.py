@@ -8,6 +8,7 @@ import typer
 from model.errors import InvalidOption
 from training.benchmark.commands import benchmark
 from training.prepare.commands import commands as prepare
+from training.study.commands import study
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
 
@@ -16,6 +17,7 @@ commands.add_typer(synth, name="synth")
 commands.add_typer(prepare, name="prepare")
 commands.add_typer(verify_data, name="verify-data")
 commands.add_typer(benchmark, name="benchmark")
+commands.add_typer(study, name="study")
 
 TRAIN_EXAMPLES = """
 Examples:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer(
     name="prepare",
-    help="Turn MIMIC-III, MIMIC-IV, CodiEsp or a table into a dataset directory.",
+    help="Turn MIMIC-III, MIMIC-IV, CodiEsp, Ohsumed, Yeast or a table into a dataset directory.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -171,6 +171,36 @@ def codiesp(
 
     written = prepare_codiesp(source, out, language.value, codes.value)
     _report(written, "CodiEsp has category codes and codes of the Spanish edition, which keep an empty title")
+
+
+@commands.command()
+def ohsumed(
+    source: Annotated[Path, typer.Option(help="The folder ohsumed-first-20000-docs, with training/ and test/.")],
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Seed of the dev split, which is taken from training.")] = 0,
+    dev_share: Annotated[float, typer.Option(help="Share of the training abstracts in dev.")] = 0.1,
+) -> None:
+    """MEDLINE abstracts with their MeSH disease categories, for `icd-coder study losses`.
+
+    Example: icd-coder prepare ohsumed --source ohsumed-first-20000-docs --out data/ohsumed
+    """
+    from training.prepare.ohsumed import prepare_ohsumed
+
+    _report(prepare_ohsumed(source, out, seed, dev_share), "only the categories C01 to C23 have a title")
+
+
+@commands.command()
+def yeast(
+    source: Annotated[Path, typer.Option(help="Folder with yeast_official_train.hdf5, _val and _test.")],
+    out: Out,
+) -> None:
+    """Measurements of yeast genes with their functional classes, for `icd-coder study losses`; needs h5py.
+
+    Example: icd-coder prepare yeast --source yeast --out data/yeast
+    """
+    from training.prepare.yeast import prepare_yeast
+
+    _report(prepare_yeast(source, out), "every class has a title")
 
 
 @commands.command()

@@ -11,10 +11,11 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, FORMAT, Document
+from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, FEATURES, FEATURES_SCHEMA, FORMAT, Document
 from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
@@ -30,6 +31,13 @@ class SourcedDocument(Document):
     """A document that knows which rows of the source it was made of, in the order of its text."""
 
     source_rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class FeatureDocument(Document):
+    """A document that is a row of numbers, (F,) float32; its text is ""."""
+
+    features: np.ndarray
 
 
 @dataclass
@@ -67,7 +75,8 @@ def write_dataset(
 
     Args:
         documents: consumed once, ``ROW_GROUP`` in memory at a time; ``record`` may grow until they end. When they
-            are :class:`SourcedDocument`, all of them, the file has the column ``source_rows`` too.
+            are :class:`SourcedDocument`, all of them, the file has the column ``source_rows`` too; when they are
+            :class:`FeatureDocument`, all of them, it has ``features`` instead of ``text``.
         titles: a code that it does not name keeps the title "" and is counted.
         labels: codes that belong to the label space even when no document has them.
 
@@ -109,8 +118,7 @@ def _write(
 def _write_documents(path: Path, documents: Iterator[Document]) -> None:
     """Row group by row group; compressed in a thread while the next group is gathered."""
     group = list(islice(documents, ROW_GROUP))
-    sourced = bool(group) and isinstance(group[0], SourcedDocument)
-    schema = DOCUMENTS_SCHEMA.append(SOURCE_ROWS) if sourced else DOCUMENTS_SCHEMA
+    schema = _schema(group)
     with (
         pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=DICTIONARY) as writer,
         ThreadPoolExecutor(1, "write") as thread,
@@ -124,6 +132,15 @@ def _write_documents(path: Path, documents: Iterator[Document]) -> None:
             group = list(islice(documents, ROW_GROUP))
         if pending is not None:
             pending.result()
+
+
+def _schema(documents: Sequence[Document]) -> pa.Schema:
+    """Of the file that can hold what the documents have."""
+    if documents and isinstance(documents[0], FeatureDocument):
+        return FEATURES_SCHEMA
+    if documents and isinstance(documents[0], SourcedDocument):
+        return DOCUMENTS_SCHEMA.append(SOURCE_ROWS)
+    return DOCUMENTS_SCHEMA
 
 
 class _Tally:
@@ -158,19 +175,22 @@ def _table(documents: Sequence[Document], schema: pa.Schema) -> pa.Table:
         pa.array([code.system for code in codes], pa.string()),
         pa.array([code.code for code in codes], pa.string()),
     ]
-    columns = [
-        pa.array([document.document_id for document in documents], pa.string()),
-        pa.array([document.subject_id for document in documents], pa.string()),
-        pa.array([document.split for document in documents], pa.string()),
-        pa.array([document.text for document in documents], pa.string()),
-        _lists(
+    columns = {
+        "document_id": pa.array([document.document_id for document in documents], pa.string()),
+        "subject_id": pa.array([document.subject_id for document in documents], pa.string()),
+        "split": pa.array([document.split for document in documents], pa.string()),
+        "text": pa.array([document.text for document in documents], pa.string()),
+        "codes": _lists(
             (len(document.codes) for document in documents), pa.StructArray.from_arrays(pairs, fields=list(CODE_TYPE))
         ),
-    ]
+    }
     if SOURCE_ROWS.name in schema.names:
         rows = [document.source_rows for document in documents if isinstance(document, SourcedDocument)]
-        columns.append(pa.array(rows, SOURCE_ROWS.type))
-    return pa.Table.from_arrays(columns, schema=schema)
+        columns[SOURCE_ROWS.name] = pa.array(rows, SOURCE_ROWS.type)
+    if FEATURES.name in schema.names:
+        numbers = [document.features for document in documents if isinstance(document, FeatureDocument)]
+        columns[FEATURES.name] = pa.array(numbers, FEATURES.type)
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
 def _lists(lengths: Iterable[int], values: pa.Array) -> pa.ListArray:

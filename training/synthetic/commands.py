@@ -9,12 +9,14 @@ from model.errors import InvalidOption
 from model.progress import progress_bar
 from model.staging import staged_directory
 
-synth = typer.Typer(help="Write synthetic admissions of people who never existed.", no_args_is_help=True)
+synth = typer.Typer(
+    help="Write synthetic admissions of people who never existed, or scenes of digits.", no_args_is_help=True
+)
 
 
 @synth.callback()
 def _synth() -> None:
-    """Write synthetic admissions of people who never existed."""
+    """Write synthetic admissions of people who never existed, or scenes of digits."""
 
 
 @synth.command()
@@ -59,3 +61,22 @@ def mimic3(
             write_tables(folder, admissions, seed, bar.update, plain)
         else:
             write_full_tables(folder, admissions, noteevents, seed, bar.update, plain)
+
+
+@synth.command()
+def digits(
+    out: Annotated[Path, typer.Option(help="Dataset directory to write; must not be there yet.")],
+    scenes: Annotated[int, typer.Option(help="Number of scenes, 10 or more.")] = 5000,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same pixels.")] = 1,
+) -> None:
+    """Write a dataset of scenes of one to four handwritten digits, for `icd-coder study losses`.
+
+    The labels of a scene are the digits that are in it. No image of a digit is in the scenes of two splits.
+
+    Example: icd-coder synth digits --scenes 5000 --seed 1 --out data/digits
+    """
+    from training.synthetic.digits import synthesise_digits
+
+    with progress_bar("scenes", scenes, "scene") as bar:
+        written = synthesise_digits(out, scenes, seed, bar.update)
+    typer.echo(f"{sum(written.documents.values()):,} scenes written to {out}")

@@ -1,0 +1,122 @@
+"""A dataset directory as a study reads it: rows of numbers and label columns, in three parts."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.dataset import IMAGE_SHAPE, Dataset, Document, load_dataset
+from model.label_sets import LabelSets
+from model.labels import LabelSpace
+from training.prepare.stratified_splits import stratified_splits
+from training.study.lsa_features import LSA, lsa_features
+from training.study.text_features import text_features
+
+HELD_BACK = 0.15
+"""Share of the training documents that becomes the validation part where the dataset has no test split."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Documents of a part. Shape: features (n, F) float32; rows: n arrays of label columns; subjects (n,) of str."""
+
+    features: np.ndarray
+    rows: tuple[np.ndarray, ...]
+    subjects: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def labels_of(self, indices: Tensor, num_labels: int) -> LabelSets:
+        """Label sets of some documents, without the checks of ``LabelSets.from_rows``: they were made once."""
+        chosen = [self.rows[index] for index in indices.tolist()]
+        offsets = np.zeros(len(chosen) + 1, dtype=np.int64)
+        np.cumsum([len(columns) for columns in chosen], out=offsets[1:])
+        return LabelSets(torch.from_numpy(np.concatenate(chosen)), torch.from_numpy(offsets), num_labels)
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """What a cell is trained on, tuned on, and judged by."""
+
+    name: str
+    labels: LabelSpace
+    train: Part
+    tuning: Part
+    judged: Part
+    judged_split: str
+    image_shape: tuple[int, int] | None
+
+    @cached_property
+    def train_counts(self) -> np.ndarray:
+        """Training documents with each label, int64 (L,)."""
+        columns = np.concatenate([*self.train.rows, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+        return np.bincount(columns, minlength=len(self.labels))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of labels, features and label columns of every part."""
+        digest = hashlib.sha256(self.labels.fingerprint.encode())
+        for part in (self.train, self.tuning, self.judged):
+            digest.update(np.ascontiguousarray(part.features).tobytes())
+            for columns in part.rows:
+                digest.update(f"{columns.tolist()}\n".encode())
+        return digest.hexdigest()
+
+
+def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> StudyData:
+    """Read a dataset of texts or features.
+
+    With a test split, dev is tuned on and test judged. Without, dev is judged, and HELD_BACK of the training
+    documents, stratified by label and whole by subject, is tuned on. Features are standardised by the training
+    part, pixels of images are left as they are.
+
+    Raises:
+        MissingInput, MalformedInput, EmptyDataset: see :func:`model.dataset.load_dataset`.
+    """
+    dataset = load_dataset(path, features=True)
+    documents = list(dataset.documents())
+    shape = dataset.manifest.get(IMAGE_SHAPE)
+    has_test = bool(dataset.split_sizes.get("test"))
+    for split in ("train", "dev"):
+        dataset.require(split)
+    names = [document.split for document in documents] if has_test else _without_test(documents)
+    of_train = np.array([name == "train" for name in names])
+    features = dataset.features()
+    if features is None:
+        texts = [document.text for document in documents]
+        read = lsa_features(texts, of_train) if encoder == LSA else text_features(texts, encoder, max_tokens, cache)
+        features = _standardised(read, of_train)
+    elif not shape:
+        features = _standardised(features, of_train)
+    train, tuning, judged = (_part(dataset, documents, features, names, name) for name in ("train", "dev", "test"))
+    split = "test" if has_test else "dev"
+    image = (int(shape[0]), int(shape[1])) if shape else None
+    return StudyData(path.resolve().name, dataset.labels, train, tuning, judged, split, image)
+
+
+def _without_test(documents: Sequence[Document]) -> list[str]:
+    """Parts by document: dev is judged ("test"), a share of train is tuned on ("dev")."""
+    train = [(document.subject_id, document.codes) for document in documents if document.split == "train"]
+    split_of = stratified_splits(train, seed=0, dev_share=HELD_BACK, test_share=0.0)
+    return ["test" if document.split == "dev" else split_of[document.subject_id] for document in documents]
+
+
+def _standardised(features: np.ndarray, of_train: np.ndarray) -> np.ndarray:
+    mean, deviation = features[of_train].mean(axis=0), features[of_train].std(axis=0)
+    scaled: np.ndarray = ((features - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
+    return scaled
+
+
+def _part(
+    dataset: Dataset, documents: Sequence[Document], features: np.ndarray, names: Sequence[str], name: str
+) -> Part:
+    chosen = [index for index, own in enumerate(names) if own == name]
+    members = [documents[index] for index in chosen]
+    subjects = np.array([one.subject_id for one in members], dtype=str)
+    return Part(features[chosen], tuple(dataset.rows(members)), subjects)

@@ -1,0 +1,50 @@
+"""How every cell of a study is trained: the same for all losses."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model.errors import InvalidOption
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Numbers chosen for BCE on the validation part, once, and then kept for every loss."""
+
+    encoder: str = "minilm"
+    """Of a dataset of texts: a frozen encoder, or lsa (TF-IDF and SVD); a dataset of features has none."""
+    max_tokens: int = 256
+    """Tokens of a text that the encoder reads; 256 is what all-MiniLM-L6-v2 was made for."""
+    steps: int = 200
+    """Optimiser steps of a cell."""
+    batch_size: int = 256
+    hidden: int = 128
+    """Width of the trunk and of the embedding that is searched; small, so that thousands of cells fit on one core."""
+    projection: int = 64
+    """Width of the projections that the contrastive loss sees."""
+    dropout: float = 0.3
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises."""
+    validations: int = 5
+    """Times that validation MAP is measured; the best weights are kept."""
+
+    def __post_init__(self) -> None:
+        for flag, value in (
+            ("--max-tokens", self.max_tokens),
+            ("--steps", self.steps),
+            ("--batch-size", self.batch_size),
+            ("--hidden", self.hidden),
+            ("--projection", self.projection),
+            ("--validations", self.validations),
+        ):
+            if value < 1:
+                raise InvalidOption(f"{flag} must be at least 1, got {value}")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise InvalidOption(f"--learning-rate must be a positive number, got {self.learning_rate}")
+        if not 0 <= self.dropout < 1:
+            raise InvalidOption(f"--dropout must be at least 0 and below 1, got {self.dropout}")
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)

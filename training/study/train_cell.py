@@ -1,0 +1,171 @@
+"""One cell of the grid, from random weights to scores and embeddings."""
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.label_sets import LabelSets
+from training.evaluation.gold import Gold
+from training.evaluation.ranking import average_precisions
+from training.evaluation.standing import cells_ahead
+from training.loop import TrainingDiverged
+from training.matched_scale import matching_factor
+from training.schedule import linear_schedule
+from training.study.cell import Cell
+from training.study.inputs import Part, StudyData
+from training.study.network import StudyNetwork, StudyOutput
+from training.study.peak_memory import PeakMemory
+from training.study.recipe import Recipe
+from training.study.study_losses import BCE, study_loss
+
+ROWS_AT_ONCE = 2048
+MEASURED_STEP = 1
+"""The step whose memory is counted; the first one also makes the optimiser's state."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Shape: scores (n, L) probabilities, embeddings (n, H) unit rows, of the best validated weights."""
+
+    tuning_scores: np.ndarray
+    judged_scores: np.ndarray
+    judged_embeddings: np.ndarray
+    train_embeddings: np.ndarray
+    best_step: int
+    tuning_map: float
+    factor: float | None
+    """What the contrastive term was multiplied by, beside lambda; None for BCE."""
+    seconds_a_step: float
+    """Median over the steps."""
+    peak_bytes: int
+    """Tensors alive at once in one step, forward, backward and update."""
+
+
+class _Term:
+    """lambda * factor * contrastive loss, the factor fixed at the first batch that has one."""
+
+    def __init__(self, cell: Cell) -> None:
+        setting = cell.setting
+        self.loss = study_loss(setting.loss, setting.temperature, cell.seed)
+        self.factor: float | None = 1.0 if setting.scale == "plain" else None
+        self._weight, self._temperature = setting.weight, setting.temperature
+
+    def __call__(self, projections: Tensor, labels: LabelSets) -> Tensor:
+        if self.factor is None:
+            self.factor = matching_factor(self.loss, self._temperature, projections, labels)
+        value: Tensor = self.loss(projections, labels)
+        return self._weight * (1.0 if self.factor is None else self.factor) * value
+
+
+def train_cell(cell: Cell, data: StudyData, recipe: Recipe) -> Trained:
+    """Train on ``data.train`` for the recipe's steps; keep the weights with the best MAP on ``data.tuning``.
+
+    The same cell gives the same numbers on the same machine with one thread; torch's own generator is restored.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(cell.seed)
+        return _trained(cell, data, recipe)
+
+
+def _trained(cell: Cell, data: StudyData, recipe: Recipe) -> Trained:
+    inputs, labels = data.train.features.shape[1], len(data.labels)
+    network = StudyNetwork(inputs, labels, recipe.hidden, recipe.projection, recipe.dropout, data.image_shape)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    term = None if cell.setting.loss == BCE else _Term(cell)
+    features = torch.from_numpy(np.ascontiguousarray(data.train.features))
+    batches = _batches(len(data.train), recipe.batch_size, cell.seed)
+    warmup = max(1, round(recipe.warmup * recipe.steps))
+    best, watched, seconds = _Best(recipe), PeakMemory(), []
+    for step in range(recipe.steps):
+        indices = next(batches)
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * linear_schedule(step, warmup, recipe.steps)
+        started = time.perf_counter()
+        with watched if step == MEASURED_STEP else nullcontext():
+            loss = _loss(network(features[indices]), data.train.labels_of(indices, labels), term)
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            optimizer.step()
+        seconds.append(time.perf_counter() - started)
+        if not torch.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss is {loss.item()} at step {step} of {cell.key}: lower --learning-rate or --lambdas"
+            )
+        best.after(step + 1, network, data.tuning)
+    network.load_state_dict(best.weights)
+    judged_scores, judged_embeddings = predict(network, data.judged)
+    return Trained(
+        tuning_scores=predict(network, data.tuning)[0],
+        judged_scores=judged_scores,
+        judged_embeddings=judged_embeddings,
+        train_embeddings=predict(network, data.train)[1],
+        best_step=best.step,
+        tuning_map=best.map,
+        factor=None if term is None else term.factor,
+        seconds_a_step=float(np.median(seconds)),
+        peak_bytes=watched.peak,
+    )
+
+
+class _Best:
+    """The weights with the best MAP on the tuning part, which is measured a few times in a run."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._places = {-(-recipe.steps * (index + 1) // recipe.validations) for index in range(recipe.validations)}
+        self.map, self.step = -1.0, 0
+        self.weights: dict[str, Tensor] = {}
+
+    def after(self, step: int, network: nn.Module, tuning: Part) -> None:
+        if step not in self._places:
+            return
+        found = mean_average_precision(predict(network, tuning)[0], tuning)
+        if found > self.map:
+            self.map, self.step = found, step
+            self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def _loss(output: StudyOutput, labels: LabelSets, term: _Term | None) -> Tensor:
+    """BCE (sum over labels, mean over documents, as in ``training.loop``) and the contrastive term."""
+    bce = F.binary_cross_entropy_with_logits(output.logits, labels.to_multi_hot(), reduction="sum") / len(labels)
+    return bce if term is None else bce + term(output.projections, labels)
+
+
+def _batches(number: int, size: int, seed: int) -> Iterator[Tensor]:
+    """Batches of shuffled epochs without end; a rest smaller than half a batch is left out."""
+    generator = torch.Generator().manual_seed(seed)
+    while True:
+        order = torch.randperm(number, generator=generator)
+        for batch in torch.split(order, size):
+            if 2 * len(batch) >= size or number < size:
+                yield batch
+
+
+@torch.inference_mode()
+def predict(network: nn.Module, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (n, L) and embeddings (n, H) of a part, without dropout."""
+    network.eval()
+    scores, embeddings = [], []
+    for start in range(0, len(part), ROWS_AT_ONCE):
+        output = network(torch.from_numpy(part.features[start : start + ROWS_AT_ONCE]))
+        scores.append(torch.sigmoid(output.logits).numpy())
+        embeddings.append(output.embeddings.numpy())
+    network.train()
+    return np.concatenate(scores), np.concatenate(embeddings)
+
+
+def mean_average_precision(scores: np.ndarray, part: Part) -> float:
+    """Mean over the documents that have a label; 0 where none has."""
+    gold = Gold.from_rows(part.rows, scores.shape[1])
+    precisions = average_precisions(gold, cells_ahead(scores, gold, np.arange(scores.shape[1])))
+    return float(precisions.mean()) if precisions.size else 0.0

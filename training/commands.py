@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from model.errors import InvalidOption
+from training.export.commands import EXPORT_EXAMPLES, export
 from training.prepare.commands import commands as prepare
+from training.presets import preset_line, preset_values
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
 
@@ -14,6 +16,7 @@ commands = typer.Typer()
 commands.add_typer(synth, name="synth")
 commands.add_typer(prepare, name="prepare")
 commands.add_typer(verify_data, name="verify-data")
+commands.command("export", epilog=EXPORT_EXAMPLES)(export)
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -22,10 +25,20 @@ Examples:
 
   icd-coder train --data DATA --encoder /weights/RoBERTa-base-PM-M3-Voc --loss sd --device cuda --out BUNDLE
 
+  icd-coder train --preset mimic3-full --data DATA --encoder /weights/RoBERTa-base-PM-M3-Voc --device cuda --out BUNDLE
+
   icd-coder train --data DATA --encoder minilm --out BUNDLE --resume      (after Ctrl-C)
 
 Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir BUNDLE.run) and the checkpoints.
 """
+
+
+def use_preset(context: typer.Context, name: str | None) -> str | None:
+    """Let the preset's values stand where no flag is given."""
+    if name is not None and not context.resilient_parsing:
+        context.default_map = {**(context.default_map or {}), **preset_values(name)}
+    return name
+
 
 Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
 Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]
@@ -33,6 +46,7 @@ Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder
 
 @commands.command(epilog=TRAIN_EXAMPLES)
 def train(
+    context: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
     encoder: Annotated[
@@ -74,6 +88,15 @@ def train(
         Path | None,
         typer.Option(help="Folder for the frozen layers' states; default DATA.cache.", show_default=False),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="mimic3-full: the options of docs/mimic-iii-full.md, each overridden by its own flag.",
+            callback=use_preset,
+            is_eager=True,
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     allow_download: Annotated[
         bool,
@@ -109,7 +132,10 @@ def train(
         threads=threads,
     )
     splits = _splits(fit_splits)
-    request = TrainingRequest(data, out, options, splits, cache, device, resume, allow_download)
+    if preset is not None:
+        flags = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
+        typer.echo(preset_line(preset, context.params, flags), err=True)
+    request = TrainingRequest(data, out, options, splits, cache, device, resume, allow_download, preset)
     bundle_id = train_bundle(request)
     typer.echo(f"bundle {bundle_id[:12]} written to {out}")
 
@@ -166,6 +192,9 @@ def evaluate(
         float | None, typer.Option(help="Micro precision that --policy precision reaches on dev.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of a bundle: auto (what it was made for), fp32, bf16 or int8.")
+    ] = "auto",
 ) -> None:
     """Measure a bundle, or the scores of any model, on a split: report, plots and, on request, the baselines."""
     from training.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored
@@ -178,7 +207,7 @@ def evaluate(
             raise InvalidOption(
                 "--threshold, --tune-on, --policy and --target-precision go with --scores: leave them out"
             )
-        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device))
+        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device), precision)
     elif scores is not None and bundle is None:
         report = evaluate_stored(scores, data, split, out, choice, baselines)
     else:

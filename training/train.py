@@ -52,6 +52,8 @@ class TrainingRequest:
     device: str = "cpu"
     resume: bool = False
     allow_download: bool = False
+    preset: str | None = None
+    """Where the options came from, for the record."""
 
     @property
     def run_folder(self) -> Path:
@@ -182,8 +184,8 @@ def _prepare_run_folder(request: TrainingRequest) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / LAST).exists():  # a run that goes on has the options that it began with
-            options = json.dumps(request.options.as_dict(), indent=2)
-            write_atomically(folder / "options.json", options.encode())
+            options = {"preset": request.preset, **request.options.as_dict()}
+            write_atomically(folder / "options.json", json.dumps(options, indent=2).encode())
     except OSError as error:
         raise UnwritableOutput(f"cannot write in '{folder.parent}' ({error.strerror}): choose another --out") from error
 

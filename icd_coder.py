@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify-data": ("training.commands", "compare a prepared MIMIC-III with the published statistics"),
     "train": ("training.commands", "train a coder and write its bundle"),
     "evaluate": ("training.commands", "measure a bundle on a split: report, plots, baselines"),
+    "export": ("training.commands", "add an int8 encoder to a bundle, for CPUs"),
     "compare": ("training.commands", "two reports side by side, with a paired bootstrap"),
     "retrieval": ("training.commands", "measure the neighbours of a bundle on a split, and the coder that they make"),
     "benchmark": ("training.commands", "measure speed and memory beside the published form of the coder"),

@@ -19,6 +19,14 @@ NEIGHBOURS = 5
 
 BundleOption = Annotated[Path, typer.Option("--bundle", help="Bundle directory made by `icd-coder train`.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+PrecisionOption = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="auto (what the bundle was made for), fp32, bf16 (twice as fast where the CPU has it) or int8 (of a "
+        "bundle that `icd-coder export` wrote). A database holds the embeddings of each precision apart.",
+    ),
+]
 DamagedOption = Annotated[
     bool,
     typer.Option(
@@ -69,6 +77,7 @@ def index(
         bool, typer.Option("--approximate", help="PostgreSQL: also build an HNSW index, see ICD_CODER_APPROXIMATE.")
     ] = False,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Store documents, their codes and embeddings for the neighbour search.
 
@@ -93,7 +102,7 @@ def index(
     if approximate:
         require_server(engine)
     dataset = load_dataset(data)
-    coder = load_coder(bundle, device)
+    coder = load_coder(bundle, device, precision)
     upgrade(url)
     wanted = [split.strip() for split in splits.split(",") if split.strip()]
     report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild)
@@ -190,6 +199,7 @@ def code(
     max_characters: Annotated[int | None, typer.Option("--max-characters", min=1, help="Refuse longer notes.")] = None,
     allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Code notes without a server, as a table, JSON lines or CodiEsp's id<TAB>code.
 
@@ -218,7 +228,9 @@ def code(
         note.read(settings.max_characters)  # a bad file is named before the first note is coded
     if database is not None:
         require_usable(database)
-    coder = require_whole_labels(load_coder(bundle, device), bundle, allow_damaged_labels)
+    coder = require_whole_labels(
+        load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
+    )
     found = (
         open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
         if database is not None
@@ -247,6 +259,7 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
     allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Answer over HTTP on this machine; the routes are described at /docs.
 
@@ -254,6 +267,7 @@ def serve(
     Examples:
       icd-coder serve --bundle out/bundle
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
+      icd-coder serve --bundle out/bundle-int8 --precision int8
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.damaged_labels import require_whole_labels
@@ -271,7 +285,9 @@ def serve(
     with listen(host, port) as bound:
         if url is not None:
             require_usable(url)
-        coder = require_whole_labels(load_coder(bundle, device), bundle, allow_damaged_labels)
+        coder = require_whole_labels(
+            load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
+        )
         app = create_app(settings, coder)
         configure_logs(sys.stderr)
         run(app, bound, settings.shutdown_seconds)

@@ -23,7 +23,7 @@ from app.neighbours.index import require_same_dimension
 from app.neighbours.search import as_stored
 from app.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
 from model.dataset import Dataset, Document
-from model.errors import EmptyDataset, InvalidOption, MalformedInput
+from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
 from model.labels import SPLITS, LabelSpace
 from model.progress import progress_bar
 
@@ -174,7 +174,13 @@ class Indexer:
         return self.store_text and not all(known[document.document_id].has_text for document in batch)
 
     def _register_bundle(self, session: Session) -> None:
-        if session.get(Bundle, self.coder.bundle_id) is None:
+        known = session.get(Bundle, self.coder.bundle_id)
+        if known is not None and known.embedding_id != self.coder.embedding_id:
+            raise EmbeddingMismatch(
+                f"the database holds embeddings that this bundle made in another precision than "
+                f"{self.coder.precision}: choose the --precision of then, or index into another --database"
+            )
+        if known is None:
             session.add(
                 Bundle(
                     bundle_id=self.coder.bundle_id,

@@ -41,6 +41,8 @@ class Coder(Protocol):
     def card(self) -> dict[str, Any]: ...
     @property
     def embedding_dim(self) -> int: ...
+    @property
+    def precision(self) -> str: ...
 
     def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
         """Code each text."""
@@ -49,17 +51,17 @@ class Coder(Protocol):
         """Unit rows (B, D) float32."""
 
 
-def load_coder(bundle: Path, device: str = "cpu") -> Coder:
-    """Open a bundle.
+def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> Coder:
+    """Open a bundle to answer in a precision, on ``threads`` threads; 0 for the cores of this process.
 
     Raises:
-        InvalidOption: the device is not there.
+        InvalidOption: the device is not there, or the bundle cannot answer in this precision.
         What :func:`model.bundle.load_bundle` raises.
     """
     from model.bundle import load_bundle
 
     _require_device(device)
-    return load_bundle(bundle, device)
+    return load_bundle(bundle, device, precision, threads or available_cores())
 
 
 def _require_device(device: str) -> None:

@@ -1,8 +1,8 @@
 """The bundle directory: everything a coder needs, with a checksum for every file.
 
 An immutable folder: model.safetensors, config.json, tokenizer/, labels.parquet, ranker/thresholds.json,
-card.json, README.md, and manifest.json, which names each of them with its SHA-256. Nothing in it is ever
-unpickled.
+card.json, README.md, openvino/ where an int8 encoder was exported, and manifest.json, which names each of them with
+its SHA-256. Nothing in it is ever unpickled.
 """
 
 import hashlib
@@ -18,12 +18,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from model.bundle_config import backbone_of, parse_config
+from model.bundle_config import BundleConfig, backbone_of, parse_config
 from model.coder import Coder
 from model.encoder_source import load_tokenizer
 from model.errors import BundleDamaged, MalformedInput, MissingInput, UnwritableOutput
+from model.int8_encoder import FOLDER as INT8_FOLDER
+from model.int8_encoder import Int8Encoder, has_int8_encoder, open_int8_encoder
 from model.labels import LABELS_SCHEMA, LabelSpace
 from model.network import CodingNetwork
+from model.precision import RECORDED, network_precision, served_precision
 from model.staging import staged_directory
 from model.thresholds import GlobalThreshold
 
@@ -63,38 +66,75 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
         _write_json(staging / "config.json", _config(contents, state))
         _write_json(staging / "card.json", contents.card)
         (staging / "README.md").write_text(contents.readme, encoding="utf-8")
-        files = {name: _sha256(staging / name) for name in _files(staging)}
-        (staging / "manifest.json").write_bytes(_manifest_bytes(files))
-        return _sha256(staging / "manifest.json")
+        return sign_bundle(staging)
 
 
-def load_bundle(path: str | Path, device: str = "cpu") -> Coder:
+def sign_bundle(folder: Path) -> str:
+    """Write the manifest over all files of a bundle that is being made, and return its bundle_id."""
+    files = {name: _sha256(folder / name) for name in _files(folder)}
+    (folder / "manifest.json").write_bytes(_manifest_bytes(files))
+    return _sha256(folder / "manifest.json")
+
+
+def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED, threads: int = 0) -> Coder:
     """Verify every file of a bundle and open it.
 
+    Args:
+        precision: auto, fp32, bf16, int8, or ``recorded``: the one that training wrote down.
+        threads: of an int8 encoder; 0 for as many as torch has.
+
     Raises:
-        MissingInput: there is no bundle at ``path``.
+        MissingInput: there is no bundle at ``path``, or no OpenVINO for its int8 encoder.
+        InvalidOption: the bundle cannot answer in this precision.
         BundleDamaged: a file is missing, extra, or differs from the manifest, or the parts do not fit together.
     """
     path = Path(path)
     verify_bundle(path)
     config = parse_config(path / "config.json", _read_json(path / "config.json"))
+    chosen = served_precision(precision, config.precision, has_int8_encoder(path), device)
     labels = _read_labels(path / "labels.parquet")
     if labels.fingerprint != config.label_space:
         raise BundleDamaged(f"'{path}' has labels of another label space than its config.json: train it again")
-    network = CodingNetwork(backbone_of(path / "config.json", config), len(labels), config.head, config.precision)
+    network = CodingNetwork(
+        backbone_of(path / "config.json", config),
+        len(labels),
+        config.head,
+        network_precision(chosen),
+    )
     _load_weights(network, path / "model.safetensors")
+    tokenizer = _read_tokenizer(path / "tokenizer", network)
+    int8 = _open_int8(path, network, threads) if chosen == "int8" else None
     return Coder(
-        network=network.to(device).eval(),
-        tokenizer=_read_tokenizer(path / "tokenizer", network),
+        network=network.to(device).eval() if int8 is None else network.eval(),
+        tokenizer=tokenizer,
         labels=labels,
         threshold=_read_threshold(path / "ranker" / "thresholds.json"),
         window=config.window,
         max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),
-        embedding_id=config.embedding_id,
+        embedding_id=_served_embedding_id(path, config, chosen),
         card=_read_json(path / "card.json"),
         device=device,
+        precision=chosen,
+        int8_encoder=int8,
     )
+
+
+def _open_int8(path: Path, network: CodingNetwork, threads: int) -> Int8Encoder:
+    encoder = open_int8_encoder(path, network.encoder.hidden_size, threads)
+    network.encoder.to("meta")  # frees its weights: nothing runs it
+    return encoder
+
+
+def _served_embedding_id(path: Path, config: BundleConfig, precision: str) -> str:
+    """The recorded id covers the recorded precision; any other precision makes other embeddings."""
+    if precision == config.precision:
+        return config.embedding_id
+    digest = hashlib.sha256(f"{config.embedding_id} {precision}".encode())
+    if precision == "int8":
+        for name in _files(path / INT8_FOLDER):
+            digest.update(f"\n{name} {_sha256(path / INT8_FOLDER / name)}".encode())
+    return digest.hexdigest()
 
 
 def verify_bundle(path: Path) -> None:

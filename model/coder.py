@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.batch import NoteBatch, batch_of_ids
+from model.batch import batch_of_ids
 from model.evidence import evidence_spans
+from model.int8_encoder import Int8Encoder
 from model.labels import LabelSpace
 from model.network import CodingNetwork
 from model.note_text import check_note
@@ -45,6 +46,10 @@ class Coder:
     embedding_id: str
     card: dict[str, Any]
     device: str = "cpu"
+    precision: str = "fp32"
+    """fp32, bf16 or int8, of the encoder."""
+    int8_encoder: Int8Encoder | None = None
+    """Stands in for the network's encoder, which has no weights then."""
 
     @property
     def embedding_dim(self) -> int:
@@ -80,23 +85,27 @@ class Coder:
     @torch.inference_mode()
     def score(self, text: str) -> NoteScores:
         """Probabilities of every label and the embedding of one note."""
-        windowed, batch, states = self._encode(text)
-        logits = self.network.label_attention(states, batch.note_mask)
-        embedding = self.network.document_embedding(states, batch.note_mask)
+        windowed, mask, states = self._encode(text)
+        logits = self.network.label_attention(states, mask)
+        embedding = self.network.document_embedding(states, mask)
         probabilities = torch.sigmoid(logits.double())[0].cpu().numpy()
         return NoteScores(probabilities, embedding[0].cpu().numpy(), states[0], windowed)
 
     @torch.inference_mode()
     def _embed(self, text: str) -> np.ndarray:
-        _, batch, states = self._encode(text)
-        embedding: np.ndarray = self.network.document_embedding(states, batch.note_mask)[0].cpu().numpy()
+        _, mask, states = self._encode(text)
+        embedding: np.ndarray = self.network.document_embedding(states, mask)[0].cpu().numpy()
         return embedding
 
-    def _encode(self, text: str) -> tuple[WindowedNote, NoteBatch, Tensor]:
+    def _encode(self, text: str) -> tuple[WindowedNote, Tensor, Tensor]:
+        """The note's windows, its mask (1, N) and its token states (1, N, H)."""
         windowed = window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
-        batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
         self.network.eval()
-        return windowed, batch, self.network.token_states(batch)
+        if self.int8_encoder is not None:
+            mask = torch.ones(1, len(windowed.ids), dtype=torch.bool)
+            return windowed, mask, self.int8_encoder.token_states(windowed)
+        batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
+        return windowed, batch.note_mask, self.network.token_states(batch)
 
     def _code(self, text: str, top_k: int, explain: str) -> CodedNote:
         scores = self.score(text)
@@ -107,7 +116,7 @@ class Coder:
             for rank, (column, evidence) in enumerate(zip(columns, spans, strict=True), start=1)
         )
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        return CodedNote(codes, scores.embedding, tokens, self._warnings(tokens, codes))
+        return CodedNote(codes, scores.embedding, tokens, self._warnings(tokens, codes), self.precision)
 
     @torch.inference_mode()
     def _evidence(self, text: str, scores: NoteScores, columns: np.ndarray) -> list[tuple[Evidence, ...]]:

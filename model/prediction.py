@@ -52,3 +52,5 @@ class CodedNote:
     """Unit row (D,), float32."""
     tokens: TokenCount
     warnings: tuple[str, ...]
+    precision: str
+    """fp32, bf16 or int8: what the encoder computed in."""

@@ -1,4 +1,4 @@
-"""Databases of both engines."""
+"""Databases of both engines, and a bundle in int8."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine
 
+from tests.factories import save_tiny_bundle, write_tiny_dataset
 from tests.postgres_server import PostgresServer, binaries, database_of
+
+
+@pytest.fixture(scope="session")
+def int8_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``int8``, exported from ``plain`` beside it on the training notes of ``data``; not to be changed."""
+    pytest.importorskip("nncf", reason="NNCF is not here: pip install -e '.[openvino]'")
+    from training.export.openvino_bundle import export_openvino
+
+    folder = tmp_path_factory.mktemp("int8")
+    save_tiny_bundle(folder / "plain")
+    export_openvino(folder / "plain", write_tiny_dataset(folder / "data"), folder / "int8")
+    return folder / "int8"
 
 
 @pytest.fixture(scope="session")

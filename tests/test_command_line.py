@@ -53,6 +53,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["serve", "--bundle", "{f}/bundle", "--host", "0.0.0.0"], "loopback"),
         (["serve", "--bundle", "{f}/bundle", "--port", "0", "--device", "cuda:99"], "--device cpu"),
         (["index", "--bundle", "{f}/bundle", "--data", "{f}/data", "--device", "quantum"], "'quantum'"),
+        (["index", "--bundle", "{f}/bundle", "--data", "{f}/data", "--precision", "int8"], "icd-coder export"),
+        (["serve", "--bundle", "{f}/bundle", "--port", "0", "--precision", "int8"], "icd-coder export"),
+        (["serve", "--bundle", "{f}/bundle", "--port", "0", "--precision", "fp8"], "'fp8'"),
+        (["evaluate", "--bundle", "{f}/bundle", "--data", "{f}/data", "--precision", "x", "--out", "{f}/out"], "'x'"),
+        (["export", "--bundle", "{f}/none", "--format", "openvino", "--out", "{f}/out"], "icd-coder train"),
+        (["export", "--bundle", "{f}/bundle", "--format", "onnx", "--out", "{f}/out"], "'onnx'"),
+        (
+            ["export", "--bundle", "{f}/bundle", "--format", "openvino", "--calibration", "{f}/x", "--out", "{f}/out"],
+            "icd-coder prepare",
+        ),
+        (["export", "--bundle", "{f}/bundle", "--format", "openvino", "--out", "{f}/data"], "choose another --out"),
         (["migrate", "--database", "sqlite:///{f}/x.sqlite3?mode=ro"], "options"),
     ],
 )

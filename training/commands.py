@@ -7,7 +7,9 @@ import typer
 
 from model.errors import InvalidOption
 from training.benchmark.commands import benchmark
+from training.export.commands import EXPORT_EXAMPLES, export
 from training.prepare.commands import commands as prepare
+from training.presets import preset_line, preset_values
 from training.study.commands import study
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
@@ -18,6 +20,7 @@ commands.add_typer(prepare, name="prepare")
 commands.add_typer(verify_data, name="verify-data")
 commands.add_typer(benchmark, name="benchmark")
 commands.add_typer(study, name="study")
+commands.command("export", epilog=EXPORT_EXAMPLES)(export)
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -25,6 +28,8 @@ Examples:
   icd-coder train --data DATA --encoder minilm --out BUNDLE
 
   icd-coder train --data DATA --encoder /weights/RoBERTa-base-PM-M3-Voc --loss sd --device cuda --out BUNDLE
+
+  icd-coder train --preset mimic3-full --data DATA --encoder /weights/RoBERTa-base-PM-M3-Voc --device cuda --out BUNDLE
 
   icd-coder train --data DATA --encoder minilm --out BUNDLE --resume      (after Ctrl-C)
 
@@ -36,12 +41,21 @@ Examples:
 Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir BUNDLE.run) and the checkpoints.
 """
 
+
+def use_preset(context: typer.Context, name: str | None) -> str | None:
+    """Let the preset's values stand where no flag is given."""
+    if name is not None and not context.resilient_parsing:
+        context.default_map = {**(context.default_map or {}), **preset_values(name)}
+    return name
+
+
 Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
 Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]
 
 
 @commands.command(epilog=TRAIN_EXAMPLES)
 def train(
+    context: typer.Context,
     data: Data,
     out: Annotated[Path, typer.Option(help="Bundle directory to write.")],
     encoder: Annotated[
@@ -122,6 +136,15 @@ def train(
     checkpoint_minutes: Annotated[
         float, typer.Option(help="Between two checkpoints; there is one at every epoch's end and on Ctrl-C too.", min=0)
     ] = 10.0,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="mimic3-full: the options of docs/mimic-iii-full.md, each overridden by its own flag.",
+            callback=use_preset,
+            is_eager=True,
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     allow_download: Annotated[
         bool,
@@ -169,9 +192,22 @@ def train(
         threads=threads,
     )
     splits = _splits(fit_splits)
+    if preset is not None:
+        flags = {str(parameter.name): parameter.opts[0] for parameter in context.command.params}
+        typer.echo(preset_line(preset, context.params, flags), err=True)
     processes = join_processes(device)
     request = TrainingRequest(
-        data, out, options, splits, cache, processes.device, resume, allow_download, checkpoint_minutes, processes
+        data,
+        out,
+        options,
+        splits,
+        cache,
+        processes.device,
+        resume,
+        allow_download,
+        checkpoint_minutes,
+        processes,
+        preset,
     )
     bundle_id = train_bundle(request)
     if processes.first:
@@ -231,6 +267,9 @@ def evaluate(
         float | None, typer.Option(help="Micro precision that --policy precision reaches on dev.", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of a bundle: auto (what it was made for), fp32, bf16 or int8.")
+    ] = "auto",
 ) -> None:
     """Measure a bundle, or the scores of any model, on a split: report, plots and, on request, the baselines."""
     from training.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored
@@ -243,7 +282,7 @@ def evaluate(
             raise InvalidOption(
                 "--threshold, --tune-on, --policy and --target-precision go with --scores: leave them out"
             )
-        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device))
+        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device), precision)
     elif scores is not None and bundle is None:
         report = evaluate_stored(scores, data, split, out, choice, baselines)
     else:

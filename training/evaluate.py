@@ -34,7 +34,13 @@ class ThresholdChoice:
 
 
 def evaluate_bundle(
-    bundle: Path, data: Path, split: str, out: Path, baselines: bool = False, device: str = "cpu"
+    bundle: Path,
+    data: Path,
+    split: str,
+    out: Path,
+    baselines: bool = False,
+    device: str = "cpu",
+    precision: str = "auto",
 ) -> dict[str, Any]:
     """Score every document of the split, write the report directory, and return report.json's content.
 
@@ -45,13 +51,14 @@ def evaluate_bundle(
     require_free(out)
     dataset = load_dataset(data)
     documents = dataset.require(split)
-    coder = load_bundle(bundle, device)
+    coder = load_bundle(bundle, device, precision)
     require_same_labels(coder, dataset, bundle)
     subject = ReportSubject(
         data=data.name,
         split=split,
         bundle_id=coder.bundle_id,
         threshold_source=f"{coder.threshold.policy}, best micro-F1 on {coder.threshold.tuned_on}",
+        precision=coder.precision,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     with ScoreStream(len(dataset.labels), out.parent) as stream:
@@ -82,7 +89,9 @@ def evaluate_stored(
     documents = dataset.require(split)
     matrix = read_scores(scores, documents.ids, dataset.labels, split)
     threshold, source = _chosen_threshold(dataset, choice)
-    subject = ReportSubject(data.name, split, None, source, f"{scores.name}, SHA-256 {hashed(scores)['sha256'][:12]}")
+    subject = ReportSubject(
+        data.name, split, None, source, scores_file=f"{scores.name}, SHA-256 {hashed(scores)['sha256'][:12]}"
+    )
     return _report(out, subject, matrix, dataset, documents, threshold, baselines)
 
 

@@ -3,6 +3,7 @@
 import torch
 
 from model.errors import InvalidOption
+from model.precision import multiplies_in_bf16
 
 
 def resolve_precision(wanted: str, device: str) -> str:
@@ -15,9 +16,7 @@ def resolve_precision(wanted: str, device: str) -> str:
         return wanted
     if wanted != "auto":
         raise InvalidOption(f"--precision must be one of auto, fp32, bf16, got '{wanted}'")
-    if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "bf16" if multiplies_in_bf16(device) else "fp32"
 
 
 def resolve_device(wanted: str) -> str:

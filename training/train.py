@@ -58,6 +58,8 @@ class TrainingRequest:
     allow_download: bool = False
     checkpoint_minutes: float = CHECKPOINT_MINUTES
     processes: Processes = ALONE
+    preset: str | None = None
+    """Where the options came from, for the record."""
 
     @property
     def run_folder(self) -> Path:
@@ -215,8 +217,8 @@ def _prepare_run_folder(request: TrainingRequest) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not begun:  # a run that goes on has the options that it began with
-            options = json.dumps(request.options.as_dict(), indent=2)
-            write_atomically(folder / "options.json", options.encode())
+            options = {"preset": request.preset, **request.options.as_dict()}
+            write_atomically(folder / "options.json", json.dumps(options, indent=2).encode())
     except OSError as error:
         raise UnwritableOutput(f"cannot write in '{folder.parent}' ({error.strerror}): choose another --out") from error
 

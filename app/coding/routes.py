@@ -31,6 +31,7 @@ async def model(parts: Parts) -> ModelAnswer:
     systems = Counter(label.system for label in parts.coder.labels.labels)
     return ModelAnswer(
         bundle_id=parts.coder.bundle_id,
+        precision=parts.coder.precision,
         embedding_id=parts.coder.embedding_id,
         embedding_dim=parts.coder.embedding_dim,
         labels=LabelCounts(total=systems.total(), by_system=dict(sorted(systems.items()))),

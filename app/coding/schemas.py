@@ -77,6 +77,7 @@ class PredictAnswer(Strict):
     """Answer of ``POST /v1/predict``."""
 
     bundle_id: str
+    precision: str = Field(description="What the encoder computed in: fp32, bf16 or int8.")
     codes: list[SuggestedCode]
     neighbours: list[SimilarNote]
     tokens: Tokens
@@ -95,7 +96,8 @@ class ModelAnswer(Strict):
     """Answer of ``GET /v1/model``."""
 
     bundle_id: str
-    embedding_id: str
+    precision: str = Field(description="What the encoder computes in: fp32, bf16 or int8.")
+    embedding_id: str = Field(description="Covers the precision: embeddings of two never mix.")
     embedding_dim: int
     labels: LabelCounts
     card: dict[str, Any]

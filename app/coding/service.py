@@ -66,6 +66,7 @@ class CodingService:
         weighed = weigh(coded.codes, found)
         return PredictAnswer(
             bundle_id=self.bundle_id,
+            precision=coded.precision,
             codes=weighed.codes,
             neighbours=weighed.neighbours,
             tokens=_tokens(coded.tokens),

@@ -33,7 +33,7 @@ def _heading(name: str, answer: PredictAnswer) -> Text:
     tokens = answer.tokens
     return Text.assemble(
         (printable(name), "bold"),
-        f"  {tokens.read} of {tokens.total} tokens read, bundle {answer.bundle_id[:12]}, "
+        f"  {tokens.read} of {tokens.total} tokens read, bundle {answer.bundle_id[:12]} in {answer.precision}, "
         f"{answer.timings_ms['total']:.0f} ms",
     )
 

@@ -103,8 +103,9 @@ def require_embedding(engine: Engine, embedding_id: str, dimension: int) -> None
         known = repository.embedding_dimensions(connection)
     if known and embedding_id not in known:
         raise EmbeddingMismatch(
-            f"the database '{database_name(engine.url)}' was indexed with the embedding {min(known)[:12]}, "
-            f"this bundle has {embedding_id[:12]}: add its embeddings with "
+            f"the database '{database_name(engine.url)}' was indexed with the embedding {min(known)[:12]}, this "
+            f"bundle has {embedding_id[:12]} in this precision: choose the --precision that it was indexed with, or "
+            "add its embeddings with "
             f"`icd-coder index --bundle BUNDLE --data DATA --database {engine.url.render_as_string()}`"
         )
     require_same_dimension(engine, known, embedding_id, dimension)

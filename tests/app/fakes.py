@@ -48,6 +48,7 @@ class FakeCoder:
         self.labels = LABELS
         self.card: dict[str, Any] = {"loss": "sd"}
         self.embedding_dim = dimension
+        self.precision = "fp32"
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
@@ -83,7 +84,7 @@ class FakeCoder:
             for rank, column in enumerate(order[:top_k], start=1)
         )
         count = len(text.split())
-        return CodedNote(codes, self._vector(text), TokenCount(count, count), ())
+        return CodedNote(codes, self._vector(text), TokenCount(count, count), (), self.precision)
 
     def _ranked(self, text: str, rank: int, column: int, span: tuple[int, int] | None, found: bool) -> RankedCode:
         label = LABELS[column]

@@ -34,7 +34,8 @@ def bare(coder: FakeCoder) -> Iterator[TestClient]:
 def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> None:
     """And no other."""
     answer = client.post("/v1/predict", json={"text": NOTE, "top_k": 2}).json()
-    assert set(answer) == {"bundle_id", "codes", "neighbours", "tokens", "warnings", "timings_ms"}
+    assert set(answer) == {"bundle_id", "precision", "codes", "neighbours", "tokens", "warnings", "timings_ms"}
+    assert answer["precision"] == "fp32"
     assert answer["bundle_id"] == "b" * 64
     assert answer["codes"][0] == {
         "rank": 1,

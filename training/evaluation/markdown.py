@@ -82,6 +82,7 @@ def _header(report: Mapping[str, Any]) -> str:
         ("data", report["data"]),
         ("split", report["split"]),
         ("bundle", f"`{report['bundle_id']}`") if report["bundle_id"] else ("scores", str(report["scores_file"])),
+        *([("precision", str(report["precision"]))] if report.get("precision") else []),
         ("documents", f"{report['documents']:,} ({report['documents_with_codes']:,} with codes)"),
         ("codes", f"{report['codes']['all']:,} in all, {report['codes']['present']:,} present in this split"),
         ("assignments", f"{report['assignments']:,} ({outside:,} outside the label space)"),

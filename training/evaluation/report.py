@@ -37,6 +37,8 @@ class ReportSubject:
     """None where the scores come from a file."""
     threshold_source: str
     """Where the threshold was tuned, such as "global, best micro-F1 on dev"."""
+    precision: str | None = None
+    """What the bundle's encoder computed in; None where the scores come from a file."""
     scores_file: str | None = None
     """Name and SHA-256 of the file that held the scores."""
 

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.label_sets import LabelSets
+from training.divergence import TrainingDiverged
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
 from training.evaluation.standing import cells_ahead
-from training.loop import TrainingDiverged
 from training.matched_scale import matching_factor
 from training.schedule import linear_schedule
 from training.study.cell import Cell

@@ -24,6 +24,7 @@ def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
     weighed = weigh(codes, neighbours)
     answer = PredictAnswer(
         bundle_id="b" * 64,
+        precision="fp32",
         codes=weighed.codes,
         neighbours=weighed.neighbours,
         tokens=Tokens(read=3, total=3, truncated=False),

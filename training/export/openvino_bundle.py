@@ -1,0 +1,57 @@
+"""A new bundle from an old one: the same files, and the encoder in int8."""
+
+import json
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from model.bundle import load_bundle, sign_bundle
+from model.coder import Coder
+from model.errors import InvalidOption
+from model.int8_encoder import FOLDER, has_int8_encoder, require_openvino
+from model.staging import require_free, staged_directory
+from training.export.calibration import calibration_windows, texts_of_titles, training_notes
+from training.export.int8 import write_int8_encoder
+
+
+def export_openvino(bundle: Path, calibration: Path | None, out: Path, seed: int = 1) -> str:
+    """Write ``out``: the bundle with an int8 encoder; returns the new bundle_id.
+
+    Args:
+        calibration: a dataset directory whose training notes calibrate; None for the titles of the codes.
+
+    Raises:
+        InvalidOption: the bundle has an int8 encoder already.
+        MissingInput: OpenVINO, the bundle or the dataset is not there.
+        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+    """
+    require_free(out)
+    require_openvino()
+    coder = load_bundle(bundle, precision="fp32")
+    if has_int8_encoder(bundle):
+        raise InvalidOption(f"'{bundle}' has an int8 encoder already: export the bundle that it was made from")
+    texts = texts_of_titles(coder, seed) if calibration is None else training_notes(calibration, seed)
+    windows = calibration_windows(coder, texts, seed)
+    with staged_directory(out) as staging:
+        shutil.copytree(bundle, staging, dirs_exist_ok=True)
+        write_int8_encoder(coder.network.encoder, windows, staging / FOLDER)
+        source = "titles of the codes" if calibration is None else f"training notes of {calibration.resolve().name}"
+        export = {"format": "openvino int8", "from_bundle": coder.bundle_id, "calibrated_on": source, "seed": seed}
+        export |= {"windows": sum(len(batch) for batch in windows), "versions": _versions()}
+        _describe(staging, coder, export)
+        return sign_bundle(staging)
+
+
+def _describe(folder: Path, coder: Coder, export: dict[str, Any]) -> None:
+    card = coder.card | {"export": export}
+    (folder / "card.json").write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    with (folder / "README.md").open("a", encoding="utf-8") as file:
+        file.write(
+            f"\nExported from the bundle {coder.bundle_id[:12]}: openvino/ holds the encoder in int8, calibrated on "
+            f"{export['windows']} windows ({export['calibrated_on']}). What was measured above was measured before.\n"
+        )
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("openvino", "nncf")}

@@ -174,6 +174,17 @@ def test_one_embedding_id_has_one_dimension(indexed: str, tmp_path: Path) -> Non
     assert count(indexed, Bundle) == 1
 
 
+def test_one_bundle_does_not_mix_two_precisions(indexed: str, tmp_path: Path) -> None:
+    """Searching and indexing both say what to do; nothing is written."""
+    coder = FakeCoder(embedding_id="f" * 64)
+    coder.precision = "int8"
+    with pytest.raises(EmbeddingMismatch, match="choose the --precision that it was indexed with, or add its"):
+        open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    with pytest.raises(EmbeddingMismatch, match="another precision than int8: choose the --precision of then"):
+        index_into(indexed, coder, tmp_path / "data")
+    assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 3, 1]
+
+
 def test_another_bundle_with_the_same_embedding_is_welcome(indexed: str, tmp_path: Path) -> None:
     """A recalibrated bundle adds itself and reuses the vectors."""
     coder = FakeCoder()

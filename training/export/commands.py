@@ -31,7 +31,7 @@ def export(
         Path | None,
         typer.Option(
             help="Dataset directory whose training notes set the ranges of int8: the one that the bundle was trained "
-            "on. Default: the titles of the bundle's codes, which are less like a note.",
+            "on. Default: the titles of the codes, which are less like a note and cost more accuracy.",
             show_default=False,
         ),
     ] = None,

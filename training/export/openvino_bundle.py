@@ -35,10 +35,11 @@ def export_openvino(bundle: Path, calibration: Path | None, out: Path, seed: int
     windows = calibration_windows(coder, texts, seed)
     with staged_directory(out) as staging:
         shutil.copytree(bundle, staging, dirs_exist_ok=True)
-        write_int8_encoder(coder.network.encoder, windows, staging / FOLDER)
+        split = write_int8_encoder(coder.network.encoder, windows, staging / FOLDER)
         source = "titles of the codes" if calibration is None else f"training notes of {calibration.resolve().name}"
         export = {"format": "openvino int8", "from_bundle": coder.bundle_id, "calibrated_on": source, "seed": seed}
         export |= {"windows": sum(len(batch) for batch in windows), "versions": _versions()}
+        export |= {"layers_with_outliers": split}
         _describe(staging, coder, export)
         return sign_bundle(staging)
 

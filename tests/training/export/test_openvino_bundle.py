@@ -13,7 +13,7 @@ from model.errors import EmptyDataset, InvalidOption, MissingInput, OutputExists
 from model.int8_encoder import require_openvino
 from tests.factories import SHORT_NOTE, save_tiny_bundle, tiny_documents, write_tiny_roberta
 from training.export.calibration import calibration_windows, texts_of_titles, training_notes
-from training.export.int8 import converted_encoder
+from training.export.int8 import WholeWindows, converted_encoder
 from training.export.openvino_bundle import export_openvino
 from training.prepare.dataset_directory import Record, write_dataset
 
@@ -50,7 +50,7 @@ def test_the_converted_graph_is_the_encoder(tmp_path: Path, family: str) -> None
     source = open_encoder("tiny" if family == "bert" else str(write_tiny_roberta(tmp_path / "roberta")))
     encoder = WindowEncoder(source.backbone).eval()
     draw = np.random.default_rng(0).integers(5, 300, size=(7, 31))
-    graph = converted_encoder(require_openvino(), encoder, draw[:2, :9])
+    graph = converted_encoder(require_openvino(), WholeWindows(encoder).eval(), draw[:2, :9])
     request = require_openvino().Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     for ids in (draw, draw[:1, :3]):
         with torch.inference_mode():

@@ -157,6 +157,8 @@ def train(
     from training.precision import resolve_device, resolve_precision
     from training.train import TrainingRequest, train_bundle
 
+    if tokens_per_batch is not None and not _given(context, "batch_size"):
+        batch_size = None  # a preset's
     if batch_size is not None and tokens_per_batch is not None:
         raise InvalidOption("--batch-size and --tokens-per-batch both set the size of a batch: leave one out")
     device = resolve_device(device)
@@ -348,6 +350,12 @@ def _frozen(wanted: int | None, encoder: str, device: str) -> int:
         return wanted
     small = {"minilm": 6, "tiny": 2}
     return small.get(encoder, -1) if device == "cpu" else -1
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    """Whether the flag of a parameter stands on the command line, rather than in a preset or a default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _splits(value: str) -> tuple[str, ...]:

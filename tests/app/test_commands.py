@@ -30,7 +30,7 @@ Invoke = Callable[..., Result]
 @pytest.fixture
 def invoke(coder: FakeCoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Invoke:
     """Run a verb in an empty folder; an error of ours is raised, as ``icd_coder.main`` sees it."""
-    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device: coder)
+    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device, *precision: coder)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str, stdin: bytes | None = None) -> Result:

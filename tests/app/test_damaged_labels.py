@@ -30,7 +30,7 @@ def test_the_verbs_refuse_damaged_labels(
 ) -> None:
     """The sentence names the bundle, the defect, and both ways on."""
     coder.card["label_space_defect"] = DEFECT
-    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device: coder)
+    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device, *precision: coder)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "note.txt").write_text("Hypertension.", encoding="utf-8")
     error = CliRunner().invoke(commands, [*arguments, "--bundle", "caml-bundle"]).exception
@@ -43,7 +43,7 @@ def test_the_verbs_refuse_damaged_labels(
 def test_code_answers_when_allowed(coder: FakeCoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The flag is there for comparisons."""
     coder.card["label_space_defect"] = DEFECT
-    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device: coder)
+    monkeypatch.setattr("app.inference.load_coder", lambda bundle, device, *precision: coder)
     (tmp_path / "note.txt").write_text("Hypertension.", encoding="utf-8")
     result = CliRunner().invoke(
         commands, ["code", "--allow-damaged-labels", "--bundle", "b", str(tmp_path / "note.txt")]

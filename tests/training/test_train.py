@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from model.bundle import load_bundle
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training import loop, step
 from training.checkpoint_folder import BEST, LAST
-from training.commands import train
+from training.commands import commands
 from training.contrastive import BY_TEMPERATURE
 from training.divergence import TrainingDiverged
 from training.options import TrainingOptions
@@ -326,8 +327,12 @@ def test_a_bad_option_is_named_and_nothing_is_written(
 
 def test_two_sizes_of_a_batch_are_one_too_many() -> None:
     """On the command line, where both can be given."""
-    with pytest.raises(InvalidOption, match="--batch-size and --tokens-per-batch"):
-        train(data=Path("data"), out=Path("bundle"), batch_size=8, tokens_per_batch=900)
+    flags = ["--data", "data", "--out", "bundle", "--tokens-per-batch", "900"]
+    result = CliRunner().invoke(commands, ["train", *flags, "--batch-size", "8"])
+    assert isinstance(result.exception, InvalidOption)
+    assert "--batch-size and --tokens-per-batch" in str(result.exception)
+    result = CliRunner().invoke(commands, ["train", *flags, "--preset", "mimic3-full"])
+    assert isinstance(result.exception, MissingInput)  # the preset's size gives way; there is no folder "data"
 
 
 def test_missing_data_and_an_empty_split_are_named(tmp_path: Path) -> None:

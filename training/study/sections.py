@@ -38,8 +38,8 @@ def head(results: Results, data: StudyData, resamples: int) -> list[str]:
         f"# Losses on {identity['data']}",
         "",
         f"{sizes['train']} training, {sizes['tuning']} tuning and {sizes['judged']} judged documents{held}, "
-        f"{identity['labels']} labels. A frozen representation under a small trunk with a BCE head and a projection "
-        f"head, trained jointly; {recipe}.",
+        f"{identity['labels']} labels. Frozen features (or the dataset's own) under a small trunk with a BCE head and "
+        f"a projection head, trained jointly; {recipe}.",
         "",
         f"- Intervals are 95%, of {resamples} resamples of documents and seeds together; macro-F1 has none. "
         "Differences are paired by document and seed; p is two-sided, Holm-corrected within a table's figure.",
@@ -85,7 +85,13 @@ def lambda_section(results: Results) -> list[str]:
     found = [one for one in results.settings(WHOLE) if one.temperature == DEFAULT_TEMPERATURE and one.scale == "plain"]
     if len({one.weight for one in found}) < 2:
         return []
-    return ["## Every lambda", "", *_settings_table(results, found), ""]
+    lines = ["## Every lambda", "", *_settings_table(results, found), ""]
+    bce = results.settings([BCE])
+    for ours in (one for one in found if one.loss == "sd"):
+        rivals = [one for one in found if one.weight == ours.weight and one.loss in RIVALS]
+        lines += [f"SD at lambda {ours.weight:g} against BCE, and the rivals at the same lambda:", ""]
+        lines += _pairs_table(results, [(ours, other) for other in (*bce, *rivals)])
+    return lines
 
 
 def temperature_section(results: Results) -> list[str]:

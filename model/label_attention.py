@@ -1,7 +1,6 @@
 """Label attention: every code looks at the tokens that speak for it, note by note, so that no padding is looked at."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +8,10 @@ from torch.utils.checkpoint import checkpoint
 
 from model.attend import attend
 
-LABELS_AT_ONCE = 1024
-"""Labels whose attended vectors are turned into logits together: a few megabytes; untuned."""
+LABELS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
+"""Labels whose attended vectors are turned into logits together: on a CPU a few megabytes; untuned."""
+
+Blocks = tuple[Tensor, ...]
 
 
 class LabelAttention(nn.Module):
@@ -38,8 +39,10 @@ class LabelAttention(nn.Module):
             keys, values = self._keys_and_values(flat)
         values = values.to(keys.dtype)
         pairs = zip(torch.split(keys, lengths), torch.split(values, lengths), strict=True)
-        score = self._scorer()
-        return torch.stack([score(attend(self.queries, *pair)) for pair in pairs])
+        size = LABELS_AT_ONCE["cpu" if flat.device.type == "cpu" else "cuda"]
+        blocks = [torch.split(part, size) for part in (self.queries, self.weights, self.bias)]
+        form = self._with_graph if torch.is_grad_enabled() else self._without_graph
+        return torch.stack([form(*pair, *blocks) for pair in pairs])
 
     def attention(self, states: Tensor, columns: Tensor) -> Tensor:
         """Weights (k, N) of the label columns (k,) over the tokens of one unpadded note (N, H), in float32 at least."""
@@ -59,19 +62,19 @@ class LabelAttention(nn.Module):
         """Logits (C,) of some labels from what they attended to (C, H)."""
         raise NotImplementedError
 
-    def _scorer(self) -> Callable[[Tensor], Tensor]:
-        weights, bias = torch.split(self.weights, LABELS_AT_ONCE), torch.split(self.bias, LABELS_AT_ONCE)
+    def _with_graph(self, keys: Tensor, values: Tensor, queries: Blocks, weights: Blocks, bias: Blocks) -> Tensor:
+        """Logits (L,) of a note, its tokens given as keys and values (N, H)."""
+        attended = attend(self.queries, keys, values)  # in one piece: the blocks' gradients of the keys add up inside
+        parts = zip(torch.split(attended, len(queries[0])), weights, bias, strict=True)
+        replay = self.training and self.dropout.p > 0
+        return torch.cat(
+            [checkpoint(self._logits, *part, use_reentrant=False, preserve_rng_state=replay) for part in parts]
+        )
 
-        def score(attended: Tensor) -> Tensor:
-            parts = zip(torch.split(attended, LABELS_AT_ONCE), weights, bias, strict=True)
-            if not torch.is_grad_enabled():
-                return torch.cat([self._logits(*part) for part in parts])
-            replay = self.training and self.dropout.p > 0
-            return torch.cat(
-                [checkpoint(self._logits, *part, use_reentrant=False, preserve_rng_state=replay) for part in parts]
-            )
-
-        return score
+    def _without_graph(self, keys: Tensor, values: Tensor, queries: Blocks, weights: Blocks, bias: Blocks) -> Tensor:
+        """The same, with the attended vectors of one block of labels at a time."""
+        parts = zip(queries, weights, bias, strict=True)
+        return torch.cat([self._logits(attend(block, keys, values), *rest) for block, *rest in parts])
 
 
 class PlmCaAttention(LabelAttention):

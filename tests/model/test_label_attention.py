@@ -33,7 +33,7 @@ def test_logits_and_all_gradients_equal_the_plain_form(
     name: str, dtype: str, block: int, close: float, lengths: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To 1e-5 of the largest entry in float32, in the states and in every parameter."""
-    monkeypatch.setattr(module, "LABELS_AT_ONCE", block)
+    monkeypatch.setattr(module, "LABELS_AT_ONCE", {"cpu": block})
     head = head_of(name).eval().to(getattr(torch, dtype))
     states, mask = notes(lengths)
     states = states.to(getattr(torch, dtype))
@@ -47,13 +47,16 @@ def test_logits_and_all_gradients_equal_the_plain_form(
         torch.testing.assert_close(ours, theirs, atol=close * max(1.0, theirs.abs().max().item()), rtol=0)
 
 
+@pytest.mark.parametrize("block", [7, 1024])
 @pytest.mark.parametrize("name", HEADS)
-def test_logits_without_a_graph_are_those_with_one(name: str) -> None:
-    """Inference and training take the same sums."""
-    head = head_of(name).eval()
+def test_logits_without_a_graph_are_those_with_one(name: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inference, which attends by blocks of labels, and training."""
+    monkeypatch.setattr(module, "LABELS_AT_ONCE", {"cpu": block})
+    head = head_of(name).eval().double()
+    states, mask = notes()
     with torch.inference_mode():
-        alone = head(*notes())
-    torch.testing.assert_close(head(*notes()), alone, atol=0, rtol=0)
+        alone = head(states.double(), mask)
+    torch.testing.assert_close(head(states.double(), mask), alone)
 
 
 @pytest.mark.parametrize("name", HEADS)

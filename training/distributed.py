@@ -1,6 +1,6 @@
 """Several processes, one training run: what torchrun starts, and the sums that make them one.
 
-The processes share out every batch and add up their gradients once an optimiser step (docs/decisions/0008). Only
+The processes share out every batch and add up their gradients once an optimiser step (docs/decisions/0009). Only
 the first one writes.
 """
 

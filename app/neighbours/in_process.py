@@ -29,15 +29,14 @@ class InProcessSource:
         """See :class:`app.neighbours.search.CandidateSource`."""
         snapshot = self.current(connection)
         allowed = Allowed(connection, snapshot, filters)
-        notes: list[int] = []
+        names: list[str] = []
         vectors, ceiling = [np.empty((0, self.dimension), dtype=VECTOR_TYPE)], -np.inf
         for place, segment in enumerate(snapshot.segments):
             nearest = nearest_rows(segment, allowed.mask(place), query, wanted)
-            notes += segment.rows.notes[nearest.places].tolist()
+            names += segment.rows.note_ids[nearest.places].tolist()
             vectors.append(segment.vectors[nearest.places])
             ceiling = max(ceiling, nearest.ceiling)
-        names = repository.note_ids(connection, notes)
-        return Candidates([names[note] for note in notes], np.concatenate(vectors), ceiling)
+        return Candidates(names, np.concatenate(vectors), ceiling)
 
     def current(self, connection: Connection) -> Snapshot:
         """The snapshot of the transaction's state; only rows that came since the last one are read."""

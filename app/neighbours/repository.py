@@ -13,7 +13,6 @@ from model.icd import Code
 
 # Made once: building a statement takes longer than running it, and a search runs all of these.
 _STATE = select(select(DatabaseId.token).scalar_subquery(), EmbeddingChanges.version)
-_NAMES = select(Note.id, Note.note_id).where(Note.id.in_(bindparam("rows", expanding=True)))
 _NOTES = select(Note.id).where(Note.note_id.in_(bindparam("names", expanding=True)))
 _EXCLUDED = union(
     select(Note.id).where(Note.note_id.in_(bindparam("notes", expanding=True))),
@@ -38,6 +37,7 @@ class EmbeddingRow(NamedTuple):
 
     embedding: int
     note: int
+    note_id: str
     patient: int | None
     split: str
     stored_at: datetime | None
@@ -78,9 +78,8 @@ def highest_embedding(connection: Connection, embedding_id: str) -> int:
 
 def read_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> Iterator[EmbeddingRow]:
     """The rows of one embedding id with a row id above the given one, in the order of their row ids."""
-    query = select(Embedding.id, Embedding.note_id, Note.patient_id, Note.split, Note.stored_at, Embedding.vector).join(
-        Note, Embedding.note_id == Note.id
-    )
+    columns = (Embedding.id, Note.id, Note.note_id, Note.patient_id, Note.split, Note.stored_at, Embedding.vector)
+    query = select(*columns).join(Note, Embedding.note_id == Note.id)
     found = connection.execute(
         _of(query, embedding_id, above).order_by(Embedding.id), execution_options={"yield_per": 1024}
     )
@@ -115,14 +114,6 @@ def stored_note(connection: Connection, note_id: str) -> StoredNote | None:
     )
     row = connection.execute(query).one_or_none()
     return StoredNote(*row) if row is not None else None
-
-
-def note_ids(connection: Connection, rows: Sequence[int]) -> dict[int, str]:
-    """The names of notes by their row ids."""
-    found: dict[int, str] = {}
-    for part in _parts(rows):
-        found.update(connection.execute(_NAMES, {"rows": part}).all())
-    return found
 
 
 def note_rows(connection: Connection, names: Collection[str]) -> list[int]:
@@ -177,9 +168,3 @@ def _of(query: Select[Any], embedding_id: str, above: int = 0) -> Select[Any]:
 
 def _integers(connection: Connection, query: Select[Any]) -> np.ndarray:
     return np.fromiter(connection.scalars(query), dtype=np.int64)
-
-
-def _parts(values: Sequence[int], size: int = 10_000) -> Iterator[Sequence[int]]:
-    """SQLite takes some 32,000 values in a statement."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]

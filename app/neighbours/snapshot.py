@@ -5,6 +5,7 @@ further segment; deleted rows are masked. Small or hollow segments are merged no
 memory-mapped from a file: that would leave a second copy of patients' data on the disk.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -35,6 +36,8 @@ class Rows(NamedTuple):
     """int64, ascending: row ids of the table ``embeddings``."""
     notes: np.ndarray
     """int64: row ids of the table ``notes``."""
+    note_ids: np.ndarray
+    """object: the notes' own ids (str)."""
     patients: np.ndarray
     """int32: row ids of the table ``patients``, 0 where the patient is not known."""
     splits: np.ndarray
@@ -45,7 +48,7 @@ class Rows(NamedTuple):
     @classmethod
     def empty(cls, count: int) -> Self:
         """Room for ``count`` rows."""
-        types = (np.int64, np.int64, np.int32, np.int8, np.int64)
+        types = (np.int64, np.int64, np.object_, np.int32, np.int8, np.int64)
         return cls(*(np.empty(count, dtype=kind) for kind in types))
 
 
@@ -89,9 +92,14 @@ class Snapshot:
     def bytes(self) -> int:
         """Memory of all arrays."""
         return sum(
-            segment.vectors.nbytes + sum(array.nbytes for array in segment.rows) + mask.nbytes
+            segment.vectors.nbytes + sum(array.nbytes for array in segment.rows) + _names(segment.rows) + mask.nbytes
             for segment, mask in zip(self.segments, self.alive, strict=True)
         )
+
+
+def _names(rows: Rows) -> int:
+    """Bytes of the strings, to which the array only points."""
+    return sum(map(sys.getsizeof, rows.note_ids))
 
 
 def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> Segment:
@@ -107,7 +115,7 @@ def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> S
         _require_dimension(chunk, dimension)
         part = slice(place, place + len(chunk))
         vectors[part] = np.stack([row.vector for row in chunk])
-        for column, values in zip(columns, zip(*map(_numbers, chunk), strict=True), strict=True):
+        for column, values in zip(columns, zip(*map(_values, chunk), strict=True), strict=True):
             column[part] = values
         slack = max(slack, _norm_slack(vectors[part]))
         place += len(chunk)
@@ -178,10 +186,10 @@ def _frozen(index: faiss.IndexScalarQuantizer, vectors: np.ndarray, rows: Rows, 
     return Segment(index, vectors, rows, slack)
 
 
-def _numbers(row: EmbeddingRow) -> tuple[int, int, int, int, int]:
+def _values(row: EmbeddingRow) -> tuple[int, int, str, int, int, int]:
     split = SPLITS.index(row.split) if row.split in SPLITS else -1
     moment = NEVER if row.stored_at is None else microseconds(row.stored_at.timestamp())
-    return row.embedding, row.note, row.patient or 0, split, moment
+    return row.embedding, row.note, row.note_id, row.patient or 0, split, moment
 
 
 def microseconds(seconds: float) -> int:

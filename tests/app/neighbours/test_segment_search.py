@@ -20,7 +20,7 @@ DIMENSION = 8
 
 def segment_of(vectors: np.ndarray) -> Segment:
     rows = (
-        EmbeddingRow(place + 1, place + 1, None, "train", None, as_stored(vector))
+        EmbeddingRow(place + 1, place + 1, f"n{place}", None, "train", None, as_stored(vector))
         for place, vector in enumerate(vectors)
     )
     return build_segment(rows, len(vectors), vectors.shape[1])

@@ -123,6 +123,7 @@ def _report(
         codes_outside(dataset, documents),
         _baselines(dataset, documents) if baselines else None,
         document_ids=documents.ids,
+        num_training=len(dataset.documents("train")),
     )
 
 

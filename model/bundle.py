@@ -28,7 +28,7 @@ from model.labels import LABELS_SCHEMA, LabelSpace
 from model.network import CodingNetwork
 from model.precision import RECORDED, network_precision, served_precision
 from model.staging import staged_directory
-from model.thresholds import GlobalThreshold
+from model.thresholds import GlobalThreshold, ThresholdPolicy, policy_from_json
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")
@@ -48,6 +48,8 @@ class BundleContents:
     max_tokens: int
     card: dict[str, Any]
     readme: str
+    policies: tuple[ThresholdPolicy, ...] = ()
+    """Further ways to choose thresholds, each with the precision and recall to expect."""
 
 
 def save_bundle(path: Path, contents: BundleContents) -> str:
@@ -62,7 +64,8 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
         contents.tokenizer.save_pretrained(staging / "tokenizer")
         pq.write_table(contents.labels.to_table(), staging / "labels.parquet")
         (staging / "ranker").mkdir()
-        _write_json(staging / "ranker" / "thresholds.json", asdict(contents.threshold))
+        policies = [policy.to_json() for policy in contents.policies]
+        _write_json(staging / "ranker" / "thresholds.json", asdict(contents.threshold) | {"policies": policies})
         _write_json(staging / "config.json", _config(contents, state))
         _write_json(staging / "card.json", contents.card)
         (staging / "README.md").write_text(contents.readme, encoding="utf-8")
@@ -103,12 +106,14 @@ def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED
     )
     _load_weights(network, path / "model.safetensors")
     tokenizer = _read_tokenizer(path / "tokenizer", network)
+    threshold, policies = _read_thresholds(path / "ranker" / "thresholds.json")
     int8 = _open_int8(path, network, threads) if chosen == "int8" else None
     return Coder(
         network=network.to(device).eval() if int8 is None else network.eval(),
         tokenizer=tokenizer,
         labels=labels,
-        threshold=_read_threshold(path / "ranker" / "thresholds.json"),
+        threshold=threshold,
+        policies=policies,
         window=config.window,
         max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),
@@ -264,11 +269,14 @@ def _read_tokenizer(path: Path, network: CodingNetwork) -> Any:
     return tokenizer
 
 
-def _read_threshold(path: Path) -> GlobalThreshold:
+def _read_thresholds(path: Path) -> tuple[GlobalThreshold, tuple[ThresholdPolicy, ...]]:
+    """The global threshold, and the policies beside it: bundles made before there were any have none."""
+    value = _read_json(path)
     try:
-        threshold = GlobalThreshold(**_read_json(path))
-    except TypeError as error:
-        raise BundleDamaged(f"'{path}' is no global threshold: copy the bundle again") from error
+        policies = tuple(policy_from_json(policy) for policy in value.pop("policies", []))
+        threshold = GlobalThreshold(**value)
+    except (TypeError, MalformedInput) as error:
+        raise BundleDamaged(f"'{path}' is no list of thresholds: copy the bundle again") from error
     if not isinstance(threshold.value, int | float) or not math.isfinite(threshold.value):
         raise BundleDamaged(f"'{path}' has the threshold '{threshold.value}', which is no number: train it again")
-    return threshold
+    return threshold, policies

@@ -15,7 +15,7 @@ from model.labels import LabelSpace
 from model.network import CodingNetwork
 from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
-from model.thresholds import GlobalThreshold
+from model.thresholds import GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
 
 EXPLAIN = ("none", "attention")
@@ -50,6 +50,8 @@ class Coder:
     """fp32, bf16 or int8, of the encoder."""
     int8_encoder: Int8Encoder | None = None
     """Stands in for the network's encoder, which has no weights then."""
+    policies: tuple[ThresholdPolicy, ...] = ()
+    """Further ways to choose thresholds; bundles made before there were any have none."""
 
     @property
     def embedding_dim(self) -> int:

@@ -89,7 +89,7 @@ def ranked_error_interval(
 
     def error(counts: np.ndarray) -> float:
         weights = counts[documents]
-        drawn = int(weights.sum())  # every document has equally many pairs, so never 0
+        drawn = max(int(weights.sum()), 1)  # documents without pairs may be drawn alone
         number = (np.cumsum(weights) - weights) * bins // drawn
         sums = np.bincount(np.minimum(number, bins - 1), weights=weights * excess, minlength=bins)
         return float(np.abs(sums).sum() / drawn)

@@ -1,0 +1,102 @@
+"""The ranker: every channel's candidates of a note, fused into calibrated probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from model.labels import LabelSpace
+from model.ranking.candidates import Candidates, Channel, join
+from model.ranking.channel_features import ChannelFeatures
+from model.ranking.channels import classifier_channel, neighbour_channel, prior_channel
+from model.ranking.fusion import Fusion
+from model.ranking.neighbour_vote import VotingNeighbour
+
+
+class TextChannel(Protocol):
+    """A channel that reads the note itself, such as the lexicon; its columns are those of the universe."""
+
+    @property
+    def name(self) -> str: ...
+
+    def features(self, text: str) -> ChannelFeatures:
+        """What it says about the codes for which it speaks."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidate codes of one note, most probable first: C codes, K channels."""
+
+    columns: np.ndarray
+    """In the code universe, int64 (C,)."""
+    probabilities: np.ndarray
+    """Calibrated, float64 (C,)."""
+    scores: np.ndarray
+    """Of the combiner, before calibration (C,)."""
+    channels: tuple[str, ...]
+    spoke: np.ndarray
+    """Which channels proposed each code, bool (C, K)."""
+    fusion: Fusion
+    """The one that made it: with neighbours, or without."""
+    used_neighbours: bool
+
+    def channels_of(self, place: int) -> tuple[str, ...]:
+        """Channels that proposed the code at a place of the ranking."""
+        return tuple(name for name, spoke in zip(self.channels, self.spoke[place], strict=True) if spoke)
+
+    def place_of(self, column: int) -> int | None:
+        """Place of a code, None where no channel proposed it."""
+        places = np.flatnonzero(self.columns == column)
+        return int(places[0]) if places.size else None
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What a bundle needs to rank: two fusions, because a note may come without neighbours."""
+
+    codes: LabelSpace
+    """The code universe: the label space first, in its columns, then codes without a training document."""
+    documents: int
+    """Training documents, for the label prior."""
+    without_neighbours: Fusion
+    with_neighbours: Fusion | None = None
+    text_channels: tuple[TextChannel, ...] = ()
+
+    def rank(
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None = None
+    ) -> Ranking:
+        """Rank the candidates of a note.
+
+        Args:
+            text: the note, for the channels that read it.
+            probabilities: the classifier's, of the label space (L,).
+            neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
+                fitted without them answers.
+        """
+        candidates = self.candidates(text, probabilities, neighbours)
+        used = neighbours is not None and self.with_neighbours is not None
+        fusion = self.with_neighbours if used and self.with_neighbours is not None else self.without_neighbours
+        scores = fusion.scores(candidates)
+        calibrated = fusion.calibration.apply(scores, candidates.columns)
+        order = np.lexsort((candidates.columns, -scores, -calibrated))
+        return Ranking(
+            candidates.columns[order],
+            calibrated[order],
+            scores[order],
+            candidates.channels,
+            candidates.spoke[order],
+            fusion,
+            used,
+        )
+
+    def candidates(
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+    ) -> Candidates:
+        """What the combiner sees; without a fusion that knows neighbours they are left out."""
+        channels = [classifier_channel(probabilities)]
+        channels += [Channel(channel.name, channel.features(text)) for channel in self.text_channels]
+        channels.append(prior_channel(self.codes.train_counts, self.documents))
+        if neighbours is not None and self.with_neighbours is not None:
+            channels.append(neighbour_channel(neighbours, self.codes.column))
+        return join(channels)

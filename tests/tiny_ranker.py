@@ -6,7 +6,7 @@ import numpy as np
 
 from model.labels import Label, LabelSpace
 from model.ranking.channel_features import ChannelFeatures
-from model.ranking.fusion import Fusion
+from model.ranking.gatherer import Gatherer
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
@@ -31,6 +31,9 @@ class WordChannel:
         counts = [[float(text.split().count(str(column)))] for column in columns]
         values = np.array(counts, dtype=np.float32).reshape(-1, 1)
         return ChannelFeatures(np.array(columns, dtype=np.int64), values, ("words.count",))
+
+
+GATHERER = Gatherer(CODES, 200, (WordChannel(),))
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,11 @@ def invented_notes(number: int = 80, seed: int = 0) -> list[InventedNote]:
     return notes
 
 
-def judged_notes(notes: list[InventedNote], ranker: Ranker, neighbours: bool) -> list[JudgedNote]:
+def judged_notes(notes: list[InventedNote], neighbours: bool) -> list[JudgedNote]:
     """The notes as a fit takes them; two notes a patient."""
     return [
         JudgedNote(
-            ranker.candidates(note.text, note.probabilities, note.neighbours if neighbours else None),
+            GATHERER.candidates(note.text, note.probabilities, note.neighbours if neighbours else None),
             note.assigned,
             0,
             f"p{index // 2}",
@@ -76,15 +79,13 @@ def judged_notes(notes: list[InventedNote], ranker: Ranker, neighbours: bool) ->
 
 def fitted_fusions(notes: list[InventedNote]) -> tuple[FittedFusion, FittedFusion]:
     """Without neighbours, and with them."""
-    nothing = Fusion((), None, None, ())  # type: ignore[arg-type]  # gathering candidates scores none
-    bare = Ranker(CODES, 200, nothing, nothing, (WordChannel(),))
-    return fit_fusion(judged_notes(notes, bare, False)), fit_fusion(judged_notes(notes, bare, True))
+    return fit_fusion(judged_notes(notes, False)), fit_fusion(judged_notes(notes, True))
 
 
 def tiny_ranker(number: int = 80) -> Ranker:
     """A fitted ranker over CODES with a word channel."""
     without, with_neighbours = fitted_fusions(invented_notes(number))
-    return Ranker(CODES, 200, without.fusion, with_neighbours.fusion, (WordChannel(),))
+    return Ranker(GATHERER, without.fusion, with_neighbours.fusion)
 
 
 def _similar(random: np.random.Generator, assigned: np.ndarray) -> set[int]:

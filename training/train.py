@@ -19,6 +19,7 @@ from model.encoder_source import EncoderSource, open_encoder
 from model.errors import EmptyDataset, InvalidOption, OutputExists, UnwritableOutput
 from model.network import CodingNetwork
 from model.progress import progress_bar
+from model.ranking.known_words import KnownWords
 from model.staging import require_free, write_atomically
 from model.thresholds import GLOBAL, GlobalThreshold, policy_named
 from model.windows import WindowedNote, window_notes
@@ -36,6 +37,7 @@ from training.loop import CHECKPOINT_MINUTES, TrainingResult, fit
 from training.note_source import NoteSource, note_source
 from training.options import TrainingOptions
 from training.protocol import ProtocolResult, Validate, begun_protocol, require_same_protocol, run_protocol
+from training.ranking.known_words_fit import fit_known_words
 from training.ranking.threshold_policies import FittedPolicies, fit_policies
 from training.run_folders import beside, cache_folder
 
@@ -126,7 +128,8 @@ def train_bundle(request: TrainingRequest) -> str:
     if not request.processes.first:
         return ""
     fitted = fit_policies(result.result.dev_scores, dev_source.rows, extra, subjects)
-    contents = _contents(request, dataset, encoder, network, result, len(dev_source), fitted, len(training))
+    known = fit_known_words(document.text for document in training)
+    contents = _contents(request, dataset, encoder, network, result, len(dev_source), fitted, len(training), known)
     return save_bundle(request.out, contents)
 
 
@@ -264,6 +267,7 @@ def _contents(
     num_validation: int,
     fitted: FittedPolicies,
     num_training: int,
+    known_words: KnownWords | None,
 ) -> BundleContents:
     options, result = request.options, outcome.result
     value = policy_named(fitted.policies, GLOBAL).everywhere
@@ -285,4 +289,5 @@ def _contents(
         card=card,
         readme=readme(card),
         policies=fitted.policies,
+        known_words=known_words,
     )

@@ -2,26 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from model.labels import LabelSpace
-from model.ranking.candidates import Candidates, Channel, join
-from model.ranking.channel_features import ChannelFeatures
-from model.ranking.channels import classifier_channel, neighbour_channel, prior_channel
 from model.ranking.fusion import Fusion
+from model.ranking.gatherer import Gatherer
 from model.ranking.neighbour_vote import VotingNeighbour
-
-
-class TextChannel(Protocol):
-    """A channel that reads the note itself, such as the lexicon; its columns are those of the universe."""
-
-    @property
-    def name(self) -> str: ...
-
-    def features(self, text: str) -> ChannelFeatures:
-        """What it says about the codes for which it speaks."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +42,14 @@ class Ranking:
 class Ranker:
     """What a bundle needs to rank: two fusions, because a note may come without neighbours."""
 
-    codes: LabelSpace
-    """The code universe: the label space first, in its columns, then codes without a training document."""
-    documents: int
-    """Training documents, for the label prior."""
+    gatherer: Gatherer
     without_neighbours: Fusion
     with_neighbours: Fusion | None = None
-    text_channels: tuple[TextChannel, ...] = ()
+
+    @property
+    def codes(self) -> LabelSpace:
+        """The code universe."""
+        return self.gatherer.codes
 
     def rank(
         self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None = None
@@ -74,9 +62,10 @@ class Ranker:
             neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
                 fitted without them answers.
         """
-        candidates = self.candidates(text, probabilities, neighbours)
-        used = neighbours is not None and self.with_neighbours is not None
-        fusion = self.with_neighbours if used and self.with_neighbours is not None else self.without_neighbours
+        fusion, voters = self.without_neighbours, None
+        if neighbours is not None and self.with_neighbours is not None:
+            fusion, voters = self.with_neighbours, neighbours
+        candidates = self.gatherer.candidates(text, probabilities, voters)
         scores = fusion.scores(candidates)
         calibrated = fusion.calibration.apply(scores, candidates.columns)
         order = np.lexsort((candidates.columns, -scores, -calibrated))
@@ -87,16 +76,5 @@ class Ranker:
             candidates.channels,
             candidates.spoke[order],
             fusion,
-            used,
+            voters is not None,
         )
-
-    def candidates(
-        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
-    ) -> Candidates:
-        """What the combiner sees; without a fusion that knows neighbours they are left out."""
-        channels = [classifier_channel(probabilities)]
-        channels += [Channel(channel.name, channel.features(text)) for channel in self.text_channels]
-        channels.append(prior_channel(self.codes.train_counts, self.documents))
-        if neighbours is not None and self.with_neighbours is not None:
-            channels.append(neighbour_channel(neighbours, self.codes.column))
-        return join(channels)

@@ -22,8 +22,9 @@ from model.ranking.calibration import calibration_arrays, calibration_of
 from model.ranking.combiner import combiner_arrays, combiner_of
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.ranker import Ranker, TextChannel
-from model.thresholds import policy_from_json
+from model.ranking.gatherer import Gatherer, TextChannel
+from model.ranking.ranker import Ranker
+from model.thresholds import GLOBAL, policy_from_json
 
 FORMAT = "icd-coder ranker 1"
 RANKER, CODES = "ranker.json", "codes.parquet"
@@ -47,8 +48,8 @@ def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
         pq.write_table(LabelSpace(ranker.codes.labels[num_labels:]).to_table(), folder / CODES)
     described = {
         "format": FORMAT,
-        "documents": ranker.documents,
-        "text_channels": [channel.name for channel in ranker.text_channels],
+        "documents": ranker.gatherer.documents,
+        "text_channels": [channel.name for channel in ranker.gatherer.text_channels],
         "fusions": {name: _described(fusion) for name, fusion in fusions.items()},
     }
     (folder / RANKER).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -69,13 +70,12 @@ def load_ranker(folder: Path, labels: LabelSpace, text_channels: Mapping[str, Te
         if described["format"] != FORMAT:
             raise MalformedInput(f"its format is '{described['format']}', this version reads '{FORMAT}'")
         fusions = {name: _fusion(folder, name, value) for name, value in described["fusions"].items()}
-        return Ranker(
-            codes=_universe(folder, labels),
-            documents=int(described["documents"]),
-            without_neighbours=fusions[WITHOUT],
-            with_neighbours=fusions.get(WITH),
-            text_channels=tuple(text_channels[name] for name in described["text_channels"]),
+        gatherer = Gatherer(
+            _universe(folder, labels),
+            int(described["documents"]),
+            tuple(text_channels[name] for name in described["text_channels"]),
         )
+        return Ranker(gatherer, fusions[WITHOUT], fusions.get(WITH))
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
         raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error
 
@@ -96,8 +96,8 @@ def _fusion(folder: Path, name: str, described: dict[str, Any]) -> Fusion:
         raise MalformedInput("its numbers hold a NaN or an infinity")
     names = tuple(described["names"])
     policies = tuple(policy_from_json(value) for value in described["policies"])
-    if not policies:
-        raise MalformedInput("it has no threshold policy")
+    if all(policy.name != GLOBAL for policy in policies):
+        raise MalformedInput("it has no global threshold")
     return Fusion(
         names,
         combiner_of(described["combiner"], _part(arrays, "combiner."), len(names)),

@@ -1,14 +1,14 @@
 """The bundle directory: everything a coder needs, with a checksum for every file.
 
-An immutable folder: model.safetensors, config.json, tokenizer/, labels.parquet, ranker/thresholds.json,
-card.json, README.md, openvino/ where an int8 encoder was exported, and manifest.json, which names each of them with
-its SHA-256. Nothing in it is ever unpickled.
+An immutable folder: model.safetensors, config.json, tokenizer/, labels.parquet, ranker/ (thresholds, and where they
+were fitted a ranker and the words of training), card.json, README.md, openvino/ where an int8 encoder was exported,
+and manifest.json, which names each of them with its SHA-256. Nothing in it is ever unpickled.
 """
 
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,12 @@ from model.int8_encoder import Int8Encoder, has_int8_encoder, open_int8_encoder
 from model.labels import LABELS_SCHEMA, LabelSpace
 from model.network import CodingNetwork
 from model.precision import RECORDED, network_precision, served_precision
+from model.ranking.known_words import KnownWords
+from model.ranking.known_words_file import load_known_words, save_known_words
+from model.ranking.ranker import Ranker
+from model.ranking.ranker_files import load_ranker, save_ranker
 from model.staging import staged_directory
-from model.thresholds import GlobalThreshold
+from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_from_json, policy_named
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")
@@ -48,6 +52,10 @@ class BundleContents:
     max_tokens: int
     card: dict[str, Any]
     readme: str
+    policies: tuple[ThresholdPolicy, ...] = ()
+    """Further ways to choose thresholds, each with the precision and recall to expect."""
+    ranker: Ranker | None = None
+    known_words: KnownWords | None = None
 
 
 def save_bundle(path: Path, contents: BundleContents) -> str:
@@ -62,7 +70,12 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
         contents.tokenizer.save_pretrained(staging / "tokenizer")
         pq.write_table(contents.labels.to_table(), staging / "labels.parquet")
         (staging / "ranker").mkdir()
-        _write_json(staging / "ranker" / "thresholds.json", asdict(contents.threshold))
+        policies = [policy.to_json() for policy in contents.policies]
+        _write_json(staging / "ranker" / "thresholds.json", asdict(contents.threshold) | {"policies": policies})
+        if contents.ranker is not None:
+            save_ranker(staging / "ranker", contents.ranker, len(contents.labels))
+        if contents.known_words is not None:
+            save_known_words(staging / "ranker", contents.known_words)
         _write_json(staging / "config.json", _config(contents, state))
         _write_json(staging / "card.json", contents.card)
         (staging / "README.md").write_text(contents.readme, encoding="utf-8")
@@ -103,12 +116,17 @@ def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED
     )
     _load_weights(network, path / "model.safetensors")
     tokenizer = _read_tokenizer(path / "tokenizer", network)
+    threshold, policies = _read_thresholds(path / "ranker" / "thresholds.json")
+    ranker = load_ranker(path / "ranker", labels, {}) if config.ranker else None
     int8 = _open_int8(path, network, threads) if chosen == "int8" else None
     return Coder(
         network=network.to(device).eval() if int8 is None else network.eval(),
         tokenizer=tokenizer,
         labels=labels,
-        threshold=_read_threshold(path / "ranker" / "thresholds.json"),
+        threshold=threshold if ranker is None else _of_ranker(threshold, ranker),
+        policies=policies if ranker is None else ranker.without_neighbours.policies,
+        ranker=ranker,
+        known_words=load_known_words(path / "ranker"),
         window=config.window,
         max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),
@@ -118,6 +136,11 @@ def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED
         precision=chosen,
         int8_encoder=int8,
     )
+
+
+def _of_ranker(threshold: GlobalThreshold, ranker: Ranker) -> GlobalThreshold:
+    """The ranker's probabilities are others than the classifier's."""
+    return replace(threshold, value=policy_named(ranker.without_neighbours.policies, GLOBAL).everywhere)
 
 
 def _open_int8(path: Path, network: CodingNetwork, threads: int) -> Int8Encoder:
@@ -176,6 +199,7 @@ def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[st
         "window": contents.window,
         "max_tokens": contents.max_tokens,
         "label_space": contents.labels.fingerprint,
+        "ranker": contents.ranker is not None,
         "embedding_id": _embedding_id(contents, state),
     }
 
@@ -264,11 +288,14 @@ def _read_tokenizer(path: Path, network: CodingNetwork) -> Any:
     return tokenizer
 
 
-def _read_threshold(path: Path) -> GlobalThreshold:
+def _read_thresholds(path: Path) -> tuple[GlobalThreshold, tuple[ThresholdPolicy, ...]]:
+    """The global threshold, and the policies beside it: bundles made before there were any have none."""
+    value = _read_json(path)
     try:
-        threshold = GlobalThreshold(**_read_json(path))
-    except TypeError as error:
-        raise BundleDamaged(f"'{path}' is no global threshold: copy the bundle again") from error
+        policies = tuple(policy_from_json(policy) for policy in value.pop("policies", []))
+        threshold = GlobalThreshold(**value)
+    except (TypeError, MalformedInput) as error:
+        raise BundleDamaged(f"'{path}' is no list of thresholds: copy the bundle again") from error
     if not isinstance(threshold.value, int | float) or not math.isfinite(threshold.value):
         raise BundleDamaged(f"'{path}' has the threshold '{threshold.value}', which is no number: train it again")
-    return threshold
+    return threshold, policies

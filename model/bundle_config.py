@@ -24,6 +24,8 @@ class BundleConfig:
     max_tokens: int
     label_space: str
     embedding_id: str
+    ranker: bool = False
+    """The bundle has a ranker; bundles made before there was one have no such field."""
 
 
 def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
@@ -32,6 +34,7 @@ def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
     Raises:
         BundleDamaged: a field is missing, of another type, or out of range.
     """
+    value = {"ranker": False, **value}
     for field in fields(BundleConfig):
         kind = get_origin(field.type) or field.type
         if type(value.get(field.name)) is not kind:

@@ -15,7 +15,11 @@ from model.labels import LabelSpace
 from model.network import CodingNetwork
 from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
-from model.thresholds import GlobalThreshold
+from model.ranking.known_words import KnownWords
+from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.ranker import Ranker
+from model.selection import Ranked, rank_with, rank_without
+from model.thresholds import GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
 
 EXPLAIN = ("none", "attention")
@@ -50,22 +54,39 @@ class Coder:
     """fp32, bf16 or int8, of the encoder."""
     int8_encoder: Int8Encoder | None = None
     """Stands in for the network's encoder, which has no weights then."""
+    policies: tuple[ThresholdPolicy, ...] = ()
+    """Further ways to choose thresholds; bundles made before there were any have none."""
+    ranker: Ranker | None = None
+    """Fuses the classifier with other channels; without one the classifier alone answers."""
+    known_words: KnownWords | None = None
+    """Of training, to doubt texts of another kind; None where training had too few to tell."""
 
     @property
     def embedding_dim(self) -> int:
         return self.network.encoder.hidden_size
 
-    def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
+    def predict(
+        self,
+        texts: Sequence[str],
+        top_k: int = 20,
+        explain: str = "attention",
+        neighbours: Sequence[Sequence[VotingNeighbour] | None] | None = None,
+        policy: str | None = None,
+    ) -> list[CodedNote]:
         """Code each text.
 
         Args:
             texts: raw notes; offsets in the answer are code points into them.
             top_k: codes a note, best first, at least 1; ties go to the code that sorts first.
             explain: ``none``, or ``attention`` for evidence spans.
+            neighbours: of each text, similar notes, nearest first, for a bundle with a ranker.
+            policy: which thresholds select; None for the global one.
 
         Raises:
             InvalidNote: a text is empty or holds characters that are no text.
-            ValueError: ``texts`` is a single string, or ``top_k`` or ``explain`` is out of range.
+            InvalidOption: the bundle has no such policy.
+            ValueError: ``texts`` is a single string, ``neighbours`` has another length, or ``top_k`` or ``explain`` is
+                out of range.
         """
         if isinstance(texts, str):  # a sequence too, of notes of one character
             raise ValueError("texts must be a list of notes, got a single string")
@@ -73,9 +94,19 @@ class Coder:
             raise ValueError(f"top_k must be at least 1, got {top_k}")
         if explain not in EXPLAIN:
             raise ValueError(f"explain must be one of {', '.join(EXPLAIN)}, got '{explain}'")
+        if neighbours is not None and len(neighbours) != len(texts):
+            raise ValueError(f"neighbours has {len(neighbours)} entries, texts has {len(texts)}")
         for text in texts:
             check_note(text)
-        return [self._code(text, top_k, explain) for text in texts]
+        similar = neighbours if neighbours is not None else [None] * len(texts)
+        return [self._code(text, top_k, explain, voters, policy) for text, voters in zip(texts, similar, strict=True)]
+
+    def probabilities(self, text: str, neighbours: Sequence[VotingNeighbour] | None = None) -> np.ndarray:
+        """Probability of every code of the label space as an answer gives it, float64 (L,)."""
+        ranked = self._rank(text, self.score(text), neighbours, None)
+        found, inside = np.zeros(len(self.labels)), ranked.columns < len(self.labels)
+        found[ranked.columns[inside]] = ranked.probabilities[inside]
+        return found
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Document embeddings, unit rows (B, H) float32."""
@@ -107,35 +138,59 @@ class Coder:
         batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
         return windowed, batch.note_mask, self.network.token_states(batch)
 
-    def _code(self, text: str, top_k: int, explain: str) -> CodedNote:
+    def _code(
+        self,
+        text: str,
+        top_k: int,
+        explain: str,
+        neighbours: Sequence[VotingNeighbour] | None,
+        policy: str | None,
+    ) -> CodedNote:
         scores = self.score(text)
-        columns = np.argsort(-scores.probabilities, kind="stable")[:top_k]
-        spans = self._evidence(text, scores, columns) if explain == "attention" else [()] * len(columns)
-        codes = tuple(
-            self._ranked(rank, int(column), float(scores.probabilities[column]), evidence)
-            for rank, (column, evidence) in enumerate(zip(columns, spans, strict=True), start=1)
-        )
+        ranked = self._rank(text, scores, neighbours, policy)
+        doubt = None if self.known_words is None else self.known_words.doubt(text)
+        if doubt is not None:
+            ranked = ranked.without_confidence()
+        ranked = ranked.best(top_k)
+        spans = self._evidence(text, scores, ranked.columns) if explain == "attention" else {}
+        codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        return CodedNote(codes, scores.embedding, tokens, self._warnings(tokens, codes), self.precision)
+        warnings = [doubt] if doubt else []
+        if self.ranker is not None and self.ranker.with_neighbours is not None and neighbours is None:
+            warnings.append("ranked without neighbours")
+        return CodedNote(codes, scores.embedding, tokens, (*warnings, *self._warnings(tokens, codes)), self.precision)
+
+    def _rank(
+        self, text: str, scores: NoteScores, neighbours: Sequence[VotingNeighbour] | None, policy: str | None
+    ) -> Ranked:
+        if self.ranker is None:
+            return rank_without(scores.probabilities, self.threshold, self.policies, policy)
+        return rank_with(self.ranker.rank(text, scores.probabilities, neighbours), policy)
 
     @torch.inference_mode()
-    def _evidence(self, text: str, scores: NoteScores, columns: np.ndarray) -> list[tuple[Evidence, ...]]:
-        chosen = torch.from_numpy(columns).to(scores.states.device)
+    def _evidence(self, text: str, scores: NoteScores, columns: np.ndarray) -> dict[int, tuple[Evidence, ...]]:
+        """Spans by column; a code that the classifier does not know has no attention."""
+        known = columns[columns < len(self.labels)]
+        chosen = torch.from_numpy(known).to(scores.states.device)
         weights = self.network.label_attention.attention(scores.states, chosen).cpu().numpy()  # (k, N)
-        return [evidence_spans(text, row, scores.windowed.offsets) for row in weights]
+        spans = (evidence_spans(text, row, scores.windowed.offsets) for row in weights)
+        return dict(zip(known.tolist(), spans, strict=True))
 
-    def _ranked(self, rank: int, column: int, probability: float, evidence: tuple[Evidence, ...]) -> RankedCode:
-        label = self.labels[column]
+    def _ranked(self, place: int, ranked: Ranked, spans: dict[int, tuple[Evidence, ...]]) -> RankedCode:
+        column = int(ranked.columns[place])
+        label = self.labels[column] if self.ranker is None else self.ranker.codes[column]
+        probability, threshold = float(ranked.probabilities[place]), float(ranked.thresholds[place])
         return RankedCode(
-            rank=rank,
+            rank=place + 1,
             system=label.system,
             code=label.code,
             title=label.title,
             probability=probability,
-            threshold=self.threshold.value,
-            selected=probability > self.threshold.value,
+            threshold=threshold,
+            selected=probability > threshold,
             train_count=label.count_train,
-            evidence=evidence,
+            evidence=spans.get(column, ()),
+            channels=ranked.channels[place] if ranked.channels else (),
         )
 
     def _warnings(self, tokens: TokenCount, codes: tuple[RankedCode, ...]) -> tuple[str, ...]:

@@ -29,6 +29,13 @@ class RankedCode:
     selected: bool
     train_count: int
     evidence: tuple[Evidence, ...] = ()
+    channels: tuple[str, ...] = ()
+    """Channels of the ranker that proposed the code; none where the bundle has no ranker."""
+
+    @property
+    def seen_in_training(self) -> bool:
+        """Whether a training note has the code; a ranker can propose others too."""
+        return self.train_count > 0
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,14 @@
 """When a probability is high enough to select a code."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from model.errors import InvalidOption, MalformedInput
+
+GLOBAL, PER_CODE, PRECISION = "global", "per-code", "precision"
 
 
 @dataclass(frozen=True)
@@ -9,4 +17,66 @@ class GlobalThreshold:
 
     value: float
     tuned_on: str
-    policy: str = "global"
+    policy: str = GLOBAL
+
+
+@dataclass(frozen=True)
+class ThresholdPolicy:
+    """One way to choose thresholds, and what it is expected to give."""
+
+    name: str
+    """global, per-code, or precision-0.95 for a target precision of 95%."""
+    everywhere: float
+    """For every code without a threshold of its own."""
+    own: np.ndarray | None = None
+    """By column, float64 (L,); None where the policy has one threshold."""
+    expected_precision: float | None = None
+    """Micro precision of the selected codes on validation notes that the thresholds were not tuned on; None where
+    nothing was selected, or validation was too small to hold notes back."""
+    expected_recall: float | None = None
+
+    def of(self, columns: np.ndarray) -> np.ndarray:
+        """Threshold of each column, float64 (C,); a code is selected strictly above it."""
+        values = np.full(len(columns), self.everywhere)
+        if self.own is not None:
+            inside = columns < len(self.own)
+            values[inside] = self.own[columns[inside]]
+        return values
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return asdict(self) | {"own": None if self.own is None else self.own.tolist()}
+
+
+def policy_from_json(value: Any) -> ThresholdPolicy:
+    """The policy that :meth:`ThresholdPolicy.to_json` wrote.
+
+    Raises:
+        MalformedInput: other fields, or thresholds that are no numbers.
+    """
+    try:
+        own = None if value["own"] is None else np.array(value["own"], dtype=np.float64)
+        policy = ThresholdPolicy(**{**value, "everywhere": float(value["everywhere"]), "own": own})
+    except (TypeError, KeyError, ValueError) as error:
+        raise MalformedInput("a threshold policy has other fields than it needs: train the bundle again") from error
+    if not np.isfinite(policy.everywhere) or (own is not None and (own.ndim != 1 or not np.isfinite(own).all())):
+        raise MalformedInput(f"the threshold policy '{policy.name}' holds no numbers: train the bundle again")
+    return policy
+
+
+def precision_policy(target: float) -> str:
+    """Name of the policy with a target precision."""
+    return f"{PRECISION}-{target:g}"
+
+
+def policy_named(policies: Sequence[ThresholdPolicy], name: str) -> ThresholdPolicy:
+    """The policy with this name.
+
+    Raises:
+        InvalidOption: there is none.
+    """
+    for policy in policies:
+        if policy.name == name:
+            return policy
+    known = ", ".join(policy.name for policy in policies) or "none"
+    raise InvalidOption(f"the bundle has no threshold policy '{name}': choose one of: {known}")

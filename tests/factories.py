@@ -11,7 +11,7 @@ from model.dataset import Document
 from model.encoder_source import open_encoder
 from model.labels import Label, LabelSpace
 from model.network import CodingNetwork
-from model.thresholds import GlobalThreshold
+from model.thresholds import GlobalThreshold, ThresholdPolicy
 from training.prepare.dataset_directory import Record, write_dataset
 
 LABELS = LabelSpace(
@@ -24,6 +24,7 @@ LABELS = LabelSpace(
         Label("icd9pcs", "00.66", "Percutaneous transluminal coronary angioplasty [PTCA]", 4, 0, 1),
     )
 )
+POLICY = ThresholdPolicy("per-code", 0.5, np.linspace(0.1, 0.6, len(LABELS)), 0.75, 0.25)
 NOTE = (
     "Discharge Summary. Testy McTestface, a 70 year old fake man, came with shortness of breath.\n"
     "Past history: hypertension, diabetes. No pneumonia was seen.\n"
@@ -56,6 +57,7 @@ def save_tiny_bundle(path: Path, head: str = "plm-ca", seed: int = 0, labels: La
             max_tokens=256,
             card={"name": "tiny"},
             readme="# tiny\n",
+            policies=(POLICY,),
         ),
     )
 

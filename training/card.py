@@ -5,6 +5,7 @@ from typing import Any
 from model.dataset import Dataset
 from training.loop import TrainingResult
 from training.options import TrainingOptions
+from training.ranking.threshold_policies import FittedPolicies
 
 INTENDED_USE = (
     "Research use. Suggestions for a person who reviews codes; not a medical device, not for billing without "
@@ -66,6 +67,19 @@ def model_card(
     return card
 
 
+def policies_card(fitted: FittedPolicies) -> dict[str, Any]:
+    """What each threshold policy is expected to give, or why the bundle has it not; by name."""
+    found: dict[str, Any] = {
+        policy.name: {"precision": _rounded(policy.expected_precision), "recall": _rounded(policy.expected_recall)}
+        for policy in fitted.policies
+    }
+    return found | {name: {"out_of_reach": reason} for name, reason in fitted.out_of_reach.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
 def readme(card: dict[str, Any]) -> str:
     """The card for a reader."""
     systems = ", ".join(f"{number} {system}" for system, number in card["labels"]["systems"].items())
@@ -85,9 +99,23 @@ def readme(card: dict[str, Any]) -> str:
 - Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes). It chose the epoch, so it
   flatters: `icd-coder evaluate` measures on a split of your choice.
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
-
+{_policies(card.get("thresholds", {}))}
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
 """
+
+
+def _policies(policies: dict[str, Any]) -> str:
+    if not policies:
+        return ""
+    lines = ["- Expected of the selected codes, on validation patients that the thresholds were not tuned on:"]
+    for name, found in policies.items():
+        if "out_of_reach" in found:
+            lines.append(f"  - {name}: out of reach on validation.")
+        elif found["precision"] is None:
+            lines.append(f"  - {name}: not measured, nothing was selected or too few patients validate.")
+        else:
+            lines.append(f"  - {name}: precision {found['precision']:.3f}, recall {found['recall']:.3f}.")
+    return "\n".join(lines) + "\n"
 
 
 def protocol(training: dict[str, Any]) -> str:

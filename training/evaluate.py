@@ -63,7 +63,7 @@ def evaluate_bundle(
     out.parent.mkdir(parents=True, exist_ok=True)
     with ScoreStream(len(dataset.labels), out.parent) as stream:
         for document in with_progress(documents, "notes", len(documents), "note"):
-            probabilities = coder.score(document.text).probabilities
+            probabilities = coder.probabilities(document.text)
             stream.add(probabilities[None], [dataset.labels.columns(document.codes)])
         return _report(out, subject, stream.scores, dataset, documents, coder.threshold.value, baselines)
 
@@ -123,6 +123,7 @@ def _report(
         codes_outside(dataset, documents),
         _baselines(dataset, documents) if baselines else None,
         document_ids=documents.ids,
+        num_training=len(dataset.documents("train")),
     )
 
 

@@ -19,10 +19,11 @@ from model.encoder_source import EncoderSource, open_encoder
 from model.errors import EmptyDataset, InvalidOption, OutputExists, UnwritableOutput
 from model.network import CodingNetwork
 from model.progress import progress_bar
+from model.ranking.known_words import KnownWords
 from model.staging import require_free, write_atomically
-from model.thresholds import GlobalThreshold
+from model.thresholds import GLOBAL, GlobalThreshold, policy_named
 from model.windows import WindowedNote, window_notes
-from training.card import model_card, readme
+from training.card import model_card, policies_card, readme
 from training.compiler import require_compiler
 from training.contrastive import require_fitting_labels
 from training.dataset_gold import codes_outside
@@ -31,12 +32,13 @@ from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
 from training.evaluation.score_matrix import checked_scores
 from training.evaluation.standing import cells_ahead
-from training.evaluation.thresholds import best_global_threshold
 from training.initialise import start_from_frequencies, start_from_titles
 from training.loop import CHECKPOINT_MINUTES, TrainingResult, fit
 from training.note_source import NoteSource, note_source
 from training.options import TrainingOptions
 from training.protocol import ProtocolResult, Validate, begun_protocol, require_same_protocol, run_protocol
+from training.ranking.known_words_fit import fit_known_words
+from training.ranking.threshold_policies import FittedPolicies, fit_policies
 from training.run_folders import beside, cache_folder
 
 TEXTS_AT_ONCE = 256
@@ -125,7 +127,9 @@ def train_bundle(request: TrainingRequest) -> str:
     )
     if not request.processes.first:
         return ""
-    contents = _contents(request, dataset, encoder, network, result, dev_source, extra, len(training))
+    fitted = fit_policies(result.result.dev_scores, dev_source.rows, extra, subjects)
+    known = fit_known_words(document.text for document in training)
+    contents = _contents(request, dataset, encoder, network, result, len(dev_source), fitted, len(training), known)
     return save_bundle(request.out, contents)
 
 
@@ -260,15 +264,17 @@ def _contents(
     encoder: EncoderSource,
     network: CodingNetwork,
     outcome: ProtocolResult,
-    dev: NoteSource,
-    extra: np.ndarray,
+    num_validation: int,
+    fitted: FittedPolicies,
     num_training: int,
+    known_words: KnownWords | None,
 ) -> BundleContents:
     options, result = request.options, outcome.result
-    value = best_global_threshold(result.dev_scores, dev.rows, extra)
+    value = policy_named(fitted.policies, GLOBAL).everywhere
     tuned_on = "dev" if "dev" not in request.fit_splits else f"{HELD_BACK:.0%} of the patients, held back"
     first = outcome.first_stage
-    card = model_card(dataset, encoder.name, options, result, value, tuned_on, num_training, len(dev), first)
+    card = model_card(dataset, encoder.name, options, result, value, tuned_on, num_training, num_validation, first)
+    card["thresholds"] = policies_card(fitted)
     card["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     card["versions"] = {name: version(name) for name in ("icd-coder", "torch", "transformers")}
     return BundleContents(
@@ -282,4 +288,6 @@ def _contents(
         max_tokens=options.max_tokens,
         card=card,
         readme=readme(card),
+        policies=fitted.policies,
+        known_words=known_words,
     )

@@ -42,6 +42,8 @@ def _suggestion(code: RankedCode, voters: Sequence[VotingNeighbour]) -> Suggeste
         threshold=code.threshold,
         selected=code.selected,
         train_count=code.train_count,
+        seen_in_training=code.seen_in_training,
+        channels=list(code.channels),
         evidence=[EvidenceSpan(start=span.start, end=span.end, text=span.text) for span in code.evidence],
         neighbour_count=0 if found is None else found.count,
         support=None if found is None else NeighbourSupport(share=found.share, agrees=found.agrees),

@@ -53,6 +53,8 @@ class SuggestedCode(Strict):
     threshold: float
     selected: bool = Field(description="The probability is above the threshold.")
     train_count: int = Field(description="Training notes with this code.")
+    seen_in_training: bool = Field(description="Whether a training note has the code; a ranker can propose others too.")
+    channels: list[str] = Field(default=[], description="Channels that proposed the code, for a bundle with a ranker.")
     evidence: list[EvidenceSpan]
     neighbour_count: int = Field(description="How many of the neighbours carry the code.")
     support: NeighbourSupport | None = Field(default=None, description="Absent where there are no neighbours.")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from model.bundle import load_bundle, verify_bundle
 from model.encoder_source import open_encoder
 from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
-from tests.factories import LABELS, NOTE, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
+from tests.factories import LABELS, NOTE, POLICY, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,25 @@ def test_labels_and_thresholds_come_back_as_they_were(bundle: Path) -> None:
     assert coder.labels == LABELS
     assert coder.labels[5].code == "00.66"
     assert coder.threshold.value == 0.5
+
+
+def test_threshold_policies_come_back_and_older_bundles_have_none(bundle: Path, tmp_path: Path) -> None:
+    """A thresholds.json with the global threshold alone still loads."""
+    import shutil
+
+    (policy,) = load_bundle(bundle).policies
+    assert policy.to_json() == POLICY.to_json()
+    older = tmp_path / "older"
+    shutil.copytree(bundle, older)
+    thresholds = older / "ranker" / "thresholds.json"
+    thresholds.write_text(json.dumps({"value": 0.25, "tuned_on": "dev", "policy": "global"}))
+    _sign_again(older)
+    coder = load_bundle(older)
+    assert (coder.threshold.value, coder.policies) == (0.25, ())
+    thresholds.write_text(json.dumps({"value": 0.25, "tuned_on": "dev", "policies": [{"name": "per-code"}]}))
+    _sign_again(older)
+    with pytest.raises(BundleDamaged, match=r"thresholds\.json"):
+        load_bundle(older)
 
 
 def test_a_flipped_byte_in_any_file_is_refused(bundle: Path) -> None:

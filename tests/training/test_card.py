@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from model.dataset import load_dataset
+from model.thresholds import ThresholdPolicy
 from tests.factories import write_tiny_dataset
-from training.card import model_card, readme
+from training.card import model_card, policies_card, readme
 from training.checkpoint import Progress
 from training.loop import TrainingResult
 from training.options import TrainingOptions
+from training.ranking.threshold_policies import FittedPolicies
 
 DEFECT = "procedure codes were read as numbers"
 
@@ -43,3 +45,17 @@ def test_a_whole_label_space_has_no_flag(data: Path) -> None:
     card = card_of(data)
     assert "label_space_defect" not in card
     assert "comparison with papers" not in readme(card)
+
+
+def test_the_card_states_what_each_threshold_policy_is_expected_to_give(data: Path) -> None:
+    """Precision and recall, what could not be measured, and what is out of reach."""
+    policies = (
+        ThresholdPolicy("global", 0.4, None, 0.61234, 0.5),
+        ThresholdPolicy("per-code", 0.4, np.array([0.1]), None, 0.0),
+    )
+    found = policies_card(FittedPolicies(policies, {"precision-0.95": "no threshold reaches it"}))
+    assert found["global"] == {"precision": 0.6123, "recall": 0.5}
+    text = readme(card_of(data) | {"thresholds": found})
+    assert "global: precision 0.612, recall 0.500." in text
+    assert "per-code: not measured" in text
+    assert "precision-0.95: out of reach" in text

@@ -94,6 +94,16 @@ def paired_micro_difference(
     return _interval(float(difference(everyone)[0]), _resampled(difference, len(our_part), resamples, seed))
 
 
+def weighted_interval(
+    statistic: Callable[[np.ndarray], float], documents: int, resamples: int = RESAMPLES, seed: int = 0
+) -> Interval:
+    """Interval of a statistic that takes how often each document was drawn, int (n,)."""
+    generator = np.random.default_rng(seed)
+    drawn = (np.bincount(generator.integers(documents, size=documents), minlength=documents) for _ in range(resamples))
+    value = statistic(np.ones(documents, dtype=np.int64))
+    return _interval(value, np.array([statistic(counts) for counts in drawn]))
+
+
 def _shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     shares: np.ndarray = np.where(whole > 0, part / np.maximum(whole, 1), 0.0)
     return shares

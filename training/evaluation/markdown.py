@@ -65,9 +65,11 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         *(("## Baselines", _baselines(report)) if report["baselines"] else ()),
         "## By training frequency",
         _bands(report["frequency_bands"]),
+        *(("## Calibration", _calibration(report["calibration"])) if report["calibration"] else ()),
         "## Plots",
         "![Precision and recall](plots/precision_recall.png)",
         "![F1 by frequency](plots/f1_by_frequency.png)",
+        *(["![Reliability](plots/reliability.png)"] if report["calibration"] else []),
         "## Definitions",
         _DEFINITIONS.format(resamples=_resamples(report)),
         "These numbers hold for the data and split named above. They claim nothing about other data, "
@@ -145,6 +147,25 @@ def _bands(bands: Sequence[Mapping[str, Any]]) -> str:
         for band in bands
     ]
     return _table(header, rows)
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    rows = [
+        (title, _with_interval(calibration[name]))
+        for title, name in (("ECE of the coder", "ece"), ("ECE of the label prior, same pairs", "ece_of_prior"))
+        if calibration[name] is not None
+    ]
+    rows += [(f"Brier, {name} training documents", _number(value, 6)) for name, value in calibration["brier"].items()]
+    text = (
+        f"ECE over the {calibration['codes_a_document']} highest-ranked codes of each document "
+        f"({calibration['pairs']:,} pairs) in {calibration['bins']} bins of equal mass; Brier score over all pairs of "
+        "document and code."
+    )
+    return f"{text}\n\n{_table(('', 'value'), rows)}"
+
+
+def _with_interval(interval: Mapping[str, float]) -> str:
+    return f"{_number(interval['value'])} [{_number(interval['low'])}, {_number(interval['high'])}]"
 
 
 def _resamples(report: Mapping[str, Any]) -> str:

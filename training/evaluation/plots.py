@@ -1,4 +1,4 @@
-"""The two plots of a report; matplotlib is imported when one is drawn, and pyplot's state never."""
+"""The plots of a report; matplotlib is imported when one is drawn, and pyplot's state never."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +38,19 @@ def plot_f1_by_frequency(path: Path, bands: Sequence[Mapping[str, Any]]) -> None
         axes.bar(places + offset, [band[name] or 0.0 for band in bands], width=0.4, label=label)
     axes.set_xticks(places, [f"{band['name']}\n{band['present']} of\n{band['codes']} codes" for band in bands])
     axes.set(xlabel="training documents with the code; codes present in the split", ylabel="F1", ylim=(0, 1))
+    axes.legend()
+    figure.savefig(path)
+
+
+def plot_reliability(path: Path, curve: Sequence[Mapping[str, Any]]) -> None:
+    """Share of assigned codes over the mean probability of each bin; on the diagonal probabilities come true."""
+    figure, axes = _figure()
+    axes.plot([0, 1], [0, 1], "--", color="gray", label="what it says comes true")
+    axes.plot(
+        [each["mean_probability"] for each in curve], [each["share_assigned"] for each in curve], "o-", label="coder"
+    )
+    axes.set(xlabel="mean probability", ylabel="share assigned", xlim=(0, 1), ylim=(0, 1))
+    axes.set(title="Highest-ranked codes of each document, bins of equal mass")
     axes.legend()
     figure.savefig(path)
 

@@ -12,12 +12,13 @@ from model.labels import LabelSpace
 from model.staging import staged_directory
 from training.evaluation.areas import precision_recall_curve
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
+from training.evaluation.calibration_report import calibration_report
 from training.evaluation.comparison import ComparedBaseline, compare_with_baseline
 from training.evaluation.frequency_bands import frequency_bands
 from training.evaluation.gold import Gold
 from training.evaluation.markdown import report_markdown
 from training.evaluation.per_document import documents_fingerprint, write_documents
-from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall
+from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall, plot_reliability
 from training.evaluation.populations import Population, population_metrics, populations
 from training.evaluation.ranking import average_precisions
 from training.evaluation.score_matrix import checked_scores
@@ -50,6 +51,7 @@ def evaluate_scores(
     threshold: float | np.ndarray,
     extra_positives: np.ndarray | None = None,
     seed: int = 0,
+    num_training: int | None = None,
 ) -> dict[str, Any]:
     """Every metric of a score matrix in both populations, frequency bands and intervals, ready for JSON.
 
@@ -59,6 +61,7 @@ def evaluate_scores(
         threshold: scalar or (L,); a code is selected where its score is strictly above.
         extra_positives: assigned codes of each document that the label space lacks, (n,); zeros when None.
         seed: of the bootstrap.
+        num_training: training documents, from which the label prior follows; None leaves its calibration out.
 
     Raises:
         ValueError: shapes that do not fit, a column outside the label space, or NaN; the message names the
@@ -66,7 +69,7 @@ def evaluate_scores(
     """
     gold = Gold.from_rows(positives, len(labels), extra_positives)
     scores = checked_scores(scores, gold)
-    return _evaluation(scores, gold, labels, threshold, populations(scores, gold, threshold), seed)
+    return _evaluation(scores, gold, labels, threshold, populations(scores, gold, threshold), seed, num_training)
 
 
 def write_report(
@@ -80,6 +83,7 @@ def write_report(
     baselines: Mapping[str, np.ndarray] | None = None,
     seed: int = 0,
     document_ids: Sequence[str] | None = None,
+    num_training: int | None = None,
 ) -> dict[str, Any]:
     """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
 
@@ -87,6 +91,7 @@ def write_report(
         baselines: scores (n, L) of each baseline by name, see baselines.py.
         document_ids: with them documents.parquet and scores.npy are written too, which `compare` and
             `evaluate --scores` read.
+        num_training: see evaluate_scores.
 
     Raises:
         OutputExists, UnwritableOutput: see staged_directory.
@@ -109,7 +114,7 @@ def write_report(
             "documents_fingerprint": documents_fingerprint(document_ids, gold, labels)
             if document_ids is not None
             else None,
-            **_evaluation(scores, gold, labels, threshold, counted, seed),
+            **_evaluation(scores, gold, labels, threshold, counted, seed, num_training),
             "baselines": {
                 baseline.name: {name: asdict(value) for name, value in baseline.populations.items()}
                 for baseline in compared
@@ -129,6 +134,7 @@ def _evaluation(
     threshold: float | np.ndarray,
     counted: dict[str, Population],
     seed: int,
+    num_training: int | None,
 ) -> dict[str, Any]:
     whole = counted["all"]
     bands = frequency_bands(scores, gold, labels.train_counts, whole.selection, whole.standing.ahead)
@@ -142,6 +148,7 @@ def _evaluation(
         "metrics": population_metrics(scores, gold, counted),
         "intervals": {name: _intervals(gold, population, seed) for name, population in counted.items()},
         "frequency_bands": [asdict(band) for band in bands],
+        "calibration": calibration_report(scores, gold, labels.train_counts, num_training, seed),
     }
 
 
@@ -171,3 +178,5 @@ def _write_plots(folder: Path, report: dict[str, Any], whole: Population, compar
     curves |= {baseline.name: baseline.curve for baseline in compared}
     plot_precision_recall(folder / "precision_recall.png", curves, point)
     plot_f1_by_frequency(folder / "f1_by_frequency.png", report["frequency_bands"])
+    if report["calibration"] is not None:
+        plot_reliability(folder / "reliability.png", report["calibration"]["curve"])

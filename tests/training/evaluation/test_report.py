@@ -57,7 +57,7 @@ def test_written_report(split, tmp_path):
     difference = report["baselines"]["label prior"]["all"]["map_difference"]
     mine, theirs = report["metrics"]["all"]["map"], report["baselines"]["label prior"]["all"]["map"]
     assert difference["value"] == pytest.approx(mine - theirs)
-    for name in ("precision_recall.png", "f1_by_frequency.png"):
+    for name in ("precision_recall.png", "f1_by_frequency.png", "reliability.png"):
         assert (tmp_path / "report" / "plots" / name).read_bytes().startswith(b"\x89PNG")
 
 
@@ -100,3 +100,18 @@ def test_existing_report_is_kept(split, tmp_path):
     with pytest.raises(OutputExists):
         write_report(tmp_path / "report", SUBJECT, split.scores, split.rows, label_space(37), 0.5)
     assert (tmp_path / "report" / "notes.txt").read_text() == "mine"
+
+
+def test_calibration_stands_in_the_report_with_the_prior_on_the_same_pairs(split, tmp_path):
+    """A coder that always answers with the label prior has the prior's error; logits have no calibration at all."""
+    labels = label_space(split.truth.shape[1])
+    prior = np.tile(labels.train_counts / 500, (len(split.rows), 1))
+    report = write_report(tmp_path / "a", SUBJECT, prior, split.rows, labels, 0.6, num_training=500)
+    assert report["calibration"]["ece"] == report["calibration"]["ece_of_prior"]
+    assert sum(each["pairs"] for each in report["calibration"]["curve"]) == report["calibration"]["pairs"] == 60 * 20
+    text = (tmp_path / "a" / "report.md").read_text()
+    assert "ECE of the label prior, same pairs" in text
+    assert "Brier, 11-50 training documents" in text
+    logits = write_report(tmp_path / "b", SUBJECT, split.scores * 9, split.rows, labels, 0.6, num_training=500)
+    assert logits["calibration"] is None
+    assert "reliability" not in (tmp_path / "b" / "report.md").read_text()

@@ -1,0 +1,80 @@
+"""The channels that need no text: the classifier, the neighbours' votes and the label prior."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from model.icd import Code
+from model.ranking.calibration import logit
+from model.ranking.candidates import Channel
+from model.ranking.channel_features import ChannelFeatures
+from model.ranking.neighbour_vote import VotingNeighbour, vote_weights
+
+CLASSIFIER, NEIGHBOURS, PRIOR = "classifier", "neighbours", "prior"
+PROPOSED = 200
+"""Codes that the classifier proposes, best first; untuned."""
+NEAREST = (5, 15, 50)
+"""Numbers of neighbours whose votes are features; untuned."""
+SHARPNESS = 10.0
+"""Power of the similarity in a vote: cosines of mean token states lie close together; untuned."""
+
+ColumnOf = Callable[[Code], int | None]
+"""Column of a code in the universe, None where it is not there."""
+
+
+def classifier_channel(probabilities: np.ndarray, proposed: int = PROPOSED) -> Channel:
+    """Logit, logarithm of the rank, and distance to the best logit of every code of the label space.
+
+    Shape:
+        probabilities (L,), the classifier's; equal ones rank by column.
+    """
+    logits = logit(probabilities)
+    order = np.argsort(-probabilities, kind="stable")
+    ranks = np.empty(len(order))
+    ranks[order] = np.arange(len(order))
+    values = np.column_stack([logits, np.log2(1 + ranks), logits - logits.max(initial=-np.inf)])
+    names = tuple(f"{CLASSIFIER}.{name}" for name in ("logit", "log_rank", "behind_best"))
+    features = ChannelFeatures(np.arange(len(probabilities)), values.astype(np.float32), names)
+    return Channel(CLASSIFIER, features, np.sort(order[:proposed]))
+
+
+def prior_channel(counts: np.ndarray, documents: int) -> Channel:
+    """Logarithm of the smoothed share of training documents with each code; it proposes none.
+
+    Args:
+        counts: training documents of each code of the universe, int (U,).
+        documents: training documents in all.
+    """
+    share = np.log((counts + 0.5) / (documents + 1))
+    features = ChannelFeatures(np.arange(len(counts)), share[:, None].astype(np.float32), (f"{PRIOR}.log_share",))
+    return Channel(PRIOR, features, np.zeros(0, dtype=np.int64))
+
+
+def neighbour_channel(neighbours: Sequence[VotingNeighbour], column_of: ColumnOf) -> Channel:
+    """Votes of the nearest few, of more and of many; how many carry the code; the similarity and rank of the first.
+
+    Args:
+        neighbours: nearest first.
+    """
+    voters = list(neighbours)[: max(NEAREST)]
+    similarities = np.array([voter.similarity for voter in voters], dtype=np.float64)
+    carried = [(rank, column) for rank, voter in enumerate(voters) for column in _columns(voter, column_of)]
+    ranks = np.array([rank for rank, _ in carried], dtype=np.int64)
+    columns, places = np.unique(np.array([column for _, column in carried], dtype=np.int64), return_inverse=True)
+    size = len(columns)
+    features: list[np.ndarray] = []
+    for nearest in NEAREST:
+        weights = np.zeros(len(voters))
+        weights[:nearest] = vote_weights(similarities[:nearest], SHARPNESS)
+        features.append(np.bincount(places, weights=weights[ranks], minlength=size))
+    features.append(np.bincount(places, minlength=size).astype(np.float64))
+    first = np.full(size, len(voters), dtype=np.int64)
+    np.minimum.at(first, places, ranks)
+    features += [similarities[first], np.log2(1 + first)]
+    names = (*(f"vote_{nearest}" for nearest in NEAREST), "count", "nearest_similarity", "nearest_log_rank")
+    values = np.column_stack(features).astype(np.float32)
+    return Channel(NEIGHBOURS, ChannelFeatures(columns, values, tuple(f"{NEIGHBOURS}.{name}" for name in names)))
+
+
+def _columns(voter: VotingNeighbour, column_of: ColumnOf) -> set[int]:
+    return {column for code in voter.codes if (column := column_of(code)) is not None}

@@ -1,0 +1,80 @@
+"""The ranker: every channel's candidates of a note, fused into calibrated probabilities."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.labels import LabelSpace
+from model.ranking.fusion import Fusion
+from model.ranking.gatherer import Gatherer
+from model.ranking.neighbour_vote import VotingNeighbour
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidate codes of one note, most probable first: C codes, K channels."""
+
+    columns: np.ndarray
+    """In the code universe, int64 (C,)."""
+    probabilities: np.ndarray
+    """Calibrated, float64 (C,)."""
+    scores: np.ndarray
+    """Of the combiner, before calibration (C,)."""
+    channels: tuple[str, ...]
+    spoke: np.ndarray
+    """Which channels proposed each code, bool (C, K)."""
+    fusion: Fusion
+    """The one that made it: with neighbours, or without."""
+    used_neighbours: bool
+
+    def channels_of(self, place: int) -> tuple[str, ...]:
+        """Channels that proposed the code at a place of the ranking."""
+        return tuple(name for name, spoke in zip(self.channels, self.spoke[place], strict=True) if spoke)
+
+    def place_of(self, column: int) -> int | None:
+        """Place of a code, None where no channel proposed it."""
+        places = np.flatnonzero(self.columns == column)
+        return int(places[0]) if places.size else None
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What a bundle needs to rank: two fusions, because a note may come without neighbours."""
+
+    gatherer: Gatherer
+    without_neighbours: Fusion
+    with_neighbours: Fusion | None = None
+
+    @property
+    def codes(self) -> LabelSpace:
+        """The code universe."""
+        return self.gatherer.codes
+
+    def rank(
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None = None
+    ) -> Ranking:
+        """Rank the candidates of a note.
+
+        Args:
+            text: the note, for the channels that read it.
+            probabilities: the classifier's, of the label space (L,).
+            neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
+                fitted without them answers.
+        """
+        fusion, voters = self.without_neighbours, None
+        if neighbours is not None and self.with_neighbours is not None:
+            fusion, voters = self.with_neighbours, neighbours
+        candidates = self.gatherer.candidates(text, probabilities, voters)
+        scores = fusion.scores(candidates)
+        calibrated = fusion.calibration.apply(scores, candidates.columns)
+        order = np.lexsort((candidates.columns, -scores, -calibrated))
+        return Ranking(
+            candidates.columns[order],
+            calibrated[order],
+            scores[order],
+            candidates.channels,
+            candidates.spoke[order],
+            fusion,
+            voters is not None,
+        )

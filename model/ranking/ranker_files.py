@@ -1,0 +1,118 @@
+"""A ranker in a bundle's folder ``ranker/``: plain numbers in safetensors, names in JSON, codes in parquet.
+
+ranker.json lists the fusions; each has a file FUSION.safetensors with its combiner and calibration. codes.parquet
+holds the codes of the universe beyond the label space, where there are any.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from model.errors import BundleDamaged, MalformedInput
+from model.labels import LABELS_SCHEMA, Label, LabelSpace
+from model.ranking.calibration import calibration_arrays, calibration_of
+from model.ranking.combiner import combiner_arrays, combiner_of
+from model.ranking.conformal import ConformalSet
+from model.ranking.fusion import Fusion
+from model.ranking.gatherer import Gatherer, TextChannel
+from model.ranking.ranker import Ranker
+from model.thresholds import GLOBAL, policy_from_json
+
+FORMAT = "icd-coder ranker 1"
+RANKER, CODES = "ranker.json", "codes.parquet"
+WITHOUT, WITH = "without_neighbours", "with_neighbours"
+
+
+def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
+    """Write a ranker's files into a bundle that is being made.
+
+    Args:
+        num_labels: size of the label space, which labels.parquet holds already.
+    """
+    fusions = {WITHOUT: ranker.without_neighbours}
+    if ranker.with_neighbours is not None:
+        fusions[WITH] = ranker.with_neighbours
+    for name, fusion in fusions.items():
+        arrays = {f"combiner.{key}": value for key, value in combiner_arrays(fusion.combiner).items()}
+        arrays |= {f"calibration.{key}": value for key, value in calibration_arrays(fusion.calibration).items()}
+        save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / f"{name}.safetensors")
+    if len(ranker.codes) > num_labels:
+        pq.write_table(LabelSpace(ranker.codes.labels[num_labels:]).to_table(), folder / CODES)
+    described = {
+        "format": FORMAT,
+        "documents": ranker.gatherer.documents,
+        "text_channels": [channel.name for channel in ranker.gatherer.text_channels],
+        "fusions": {name: _described(fusion) for name, fusion in fusions.items()},
+    }
+    (folder / RANKER).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def load_ranker(folder: Path, labels: LabelSpace, text_channels: Mapping[str, TextChannel]) -> Ranker:
+    """The ranker of a bundle whose checksums were verified.
+
+    Args:
+        labels: the label space.
+        text_channels: those that the bundle holds, by name.
+
+    Raises:
+        BundleDamaged: a file is missing or does not fit the others.
+    """
+    try:
+        described = json.loads((folder / RANKER).read_text(encoding="utf-8"))
+        if described["format"] != FORMAT:
+            raise MalformedInput(f"its format is '{described['format']}', this version reads '{FORMAT}'")
+        fusions = {name: _fusion(folder, name, value) for name, value in described["fusions"].items()}
+        gatherer = Gatherer(
+            _universe(folder, labels),
+            int(described["documents"]),
+            tuple(text_channels[name] for name in described["text_channels"]),
+        )
+        return Ranker(gatherer, fusions[WITHOUT], fusions.get(WITH))
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
+        raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error
+
+
+def _described(fusion: Fusion) -> dict[str, Any]:
+    return {
+        "names": list(fusion.names),
+        "combiner": fusion.combiner.kind,
+        "calibration": fusion.calibration.method,
+        "policies": [policy.to_json() for policy in fusion.policies],
+        "conformal": [asdict(each) for each in fusion.conformal],
+    }
+
+
+def _fusion(folder: Path, name: str, described: dict[str, Any]) -> Fusion:
+    arrays: dict[str, np.ndarray] = load_file(folder / f"{name}.safetensors")
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise MalformedInput("its numbers hold a NaN or an infinity")
+    names = tuple(described["names"])
+    policies = tuple(policy_from_json(value) for value in described["policies"])
+    if all(policy.name != GLOBAL for policy in policies):
+        raise MalformedInput("it has no global threshold")
+    return Fusion(
+        names,
+        combiner_of(described["combiner"], _part(arrays, "combiner."), len(names)),
+        calibration_of(described["calibration"], _part(arrays, "calibration.")),
+        policies,
+        tuple(ConformalSet(**value) for value in described["conformal"]),
+    )
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _universe(folder: Path, labels: LabelSpace) -> LabelSpace:
+    if not (folder / CODES).is_file():
+        return labels
+    rows = pq.read_table(folder / CODES).select(LABELS_SCHEMA.names).cast(LABELS_SCHEMA).to_pylist()
+    return LabelSpace((*labels.labels, *(Label(**row) for row in rows)))

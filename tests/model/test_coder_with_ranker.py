@@ -1,0 +1,110 @@
+"""A coder whose bundle has a ranker: fused answers, unseen codes, doubtful texts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.coder import Coder
+from model.labels import Label, LabelSpace
+from model.ranking.calibration import Uncalibrated
+from model.ranking.combiner import LogisticCombiner
+from model.ranking.fusion import Fusion
+from model.ranking.gatherer import Gatherer
+from model.ranking.known_words import KnownWords, words_of
+from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.ranker import Ranker
+from model.thresholds import ThresholdPolicy
+from tests.factories import LABELS, NOTE, tiny_coder
+from tests.tiny_ranker import WordChannel
+
+UNSEEN = Label("icd9cm", "V99", "Invented code without a note")
+CODES = LabelSpace((*LABELS.labels, UNSEEN))
+POLICIES = (ThresholdPolicy("global", 0.6), ThresholdPolicy("precision-0.95", 0.9))
+
+
+def fusion(gatherer: Gatherer, neighbours: list[VotingNeighbour] | None, **weights: float) -> Fusion:
+    """A line through the named features, such as ``words_count`` for words.count."""
+    names = gatherer.candidates("", np.full(len(LABELS), 0.5), neighbours).names
+    known = {name.replace(".", "_"): place for place, name in enumerate(names)}
+    line = np.zeros(len(names))
+    for name, weight in weights.items():
+        line[known[name]] = weight
+    size = len(names)
+    return Fusion(names, LogisticCombiner(np.zeros(size), np.ones(size), line, np.zeros(1)), Uncalibrated(), POLICIES)
+
+
+@pytest.fixture(scope="module")
+def coder(tmp_path_factory: pytest.TempPathFactory) -> Coder:
+    """Words decide, then neighbours, then the classifier."""
+    gatherer = Gatherer(CODES, 100, (WordChannel(),))
+    ranker = Ranker(
+        gatherer,
+        fusion(gatherer, None, words_count=5.0, classifier_logit=0.1),
+        fusion(gatherer, [], words_count=5.0, classifier_logit=0.1, neighbours_count=2.0),
+    )
+    plain = tiny_coder(tmp_path_factory.mktemp("ranked") / "bundle")
+    return replace(plain, ranker=ranker, known_words=KnownWords(frozenset(words_of(NOTE))))
+
+
+def test_an_unseen_code_is_proposed_and_marked(coder: Coder) -> None:
+    """The word channel names column 6; it has no training note, no attention, and says who proposed it."""
+    first = coder.predict([f"{NOTE} 6"])[0].codes[0]
+    assert (first.code, first.train_count, first.seen_in_training) == ("V99", 0, False)
+    assert first.channels == ("words",)
+    assert first.evidence == ()
+    assert first.selected
+    assert all(code.seen_in_training == (code.train_count > 0) for code in coder.predict([NOTE])[0].codes)
+
+
+def test_neighbours_change_the_order_and_their_absence_is_told(coder: Coder) -> None:
+    """An empty list of neighbours is an answer of a database, None is no database."""
+    last = coder.predict([NOTE])[0].codes[-1]
+    voter = VotingNeighbour(0.9, [label.key for label in LABELS.labels if label.code == last.code])
+    with_voter, with_none, without = (coder.predict([NOTE], neighbours=[voters])[0] for voters in ([voter], [], None))
+    assert with_voter.codes[0].code == last.code
+    assert "neighbours" in with_voter.codes[0].channels
+    assert "ranked without neighbours" not in (*with_voter.warnings, *with_none.warnings)
+    assert "ranked without neighbours" in without.warnings
+    with pytest.raises(ValueError, match="neighbours has 1 entries"):
+        coder.predict([NOTE, NOTE], neighbours=[[]])
+
+
+def test_the_policy_chooses_the_thresholds(coder: Coder) -> None:
+    """Of the ranker, not of the classifier."""
+    assert {code.threshold for code in coder.predict([NOTE])[0].codes} == {0.6}
+    strict = coder.predict([f"{NOTE} 6"], policy="precision-0.95")[0].codes[0]
+    assert strict.threshold == 0.9
+    assert strict.selected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["El paciente inventado 6 6 6 fue dado de alta sin fiebre ni tos", "[**Known lastname 1**] [**2101-3-4**] 6 6 6"],
+    ids=["another language", "placeholders alone"],
+)
+def test_a_doubtful_text_gets_an_answer_and_no_confident_code(coder: Coder, text: str) -> None:
+    """However sure a channel is."""
+    answer = coder.predict([text])[0]
+    assert len(answer.codes) == len(CODES)
+    assert not any(code.selected or code.probability > code.threshold for code in answer.codes)
+    assert "another language, or no note?" in answer.warnings[0]
+    assert "inventado" not in " ".join(answer.warnings)
+    assert coder.predict([f"{NOTE} 6 6 6"])[0].codes[0].selected
+
+
+def test_probabilities_of_the_label_space_are_those_of_the_answer(coder: Coder) -> None:
+    """Codes beyond the label space have no column there."""
+    found = coder.probabilities(f"{NOTE} 6 3")
+    answer = {(code.system, code.code): code.probability for code in coder.predict([f"{NOTE} 6 3"])[0].codes}
+    assert found.tolist() == [answer.get((label.system, label.code), 0.0) for label in LABELS.labels]
+
+
+def test_the_classifier_alone_answers_as_before(tmp_path: Path) -> None:
+    """A bundle without a ranker proposes by no channel and lists every code."""
+    plain = tiny_coder(tmp_path / "bundle")
+    answer = plain.predict([NOTE])[0]
+    assert {code.channels for code in answer.codes} == {()}
+    np.testing.assert_array_equal(plain.probabilities(NOTE), plain.score(NOTE).probabilities)
+    assert "ranked without neighbours" not in answer.warnings

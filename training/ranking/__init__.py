@@ -1,0 +1,1 @@
+"""Fits what model/ranking applies: combiner, calibration, thresholds, conformal sets."""

@@ -1,0 +1,146 @@
+"""Fits calibrations on judged pairs and chooses one by the log loss of notes that it was not fitted on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from model.ranking.calibration import (
+    EDGE,
+    STRIDE,
+    Calibration,
+    Isotonic,
+    PerCodeIsotonic,
+    PerCodePlatt,
+    Temperature,
+    Uncalibrated,
+    logit,
+)
+from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.per_code_platt import fit_slopes
+
+PLATT_SHRINKAGES = (3.0, 30.0)
+"""Precision of the normal prior of slope and offset around the global map's 1 and 0; the choice is validation's."""
+ISOTONIC_SHRINKAGES = (10.0, 50.0)
+"""Validation notes with a code at which its own map weighs as much as the global one; the choice is validation's."""
+PSEUDO_WEIGHT = 0.5
+"""Of one positive at the lowest score and one negative at the highest: no block of an isotonic map is 0 or 1
+(half an observation, as in the estimate of Krichevsky and Trofimov)."""
+
+Fit = Callable[[JudgedPairs, np.ndarray], Calibration]
+
+
+@dataclass(frozen=True)
+class CalibrationChoice:
+    """The calibration with the lowest cross-validated log loss, refitted on all notes."""
+
+    name: str
+    calibration: Calibration
+    log_losses: dict[str, float]
+    """Mean over held-out pairs of every method that was tried, by name."""
+
+
+def fit_temperature(pairs: JudgedPairs, scores: np.ndarray) -> Temperature:
+    """The T with the lowest log loss: 1 / T is the coefficient of a logistic regression on the logit alone."""
+    from sklearn.linear_model import LogisticRegression
+
+    if not _both_kinds(pairs.truth):
+        return Temperature(np.ones(1))
+    fitted = LogisticRegression(C=np.inf, fit_intercept=False).fit(logit(scores)[:, None], pairs.truth)
+    slope = float(fitted.coef_[0, 0])
+    return Temperature(np.array([1 / slope if slope > 0 else 1.0]))
+
+
+def fit_isotonic(pairs: JudgedPairs, scores: np.ndarray) -> Isotonic:
+    """The isotonic map with the lowest squared error, strictly between 0 and 1."""
+    return Isotonic(*_isotonic_knots(scores, pairs.truth))
+
+
+def fit_per_code_platt(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodePlatt:
+    """Slope and offset of every code that was a candidate, on top of the global isotonic map."""
+    everywhere = fit_isotonic(pairs, scores)
+    size = int(pairs.columns.max(initial=-1)) + 1
+    logits = logit(everywhere.apply(scores, pairs.columns))
+    slopes, offsets = fit_slopes(logits, pairs.truth, pairs.columns, size, shrinkage)
+    return PerCodePlatt(everywhere.inputs, everywhere.outputs, slopes, offsets)
+
+
+def fit_per_code_isotonic(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodeIsotonic:
+    """A map of every code with a positive; with m of them it weighs m / (m + shrinkage)."""
+    everywhere = fit_isotonic(pairs, scores)
+    positives = np.bincount(pairs.columns[pairs.truth], minlength=int(pairs.columns.max(initial=-1)) + 1)
+    order = np.argsort(pairs.columns, kind="stable")
+    bounds = np.searchsorted(pairs.columns[order], np.arange(len(positives) + 1))
+    knots, values = [np.zeros(0)], [np.zeros(0)]
+    for column in np.flatnonzero(positives).tolist():
+        own = order[bounds[column] : bounds[column + 1]]
+        inputs, outputs = _isotonic_knots(scores[own], pairs.truth[own])
+        knots.append(column * STRIDE + np.concatenate([[0.0], inputs, [1.0]]))
+        values.append(np.concatenate([outputs[:1], outputs, outputs[-1:]]))
+    weights = positives / (positives + shrinkage)
+    return PerCodeIsotonic(
+        everywhere.inputs, everywhere.outputs, weights, np.concatenate(knots), np.concatenate(values)
+    )
+
+
+def methods() -> dict[str, Fit]:
+    """Every method that is tried, simplest first."""
+    found: dict[str, Fit] = {
+        "none": lambda _pairs, _scores: Uncalibrated(),
+        "temperature": fit_temperature,
+        "isotonic": fit_isotonic,
+    }
+    for value in PLATT_SHRINKAGES:
+        found[f"per-code platt, shrinkage {value:g}"] = partial(fit_per_code_platt, shrinkage=value)
+    for value in ISOTONIC_SHRINKAGES:
+        found[f"per-code isotonic, shrinkage {value:g}"] = partial(fit_per_code_isotonic, shrinkage=value)
+    return found
+
+
+def choose_calibration(pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray) -> CalibrationChoice:
+    """The method with the lowest log loss out of fold; of equals the simplest.
+
+    Args:
+        scores: probabilities of the pairs that were not fitted on their notes, (P,).
+        folds: of each note, int (n,).
+    """
+    tried = methods()
+    losses = {
+        name: log_loss(held_out_probabilities(fit, pairs, scores, folds), pairs.truth) for name, fit in tried.items()
+    }
+    best = min(losses, key=lambda name: losses[name])
+    return CalibrationChoice(best, tried[best](pairs, scores), losses)
+
+
+def held_out_probabilities(fit: Fit, pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Each pair calibrated by a map that was fitted on the other folds, (P,)."""
+    found = np.empty(len(scores))
+    for fold in np.unique(folds).tolist():
+        held = (folds == fold)[pairs.notes]
+        fitted = fit(pairs.some(folds != fold), scores[~held])
+        found[held] = fitted.apply(scores[held], pairs.columns[held])
+    return found
+
+
+def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """-mean(log of the probability of what is true); 0 over nothing."""
+    if not len(probabilities):
+        return 0.0
+    clipped = np.clip(probabilities, EDGE, 1 - EDGE)
+    return float(-np.log(np.where(truth, clipped, 1 - clipped)).mean())
+
+
+def _isotonic_knots(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.isotonic import IsotonicRegression
+
+    low, high = float(np.min(scores, initial=1.0)), float(np.max(scores, initial=0.0))
+    inputs = np.concatenate([scores, [min(low, high), max(low, high)]]).astype(np.float64)
+    wanted = np.concatenate([truth, [1.0, 0.0]]).astype(np.float64)
+    weights = np.concatenate([np.ones(len(scores)), [PSEUDO_WEIGHT, PSEUDO_WEIGHT]])
+    fitted = IsotonicRegression(out_of_bounds="clip").fit(inputs, wanted, weights)
+    return fitted.X_thresholds_, fitted.y_thresholds_
+
+
+def _both_kinds(truth: np.ndarray) -> bool:
+    return bool(truth.any()) and not bool(truth.all())

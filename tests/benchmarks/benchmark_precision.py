@@ -29,6 +29,7 @@ from model.encoder_source import open_encoder
 from model.labels import Label, LabelSpace
 from model.network import CodingNetwork
 from model.thresholds import GlobalThreshold
+from training.export import calibration
 from training.export.openvino_bundle import export_openvino
 
 WINDOW = 128
@@ -95,6 +96,7 @@ def plain_form(labels: int, tokens: int) -> Callable[[], object]:
 
 def variants(folder: Path, options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     write_bundle(folder / "plain", options.labels, options.head, options.tokens)
+    calibration.NOTES = 4  # the ranges of random weights are no matter
     export_openvino(folder / "plain", None, folder / "int8")
     runs = {"plain fp32 PLM-ICD": plain_form(options.labels, options.tokens)}
     for precision in ("fp32", "bf16", "int8"):

@@ -1,6 +1,6 @@
 """Milliseconds to join the channels of 2,000 candidates and to score them by 100 trees.
 
-``python tests/benchmarks/benchmark_combiner.py``: medians of 50 runs on one thread, over 8,929 codes.
+``python -m tests.benchmarks.benchmark_combiner``: medians of 50 runs on one thread, over 8,929 codes.
 """
 
 import statistics

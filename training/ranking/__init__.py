@@ -1,0 +1,1 @@
+"""Fits the channels of the ranker on training notes."""

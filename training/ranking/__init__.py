@@ -1,1 +1,3 @@
 """Fits what model/ranking applies: combiner, calibration, thresholds, conformal sets."""
+
+"""Fits the channels of the ranker on training notes."""

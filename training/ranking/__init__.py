@@ -1,3 +1,1 @@
-"""Fits what model/ranking applies: combiner, calibration, thresholds, conformal sets."""
-
-"""Fits the channels of the ranker on training notes."""
+"""Fits what model/ranking applies: the lexical channels, combiner, calibration, thresholds, conformal sets."""

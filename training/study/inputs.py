@@ -1,6 +1,8 @@
 """A dataset directory as a study reads it: rows of numbers and label columns, in three parts."""
 
 import hashlib
+import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +15,6 @@ from torch import Tensor
 from model.dataset import IMAGE_SHAPE, Dataset, Document, load_dataset
 from model.label_sets import LabelSets
 from model.labels import LabelSpace
-from training.prepare.stratified_splits import stratified_splits
 from training.study.lsa_features import LSA, lsa_features
 from training.study.text_features import text_features
 
@@ -73,7 +74,7 @@ def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> S
     """Read a dataset of texts or features.
 
     With a test split, dev is tuned on and test judged. Without, dev is judged, and HELD_BACK of the training
-    documents, stratified by label and whole by subject, is tuned on. Features are standardised by the training
+    documents, drawn by subject, is tuned on. Features are standardised by the training
     part, pixels of images are left as they are.
 
     Raises:
@@ -101,10 +102,19 @@ def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> S
 
 
 def _without_test(documents: Sequence[Document]) -> list[str]:
-    """Parts by document: dev is judged ("test"), a share of train is tuned on ("dev")."""
-    train = [(document.subject_id, document.codes) for document in documents if document.split == "train"]
-    split_of = stratified_splits(train, seed=0, dev_share=HELD_BACK, test_share=0.0)
-    return ["test" if document.split == "dev" else split_of[document.subject_id] for document in documents]
+    """Parts by document: dev is judged ("test"), a share of train, drawn by subject, is tuned on ("dev").
+
+    Not stratified: where most labels are rarer than one in 1 / HELD_BACK, stratification leaves them all in train.
+    """
+    sizes = Counter(document.subject_id for document in documents if document.split == "train")
+    subjects = sorted(sizes)
+    random.Random(0).shuffle(subjects)
+    before = np.cumsum([0, *(sizes[subject] for subject in subjects)])[:-1]  # documents of the subjects ahead
+    kept_back = {subject for subject, ahead in zip(subjects, before, strict=True) if ahead < HELD_BACK * sizes.total()}
+    return [
+        "test" if document.split == "dev" else "dev" if document.subject_id in kept_back else "train"
+        for document in documents
+    ]
 
 
 def _standardised(features: np.ndarray, of_train: np.ndarray) -> np.ndarray:

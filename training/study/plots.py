@@ -50,7 +50,7 @@ def plot_temperatures(results: Results, path: Path) -> str | None:
                 label=label,
             )
         axes.set(xscale="log", xlabel="tau", title=FIGURES[name])
-    panels[0].legend(fontsize="small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     save_figure(figure, path)
     return "Figures over tau, mean over seeds."
 

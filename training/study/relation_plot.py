@@ -40,7 +40,7 @@ def plot_relations(results: Results, data: StudyData, recipe: Recipe, path: Path
             axes.scatter(*chosen.T, s=8, color=colour, label=f"{kind.name.lower()} ({len(chosen)})")
         axes.scatter(*points[anchor], marker="*", s=150, color="black", label="anchor")
         axes.set(title=setting.name, xticks=[], yticks=[])
-    panels[-1].legend(fontsize="x-small")
+    figure.legend(*panels[-1].get_legend_handles_labels(), loc="outside lower center", ncols=6, fontsize="small")
     save_figure(figure, path)
     return f"t-SNE of {len(part)} judged documents, coloured by the relation of their labels to the anchor's (star)."
 

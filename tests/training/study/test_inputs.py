@@ -30,8 +30,7 @@ def test_without_a_test_split_dev_is_judged_and_training_held_back(tmp_path: Pat
     data = load_study_data(tmp_path / "data", "lsa", 16, tmp_path / "cache")
     assert data.judged_split == "dev"
     assert len(data.judged) == 12
-    assert len(data.train) + len(data.tuning) == 36
-    assert len(data.tuning) > 0
+    assert (len(data.train), len(data.tuning)) == (30, 6)  # 15% of 36 is 5.4, and a subject has two
     assert not set(data.train.subjects) & set(data.tuning.subjects)
 
 

@@ -46,6 +46,8 @@ def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> Non
         "threshold": 0.5,
         "selected": True,
         "train_count": 3,
+        "seen_in_training": True,
+        "channels": [],
         "evidence": [{"start": 31, "end": 39, "text": "diabetes"}],
         "neighbour_count": 1,
         "support": {"share": pytest.approx(share_of(answer, "250.00")), "agrees": True},

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -30,8 +30,19 @@ DOCUMENTS_SCHEMA = pa.schema(
 FEATURES = pa.field("features", pa.list_(pa.float32()))
 FEATURES_SCHEMA = pa.schema([FEATURES if column.name == "text" else column for column in DOCUMENTS_SCHEMA])
 """Of a dataset whose documents are rows of numbers, such as measurements or pixels, instead of text."""
+EVIDENCE = pa.field("evidence", pa.list_(pa.struct([*CODE_TYPE, ("start", pa.int32()), ("end", pa.int32())])))
+"""Optional: which words made a human coder give a code; a discontinuous mention has a row for each part."""
 IMAGE_SHAPE = "image_shape"
 """Key of the manifest: [height, width] of the images whose pixels, row by row, are the features."""
+
+
+@dataclass(frozen=True)
+class CodeSpan:
+    """A stretch of a text that stands for a code; offsets are code points, end exclusive."""
+
+    code: Code
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Document:
     split: str
     text: str
     codes: tuple[Code, ...]
+    evidence: tuple[CodeSpan, ...] | None = field(default=None, kw_only=True)
+    """None where nobody marked evidence in the dataset."""
 
 
 class Documents(Sequence[Document]):
@@ -94,7 +107,7 @@ class Dataset:
 
     def documents(self, *splits: str) -> Documents:
         """Documents of the splits, in file order; of all splits when none is named."""
-        return Documents(self._rows(splits).select(DOCUMENTS_SCHEMA.names))
+        return Documents(self._rows(splits).select(_text_columns(self._table)))
 
     def features(self, *splits: str) -> np.ndarray | None:
         """Features of the same documents in the same order, (n, F) float32; None in a dataset of texts."""
@@ -173,7 +186,11 @@ def _documents(path: Path, manifest: dict[str, Any], features: bool) -> pa.Table
     """The documents of either kind; those of features get a column of empty texts."""
     names = _column_names(path)
     if FEATURES.name not in names or "text" in names:
-        return _read(path, DOCUMENTS_SCHEMA)
+        if EVIDENCE.name not in names:
+            return _read(path, DOCUMENTS_SCHEMA)
+        table = _read(path, DOCUMENTS_SCHEMA.append(EVIDENCE))
+        _check_evidence(path, table)
+        return table
     if not features:
         raise MalformedInput(
             f"'{path}' holds features, not texts, which only `icd-coder study losses` reads: name a dataset of notes"
@@ -181,6 +198,20 @@ def _documents(path: Path, manifest: dict[str, Any], features: bool) -> pa.Table
     table = _read(path, FEATURES_SCHEMA)
     _check_features(path, table[FEATURES.name], manifest.get(IMAGE_SHAPE))
     return table.append_column("text", pa.array([""] * len(table), pa.string()))
+
+
+def _text_columns(table: pa.Table) -> list[str]:
+    return [*DOCUMENTS_SCHEMA.names, *({EVIDENCE.name} & set(table.schema.names))]
+
+
+def _check_evidence(path: Path, table: pa.Table) -> None:
+    """Spans lie inside their text and are not empty."""
+    lists = table[EVIDENCE.name].combine_chunks()
+    start, end = (pc.struct_field(pc.list_flatten(lists), name) for name in ("start", "end"))
+    lengths = pc.take(pc.utf8_length(table["text"].combine_chunks()), pc.list_parent_indices(lists))
+    inside = pc.and_(pc.and_(pc.greater_equal(start, 0), pc.less(start, end)), pc.less_equal(end, lengths))
+    if inside.null_count or not pc.all(inside, min_count=0).as_py():
+        raise MalformedInput(f"'{path}' has evidence outside of its text: prepare the data again")
 
 
 def _check_features(path: Path, column: pa.ChunkedArray, image_shape: Any) -> None:
@@ -227,4 +258,10 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
 
 def _document(row: dict[str, Any]) -> Document:
     codes = tuple(Code(code["system"], code["code"]) for code in row["codes"])
-    return Document(row["document_id"], row["subject_id"], row["split"], row["text"], codes)
+    spans = row.get(EVIDENCE.name)
+    evidence = None if spans is None else tuple(map(_code_span, spans))
+    return Document(row["document_id"], row["subject_id"], row["split"], row["text"], codes, evidence=evidence)
+
+
+def _code_span(row: dict[str, Any]) -> CodeSpan:
+    return CodeSpan(Code(row["system"], row["code"]), row["start"], row["end"])

@@ -5,7 +5,7 @@ its gold is there.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from model.dataset import Document
@@ -15,6 +15,7 @@ from model.labels import SPLITS
 from model.progress import with_progress
 from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
+from training.prepare.codiesp_evidence import Spans, parallel_texts, project_evidence, read_evidence
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import titles_for
 from training.prepare.source_files import hashed, hashed_folder, read_text
@@ -46,7 +47,9 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
         codes: "diagnoses" (icd10cm), "procedures" (icd10pcs) or "both".
 
     A case is kept when it has a text and a code. ``subject_id`` is the article, since an article may describe
-    one patient in several cases; the published splits share some articles, which the manifest counts.
+    one patient in several cases; the published splits share some articles, which the manifest counts. Where the
+    X tables are, documents have their annotated spans as evidence: as they are in Spanish, projected by alignment
+    in English.
 
     Raises:
         MissingInput, MalformedInput, EmptyDataset, OutputExists, UnwritableOutput.
@@ -58,6 +61,7 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
     documents = [document for split in splits for document in _documents(split, record)]
     if not documents:
         raise EmptyDataset(f"no case in '{source}' has a text and a code: check that the archive is complete")
+    documents = _with_evidence(documents, source, language, {system for _, system in TABLES[codes]}, record)
     _count_shared_articles(documents, record)
     titles = titles_for([system for _, system in TABLES[codes]], {})
     return write_dataset(out, with_progress(documents, "write", len(documents), "case"), titles, record)
@@ -109,6 +113,28 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
         record.count(f"{split.name}, {step}", count)
     for case in kept:
         yield Document(case, case.rpartition("-")[0] or case, split.name, texts[case], distinct[case])
+
+
+def _with_evidence(
+    documents: list[Document], source: Path, language: str, systems: set[str], record: Record
+) -> list[Document]:
+    """The documents with the annotated spans of the X tables, where there is such a table."""
+    tables = [path for name in SPLITS if (path := source / name / f"{name}X.tsv").is_file()]
+    if not tables:
+        return documents
+    spanish = {
+        document.document_id: read_text(path)
+        for document in documents
+        if (path := source / document.split / TEXT_FOLDERS["es"] / f"{document.document_id}.txt").is_file()
+    }
+    spans: Spans = {}
+    for table in tables:
+        record.source.append(hashed(table))
+        spans |= read_evidence(table, spanish, systems, record)
+    if language == "en":
+        texts = parallel_texts(source, TEXT_FOLDERS["es"], TEXT_FOLDERS["en"])
+        spans = project_evidence(texts, spans, record)
+    return [replace(document, evidence=tuple(spans.get(document.document_id, ()))) for document in documents]
 
 
 def _rows(table: Path) -> Iterator[tuple[str, str]]:

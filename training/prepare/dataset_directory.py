@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, FEATURES, FEATURES_SCHEMA, FORMAT, Document
+from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, EVIDENCE, FEATURES, FEATURES_SCHEMA, FORMAT, Document
 from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
@@ -76,7 +76,8 @@ def write_dataset(
     Args:
         documents: consumed once, ``ROW_GROUP`` in memory at a time; ``record`` may grow until they end. When they
             are :class:`SourcedDocument`, all of them, the file has the column ``source_rows`` too; when they are
-            :class:`FeatureDocument`, all of them, it has ``features`` instead of ``text``.
+            :class:`FeatureDocument`, all of them, it has ``features`` instead of ``text``. When their evidence is
+            not None, that of all of them, it has ``evidence`` too.
         titles: a code that it does not name keeps the title "" and is counted.
         labels: codes that belong to the label space even when no document has them.
 
@@ -138,9 +139,12 @@ def _schema(documents: Sequence[Document]) -> pa.Schema:
     """Of the file that can hold what the documents have."""
     if documents and isinstance(documents[0], FeatureDocument):
         return FEATURES_SCHEMA
+    schema = DOCUMENTS_SCHEMA
     if documents and isinstance(documents[0], SourcedDocument):
-        return DOCUMENTS_SCHEMA.append(SOURCE_ROWS)
-    return DOCUMENTS_SCHEMA
+        schema = schema.append(SOURCE_ROWS)
+    if documents and documents[0].evidence is not None:
+        schema = schema.append(EVIDENCE)
+    return schema
 
 
 class _Tally:
@@ -190,7 +194,14 @@ def _table(documents: Sequence[Document], schema: pa.Schema) -> pa.Table:
     if FEATURES.name in schema.names:
         numbers = [document.features for document in documents if isinstance(document, FeatureDocument)]
         columns[FEATURES.name] = pa.array(numbers, FEATURES.type)
+    if EVIDENCE.name in schema.names:
+        columns[EVIDENCE.name] = pa.array([_spans(document) for document in documents], EVIDENCE.type)
     return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _spans(document: Document) -> list[dict[str, Any]]:
+    spans = document.evidence or ()
+    return [{**span.code._asdict(), "start": span.start, "end": span.end} for span in spans]
 
 
 def _lists(lengths: Iterable[int], values: pa.Array) -> pa.ListArray:

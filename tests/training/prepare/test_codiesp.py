@@ -163,3 +163,51 @@ def test_the_real_corpus_has_its_published_counts(tmp_path: Path) -> None:
     assert np.mean([len(document.codes) for document in dataset.documents("train")]) == pytest.approx(11.3, abs=0.05)
     assert len(dataset.labels) == 2194
     assert rows(tmp_path / "out")["articles with cases in several splits"] == 15
+
+
+SPANISH = "El paciente ficticio tenía fiebre. Se vio una neumonía grave."
+ENGLISH = "The fictional patient had fever. A severe pneumonia was seen."
+
+
+def annotated(source: Path, offsets: str) -> Path:
+    """The source with one annotated case, S1-1, and unlabelled texts that teach words."""
+    train = source / "train"
+    (train / "text_files" / "S1-1.txt").write_text(SPANISH, encoding="utf-8")
+    (train / "text_files_en" / "S1-1.txt").write_text(ENGLISH, encoding="utf-8")
+    row = f"S1-1\tDIAGNOSTICO\tn44.8\tneumonía\t{offsets}\n"
+    procedure = "S1-1\tPROCEDIMIENTO\tbw03zzz\tfiebre\t27 33\nS7-1\tDIAGNOSTICO\tn44.8\tnadie\t0 4\n"
+    (train / "trainX.tsv").write_text(row + procedure, encoding="utf-8")
+    write(source, "background", {})
+    for n, (spanish, english) in enumerate([("neumonía", "pneumonia"), ("Tenía fiebre", "Had fever")] * 3):
+        (source / "background" / "text_files" / f"b{n}.txt").write_text(spanish, encoding="utf-8")
+        (source / "background" / "text_files_en" / f"b{n}.txt").write_text(english, encoding="utf-8")
+    return source
+
+
+@pytest.mark.parametrize(("language", "words"), [("es", "neumonía"), ("en", "pneumonia")])
+def test_annotated_spans_become_evidence(source: Path, tmp_path: Path, language: str, words: str) -> None:
+    """Of the tasks that are prepared only; found again in the translation; none for a case that nobody marked."""
+    start = SPANISH.index("neumonía")
+    prepare_codiesp(annotated(source, f"{start} {start + 8};5 5"), tmp_path / "out", language)
+    first, second, _ = load_dataset(tmp_path / "out").documents()
+    assert [(span.code, first.text[span.start : span.end]) for span in first.evidence or ()] == [
+        (Code("icd10cm", "N44.8"), words)
+    ]
+    assert second.evidence == ()
+
+
+@pytest.mark.parametrize("offsets", ["5 900", "9 5", "a b", "5"])
+def test_offsets_outside_of_the_text_are_refused(source: Path, tmp_path: Path, offsets: str) -> None:
+    """The line is named, the text is not."""
+    with pytest.raises(
+        MalformedInput, match=r"line 1 of .*trainX.tsv' has offsets outside of the Spanish text"
+    ) as error:
+        prepare_codiesp(annotated(source, offsets), tmp_path / "out")
+    assert "neumon" not in str(error.value)
+
+
+def test_an_annotation_of_another_form_is_refused(source: Path, tmp_path: Path) -> None:
+    """Four fields."""
+    (source / "train" / "trainX.tsv").write_text("S1-1\tDIAGNOSTICO\tn44.8\t1 2\n", encoding="utf-8")
+    with pytest.raises(MalformedInput, match="line 1 of .* is no case, kind, code, words and offsets"):
+        prepare_codiesp(source, tmp_path / "out")

@@ -1,0 +1,75 @@
+"""Which words translate which, learned from pairs of sentences by IBM model 1.
+
+Brown, Della Pietra, Della Pietra & Mercer 1993, "The Mathematics of Statistical Machine Translation",
+Computational Linguistics 19(2), section 4.1; without the empty word.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from model.progress import progress_bar
+
+ROUNDS = 6
+"""Of expectation-maximisation; untuned."""
+KEPT = 0.02
+"""Translations below this probability are forgotten; untuned."""
+
+Pair = tuple[Sequence[str], Sequence[str]]
+
+
+def learn_translations(pairs: Sequence[Pair], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """t(target word | source word) of each source word, at least KEPT; nothing from no pairs.
+
+    Args:
+        pairs: the words of a sentence, and those of its translation; a side may be empty.
+    """
+    source = _numbered(word for words, _ in pairs for word in words)
+    target = _numbered(word for _, words in pairs for word in words)
+    if not source or not target:
+        return {}
+    links, group = _links(pairs, source, target)
+    cells, cell = np.unique(links, return_inverse=True)
+    rows = cells // len(target)
+    probability = _maximise(cell, group, rows, rounds)
+    table: dict[str, dict[str, float]] = {}
+    names, translations = list(source), list(target)
+    for k in np.flatnonzero(probability >= KEPT):
+        table.setdefault(names[rows[k]], {})[translations[cells[k] % len(target)]] = float(probability[k])
+    return table
+
+
+def _maximise(cell: np.ndarray, group: np.ndarray, rows: np.ndarray, rounds: int) -> np.ndarray:
+    """Equations 17 and 18 of the paper.
+
+    Shape:
+        cell, group (K,): the pair of words that a link joins, and the target word's place; rows (C,): the source
+        word of a pair. Returns (C,).
+    """
+    probability = np.ones(len(rows))
+    with progress_bar("words", rounds, "round") as bar:
+        for _ in range(rounds):
+            weight = probability[cell]
+            weight /= np.bincount(group, weight)[group]
+            count = np.bincount(cell, weight, len(rows))
+            probability = count / np.bincount(rows, count)[rows]
+            bar.update(1)
+    return probability
+
+
+def _numbered(words: Iterable[str]) -> dict[str, int]:
+    return {word: number for number, word in enumerate(dict.fromkeys(words))}
+
+
+def _links(pairs: Sequence[Pair], source: dict[str, int], target: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Every word of a sentence with every word of its translation: a number for the two words, and one for the
+    target word's place, ascending."""
+    links, groups, places = [], [], 0
+    for left, right in pairs:
+        if len(left) and len(right):
+            s = np.array([source[word] for word in left], dtype=np.int64)
+            t = np.array([target[word] for word in right], dtype=np.int64)
+            links.append((t[:, None] + s[None, :] * len(target)).ravel())
+            groups.append(np.repeat(np.arange(places, places + len(t)), len(s)))
+            places += len(t)
+    return np.concatenate(links), np.concatenate(groups)

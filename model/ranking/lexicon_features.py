@@ -1,0 +1,113 @@
+"""The lexicon's features of the candidate codes of a note, from what its phrases say."""
+
+import numpy as np
+
+from model.ranking.phrase_rows import PhraseRows
+from model.ranking.spoken import Spoken
+
+STRONG = 0.3
+"""A phrase is strong from this precision on; untuned."""
+SUMMED = 20
+"""Phrases whose log odds or precisions are summed: the surest of a code; untuned."""
+_DOCUMENT = ("best", "second", "third", "best_count", "best_notes", "best_words", "best_log_odds", "sum_log_odds")
+_MORE = ("strong", "one_word", "historical", "in_scope", "only_in_scope")
+_SPAN = ("span_best", "span_second", "span_third", "span_count", "span_words", "span_sum")
+_WHOLE = ("whole_best", "whole_count", "whole_words", "whole_sum")
+NAMES = tuple(f"lexicon.{name}" for name in (*_DOCUMENT, *_MORE, *_SPAN, *_WHOLE))
+MOST = 400
+"""Codes that the phrases of one note propose at most, the surest; every phrase that stood in one training note proposes
+all of its codes."""
+
+
+def feature_table(
+    document: Spoken, span: Spoken, whole: Spoken, found: PhraseRows, lengths: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidate columns, ascending, and their features; 0 where nothing speaks.
+
+    Args:
+        document, span, whole: what the tables say of the rows of ``found``.
+        lengths: words of each phrase of the index.
+
+    Shape:
+        lengths (P,); returns (C,) int64 and (C, F) float32.
+    """
+    columns = _candidates(document.where(_member(document.row, found.row[found.own])), span, whole)
+    document, span, whole = (table.where(_member(table.column, columns)) for table in (document, span, whole))
+    out = np.zeros((len(columns), len(NAMES)), dtype=np.float32)
+    writer = _Writer(columns, out)
+    _document_features(writer, document, found, lengths)
+    for prefix, table, places in (("span", span, 3), ("whole", whole, 1)):
+        said = table.where(_member(table.row, found.row[found.own]))
+        for name, rank in zip(("best", "second", "third")[:places], range(places), strict=True):
+            writer.best(f"{prefix}_{name}", said, said.precision, rank)
+        writer.best(f"{prefix}_count", said, said.count)
+        writer.best(f"{prefix}_words", said, lengths[said.row // 2])
+        writer.total(f"{prefix}_sum", said, said.precision)
+    return columns, out
+
+
+def _candidates(*tables: Spoken) -> np.ndarray:
+    """Columns with the largest sums of their best precisions, at most MOST, ascending."""
+    columns = np.unique(np.concatenate([table.column for table in tables]))
+    score = np.zeros(len(columns))
+    for table in tables:
+        best = table.at_rank(0)
+        score[np.searchsorted(columns, table.column[best])] += table.precision[best]
+    return np.sort(columns[np.argsort(-score, kind="stable")[:MOST]])
+
+
+def _document_features(writer: "_Writer", document: Spoken, found: PhraseRows, lengths: np.ndarray) -> None:
+    own = _member(document.row, found.row[found.own])
+    in_scope = document.row % 2 == 1
+    said = document.where(own & ~in_scope)
+    words = lengths[said.row // 2]
+    for rank, name in enumerate(("best", "second", "third")):
+        writer.best(name, said, said.precision, rank)
+    writer.best("best_count", said, said.count)
+    writer.best("best_notes", said, said.notes)
+    writer.best("best_words", said, words)
+    writer.best("best_log_odds", said, said.log_odds)
+    writer.total("sum_log_odds", said, said.log_odds)
+    writer.largest("strong", said, said.precision >= STRONG, summed=True)
+    writer.largest("one_word", said, np.where(words == 1, said.precision, 0.0))
+    past = _member(said.row, found.row[found.historical])
+    writer.largest("historical", said, np.where(past, said.precision, 0.0))
+    writer.largest("in_scope", scoped := document.where(own & in_scope), scoped.precision)
+    writer.largest("only_in_scope", absent := document.where(~own), absent.precision)
+
+
+def _member(rows: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Whether each row is among ascending ones."""
+    if not len(some):
+        return np.zeros(len(rows), dtype=bool)
+    place = np.minimum(np.searchsorted(some, rows), len(some) - 1)
+    member: np.ndarray = some[place] == rows
+    return member
+
+
+class _Writer:
+    """Writes one feature for the candidates that it speaks of."""
+
+    def __init__(self, columns: np.ndarray, out: np.ndarray) -> None:
+        self._columns, self._out = columns, out
+
+    def best(self, name: str, pairs: Spoken, values: np.ndarray, rank: int = 0) -> None:
+        """The value of the pair at a rank of its column."""
+        chosen = pairs.at_rank(rank)
+        self._feature(name)[self._rows(pairs.column[chosen])] = values[chosen]
+
+    def total(self, name: str, pairs: Spoken, values: np.ndarray) -> None:
+        """The sum over the surest pairs of each column."""
+        chosen = pairs.up_to_rank(SUMMED)
+        np.add.at(self._feature(name), self._rows(pairs.column[chosen]), values[chosen])
+
+    def largest(self, name: str, pairs: Spoken, values: np.ndarray, summed: bool = False) -> None:
+        """The largest value of each column, or the sum of all."""
+        (np.add if summed else np.maximum).at(self._feature(name), self._rows(pairs.column), values)
+
+    def _feature(self, name: str) -> np.ndarray:
+        feature: np.ndarray = self._out[:, NAMES.index(f"lexicon.{name}")]
+        return feature
+
+    def _rows(self, columns: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._columns, columns)

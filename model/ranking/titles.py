@@ -1,0 +1,132 @@
+"""What the words of a note say about codes by their names: the channel that reaches codes without a training note.
+
+A term is a title, an inclusion term or a synonym. A sentence covers a term by the idf-weighted share of its stems that
+the sentence holds; a code has the coverage of its best term. Words in a negated or family scope cover nothing.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from model.ranking.channel_features import ChannelFeatures
+from model.ranking.read_note import ReadNote, read_note
+from model.ranking.scope import UNSAID
+
+NAMES = tuple(f"titles.{name}" for name in ("coverage", "matched", "words", "term_words", "note_coverage", "margin"))
+LEAST = 0.5
+"""A term that is covered less is no evidence; untuned."""
+MOST = 300
+"""Codes that the names in one note propose at most, the best covered; untuned."""
+SHORTLIST = 3000
+"""Terms, the best covered by the whole note, that are looked for in its sentences: the cost; untuned."""
+
+
+@dataclass(frozen=True)
+class TitleIndex:
+    """Terms by their stems, M of them, V stems.
+
+    Shape:
+        weight (V,) float64, the idf log(1 + M / terms with the stem); stem_indptr (V + 1,), stem_terms (K,): terms of
+        each stem; term_indptr (M + 1,), term_stems (K,): stems of each term; code_indptr (M + 1,), columns (J,): codes
+        of each term, in the code universe.
+    """
+
+    language: str
+    stems: tuple[str, ...]
+    weight: np.ndarray
+    stem_indptr: np.ndarray
+    stem_terms: np.ndarray
+    term_indptr: np.ndarray
+    term_stems: np.ndarray
+    code_indptr: np.ndarray
+    columns: np.ndarray
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+    _total: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_numbers", {stem: number for number, stem in enumerate(self.stems)})
+        terms = np.repeat(np.arange(len(self.term_indptr) - 1), np.diff(self.term_indptr))
+        total = np.bincount(terms, self.weight[self.term_stems], len(self.term_indptr) - 1)
+        object.__setattr__(self, "_total", total)
+
+    @property
+    def name(self) -> str:
+        return "titles"
+
+    def features(self, text: str) -> ChannelFeatures:
+        """Features of the codes whose names the text says; (C, F)."""
+        return self.note_features(read_note(text, self.language))
+
+    def note_features(self, note: ReadNote) -> ChannelFeatures:
+        """The same of a note that was read."""
+        stems, sentences = self._said(note)
+        terms, whole = self._shortlist(np.unique(stems))
+        matched, words = self._best_sentence(terms, stems, sentences)
+        covered = matched / self._total[terms]
+        kept = covered >= LEAST
+        values = np.column_stack(
+            [covered, matched, words, np.diff(self.term_indptr)[terms], whole, self._total[terms] - matched]
+        )
+        return self._by_code(terms[kept], values[kept])
+
+    def coverage(self, note: ReadNote, term: int) -> float:
+        """Best coverage of one term by a sentence, for inspection."""
+        stems, sentences = self._said(note)
+        matched, _ = self._best_sentence(np.array([term]), stems, sentences)
+        return float(matched[0] / self._total[term])
+
+    def _said(self, note: ReadNote) -> tuple[np.ndarray, np.ndarray]:
+        """Distinct pairs of a known stem and a sentence that says it."""
+        numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
+        said = (numbers >= 0) & ((note.contexts & np.uint8(UNSAID)) == 0)
+        pairs = np.unique(note.words.sentence[said] * max(len(self.stems), 1) + numbers[said])
+        return pairs % max(len(self.stems), 1), pairs // max(len(self.stems), 1)
+
+    def _shortlist(self, stems: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Terms that the whole note covers best, with that coverage: no sentence covers one better."""
+        place, entries = _slices(self.stem_indptr, stems)
+        matched = np.bincount(self.stem_terms[entries], self.weight[stems[place]], len(self._total))
+        coverage = matched / np.maximum(self._total, 1e-9)
+        terms = np.flatnonzero(coverage >= LEAST)
+        if len(terms) > SHORTLIST:
+            order = np.lexsort((-matched[terms], -coverage[terms]))
+            terms = np.sort(terms[order[:SHORTLIST]])
+        return terms, coverage[terms]
+
+    def _best_sentence(
+        self, terms: np.ndarray, stems: np.ndarray, sentences: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Largest weight of each term's stems that one sentence holds, and how many stems those are."""
+        place, entries = _slices(self.term_indptr, terms)
+        order = np.argsort(stems, kind="stable")
+        held, where = stems[order], sentences[order]
+        wanted = self.term_stems[entries]
+        first, last = np.searchsorted(held, wanted), np.searchsorted(held, wanted, side="right")
+        repeat = np.repeat(np.arange(len(wanted)), last - first)
+        cell = np.arange(len(repeat)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+        sentence = where[first[repeat] + cell]
+        width = int(sentences.max(initial=0)) + 1
+        key = place[repeat] * width + sentence
+        matched = np.bincount(key, self.weight[wanted[repeat]], len(terms) * width).reshape(-1, width)
+        count = np.bincount(key, minlength=len(terms) * width).reshape(-1, width)
+        best = matched.argmax(axis=1)
+        rows = np.arange(len(terms))
+        return matched[rows, best], count[rows, best]
+
+    def _by_code(self, terms: np.ndarray, values: np.ndarray) -> ChannelFeatures:
+        """Each code with the features of its best covered term; of equally covered ones the weightiest."""
+        place, entries = _slices(self.code_indptr, terms)
+        columns = self.columns[entries]
+        order = np.lexsort((-values[place, 1], -values[place, 0], columns))
+        first = order[np.flatnonzero(np.diff(columns[order], prepend=-1))]
+        found, rows = columns[first], values[place[first]]
+        chosen = np.sort(np.lexsort((-rows[:, 1], -rows[:, 0]))[:MOST])
+        return ChannelFeatures(found[chosen].astype(np.int64), rows[chosen].astype(np.float32), NAMES)
+
+
+def _slices(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Entries of several rows of a compressed table: the place among ``rows``, and the entry."""
+    starts = indptr[rows]
+    sizes = indptr[rows + 1] - starts
+    place = np.repeat(np.arange(len(rows)), sizes)
+    return place, np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(starts, sizes)

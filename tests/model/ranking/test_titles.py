@@ -1,0 +1,108 @@
+"""Coverage of code names by sentences, against a slow twin that tries every sentence."""
+
+import numpy as np
+import pytest
+
+from model.errors import MalformedInput
+from model.icd import Code
+from model.labels import Label, LabelSpace
+from model.ranking.code_universe import CodeUniverse
+from model.ranking.read_note import read_note
+from model.ranking.scope import UNSAID
+from model.ranking.titles import LEAST, TitleIndex
+from training.ranking.titles_fit import fit_titles, term_stems
+
+TRAINED = LabelSpace((Label("icd10cm", "I10", "Essential (primary) hypertension", 5),))
+TABLE = [
+    (Code("icd10cm", "A04.7"), "Enterocolitis due to Clostridium difficile"),
+    (Code("icd10cm", "I10"), "A title that the label space has already"),
+    (Code("icd10cm", "J45.909"), "Unspecified asthma, uncomplicated"),
+    (Code("icd10cm", "K85.90"), "Acute pancreatitis without necrosis or infection, unspecified"),
+    (Code("icd10cm", "M10.9"), "Gout, unspecified"),
+]
+UNIVERSE = CodeUniverse.of(TRAINED, TABLE)
+NAMES = [(Code("icd10cm", "A04.7"), "Pseudomembranous colitis")]
+TEXTS = (
+    "Invented: acute disease. She had pancreatitis. Known gout.",
+    "Pseudomembranous colitis by Clostridium difficile, an enterocolitis; no asthma.",
+    "Father with gout. Hypertension. Acute pancreatitis with infections.",
+    "",
+)
+
+
+@pytest.fixture(scope="module")
+def index() -> TitleIndex:
+    return fit_titles(UNIVERSE, NAMES)
+
+
+def twin(index: TitleIndex, text: str) -> dict[int, float]:
+    """Best coverage of each code by every sentence and every name, with sets."""
+    note = read_note(text)
+    weight = dict(zip(index.stems, index.weight.tolist(), strict=True))
+    named = [(UNIVERSE.column(label.key), label.title) for label in UNIVERSE.codes]
+    best: dict[int, float] = {}
+    for column, name in [*named, *((UNIVERSE.column(code), name) for code, name in NAMES)]:
+        stems = set(term_stems(name))
+        for sentence in set(note.words.sentence.tolist()):
+            said = {
+                stem
+                for stem, place, context in zip(note.words.stems, note.words.sentence, note.contexts, strict=True)
+                if place == sentence and not context & UNSAID
+            }
+            covered = sum(weight[stem] for stem in stems & said) / sum(weight[stem] for stem in stems)
+            if column is not None and covered >= LEAST:
+                best[column] = max(best.get(column, 0.0), covered)
+    return best
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_coverage_is_that_of_the_best_sentence(index: TitleIndex, text: str) -> None:
+    """Of the best name; names in brackets aside, which may be left out, are no better here."""
+    features = index.features(text)
+    found = dict(zip(features.columns.tolist(), features.values[:, 0].tolist(), strict=True))
+    expected = twin(index, text)
+    assert {column: value for column, value in found.items() if column != 0} == pytest.approx(
+        {column: value for column, value in expected.items() if column != 0}, rel=1e-6
+    )
+
+
+def test_an_unseen_code_is_proposed_by_its_name(index: TitleIndex) -> None:
+    """A code that no training note has, and a synonym that its title lacks."""
+    columns = index.features("Pseudomembranous colitis was seen.").columns.tolist()
+    assert columns == [UNIVERSE.column(Code("icd10cm", "A04.7"))]
+    assert not UNIVERSE.seen[columns[0]]
+
+
+def test_words_aside_are_optional(index: TitleIndex) -> None:
+    """ "Essential (primary) hypertension" is covered wholly without the bracket."""
+    assert index.features("Essential hypertension.").values[0, 0] == 1.0
+
+
+def test_what_is_denied_covers_nothing(index: TitleIndex) -> None:
+    """Negated, and of the family."""
+    assert index.features("No gout.").columns.tolist() == []
+    assert index.features("Mother had gout.").columns.tolist() == []
+
+
+def test_the_label_space_comes_first() -> None:
+    """With its own columns, titles and counts; a code of the table comes once."""
+    assert [label.code for label in UNIVERSE.codes] == ["I10", "A04.7", "J45.909", "K85.90", "M10.9"]
+    assert UNIVERSE[0].count_train == 5
+    assert UNIVERSE.columns([Code("icd10cm", "M10.9"), Code("icd10cm", "I10"), Code("icd9cm", "486")]).tolist() == [
+        0,
+        4,
+    ]
+    assert UNIVERSE.seen.tolist() == [True, False, False, False, False]
+
+
+def test_a_code_twice_is_refused() -> None:
+    """The columns would not be one's own."""
+    with pytest.raises(MalformedInput, match="twice"):
+        CodeUniverse([*TRAINED.labels, *TRAINED.labels])
+
+
+def test_an_index_without_names_says_nothing() -> None:
+    """Codes without a title, as of a table of one's own."""
+    nameless = fit_titles(CodeUniverse([Label("icd10cm", "I10", "")]), ())
+    assert nameless.features("hypertension").columns.shape == (0,)
+    assert np.isfinite(nameless.features("hypertension").values).all()

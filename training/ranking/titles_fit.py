@@ -1,0 +1,88 @@
+"""Makes the index of code names: their stems, without the words that only tell codes apart."""
+
+import re
+from collections.abc import Iterable
+from itertools import chain
+
+import numpy as np
+
+from model.icd import Code
+from model.ranking.code_universe import CodeUniverse
+from model.ranking.stemming import plain, stem
+from model.ranking.titles import TitleIndex
+from training.ranking.code_names import other_names
+
+_WITHOUT = re.compile(r"\b(?:without|not elsewhere|not specified as|(?:initial|subsequent) encounter|sequela)\b.*")
+_ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)")
+_WORD = re.compile(r"[^\W_]+")
+_GRAMMAR = (
+    "a",
+    "an",
+    "and",
+    "as",
+    "at",
+    "by",
+    "due",
+    "for",
+    "from",
+    "in",
+    "is",
+    "not",
+    "of",
+    "on",
+    "or",
+    "the",
+    "to",
+    "with",
+)
+_CODING = ("nec", "nos", "other", "others", "specified", "unspecified", "type", "classified", "elsewhere", "mention")
+STOP = frozenset((*_GRAMMAR, *_CODING, "with", "encounter", "initial", "state", "status", "part", "site", "region"))
+"""Words of titles that a note would not say; untuned."""
+
+
+def fit_titles(universe: CodeUniverse, names: Iterable[tuple[Code, str]] | None = None) -> TitleIndex:
+    """The index of every name of a universe's codes; its language is English, as its titles are.
+
+    Args:
+        names: names beside the titles; default: those of :func:`training.ranking.code_names.other_names`.
+    """
+    titles = ((label.key, label.title) for label in universe.codes)
+    more = other_names(label.key for label in universe.codes) if names is None else names
+    terms: dict[tuple[str, ...], set[int]] = {}
+    for code, name in chain(titles, more):
+        column = universe.column(code)
+        for stems in {term_stems(name), term_stems(_ASIDE.sub(" ", name))}:
+            if stems and column is not None:
+                terms.setdefault(stems, set()).add(column)
+    return _index(terms)
+
+
+def term_stems(name: str) -> tuple[str, ...]:
+    """Distinct stems of a name, ascending, without what it rules out and without STOP."""
+    words = (plain(word) for word in _WORD.findall(_WITHOUT.sub("", name)))
+    return tuple(sorted({stem(word, "en") for word in words if word not in STOP}))
+
+
+def _index(terms: dict[tuple[str, ...], set[int]]) -> TitleIndex:
+    stems = tuple(sorted({one for term in terms for one in term}))
+    number = {one: place for place, one in enumerate(stems)}
+    term_stems_ = np.array([number[one] for term in terms for one in term], dtype=np.int64)
+    term_of = np.repeat(np.arange(len(terms)), [len(term) for term in terms])
+    order = np.argsort(term_stems_, kind="stable")
+    frequency = np.bincount(term_stems_, minlength=len(stems))
+    codes = [sorted(columns) for columns in terms.values()]
+    return TitleIndex(
+        "en",
+        stems,
+        np.log(1 + len(terms) / np.maximum(frequency, 1)),
+        _pointers(frequency),
+        term_of[order],
+        _pointers([len(term) for term in terms]),
+        term_stems_,
+        _pointers([len(columns) for columns in codes]),
+        np.array([column for columns in codes for column in columns], dtype=np.int64),
+    )
+
+
+def _pointers(sizes: Iterable[int] | np.ndarray) -> np.ndarray:
+    return np.cumsum(np.concatenate([[0], np.asarray(list(sizes), dtype=np.int64)]))

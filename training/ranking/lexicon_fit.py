@@ -16,13 +16,14 @@ BLOCK = 200_000
 """Pairs of a row and a note that are counted at once: memory."""
 
 
-def fit_lexicon(notes: Sequence[TrainingNote], codes: int, language: str = "en") -> Lexicon:
+def fit_lexicon(notes: Sequence[TrainingNote], codes: int, language: str = "en", least: int | None = None) -> Lexicon:
     """Choose the phrases of training notes and count them.
 
     Args:
         codes: columns of the label space, L.
+        least: see :func:`training.ranking.phrase_choice.choose_phrases`.
     """
-    return count_phrases(choose_phrases(notes), notes, codes, language)
+    return count_phrases(choose_phrases(notes, least), notes, codes, language)
 
 
 def count_phrases(index: PhraseIndex, notes: Sequence[TrainingNote], codes: int, language: str = "en") -> Lexicon:

@@ -42,12 +42,18 @@ class _Level:
     counted: np.ndarray
 
 
-def choose_phrases(notes: Sequence[TrainingNote]) -> PhraseIndex:
-    """The phrases of training notes, with those that they begin with."""
+def choose_phrases(notes: Sequence[TrainingNote], least: int | None = None) -> PhraseIndex:
+    """The phrases of training notes, with those that they begin with.
+
+    Args:
+        least: training notes that a phrase has to stand in, unless it is a whole annotated span; default: 1, and 1 more
+            for every NOTES_PER_OCCURRENCE notes. Phrases of one note can be read in the bundle: take 2 or more for
+            notes that are no public text.
+    """
     stems = tuple(sorted({stem for note in notes for stem in note.note.words.stems}))
     places = _places(notes, stems)
     levels: list[_Level] = []
-    least = 1 + len(notes) // NOTES_PER_OCCURRENCE
+    least = least or 1 + len(notes) // NOTES_PER_OCCURRENCE
     node = np.zeros(len(places.stem), dtype=np.int64)
     for length in with_progress(range(1, LONGEST_SPAN + 1), "phrases", LONGEST_SPAN, "length"):
         level, node = _next_level(places, levels, node, length, least)
@@ -138,14 +144,16 @@ def _redundant(
 
 
 def _pruned(stems: tuple[str, ...], levels: Sequence[_Level]) -> PhraseIndex:
-    """The counted phrases and what leads to them."""
-    needed: list[np.ndarray] = [level.counted.copy() for level in levels]
+    """The counted phrases and what leads to them, with no stem but theirs."""
+    size = max(len(stems), 1)
+    needed = [level.counted.copy() for level in levels]
     for length in range(len(levels) - 1, 0, -1):
-        needed[length - 1][levels[length].keys[needed[length]] // len(stems)] = True
+        needed[length - 1][levels[length].keys[needed[length]] // size] = True
+    kept = [level.keys[flags] for level, flags in zip(levels, needed, strict=True)]
+    used = np.unique(np.concatenate(kept) % size)
     keys, number = [], np.zeros(1, dtype=np.int64)
-    for level, kept in zip(levels, needed, strict=True):
-        old = level.keys[kept]
-        keys.append(number[old // max(len(stems), 1)] * len(stems) + old % max(len(stems), 1))
-        number = np.cumsum(kept) - 1
-    counted = [level.counted[kept] for level, kept in zip(levels, needed, strict=True)]
-    return PhraseIndex(stems, tuple(keys), np.concatenate(counted))
+    for old, flags in zip(kept, needed, strict=True):
+        keys.append(number[old // size] * len(used) + np.searchsorted(used, old % size))
+        number = np.cumsum(flags) - 1
+    counted = [level.counted[flags] for level, flags in zip(levels, needed, strict=True)]
+    return PhraseIndex(tuple(stems[stem] for stem in used), tuple(keys), np.concatenate(counted))

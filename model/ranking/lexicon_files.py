@@ -16,11 +16,8 @@ from model.ranking.phrase_index import PhraseIndex
 from model.ranking.titles import TitleIndex
 
 LEXICON, TITLES = "lexicon", "titles"
-_TITLE_ARRAYS = ("weight", "stem_indptr", "stem_terms", "term_indptr", "term_stems", "code_indptr", "columns") + (
-    "word_indptr",
-    "word_stems",
-    "word_strength",
-)
+_TERM_ARRAYS = ("weight", "stem_indptr", "stem_terms", "term_indptr", "term_stems", "code_indptr", "columns")
+_TITLE_ARRAYS = (*_TERM_ARRAYS, "word_indptr", "word_stems", "word_strength")
 
 
 def save_lexicon(folder: Path, lexicon: Lexicon) -> None:

@@ -62,29 +62,37 @@ class Lexicon:
         """The same of a note that was read; ``own`` leaves the note itself out of the counts, exactly."""
         found = phrase_rows(self.index.find(note.words), note.contexts)
         document, span, whole = (self.spoken(table, found, own) for table in TABLES)
-        columns, values = feature_table(document, span, whole, found, self.index.lengths)
+        columns, values = feature_table(document, span, whole, self.index.lengths, self.prior(own))
         return ChannelFeatures(columns, values, NAMES)
 
     def spoken(self, name: str, found: PhraseRows, own: OwnCounts | None = None) -> Spoken:
-        """What a table says about a note's rows.
-
-        precision = count / (notes + a); log odds = log((count + a prior) / (notes + a) / prior), a = SHRINK. Pairs
-        below FLOOR are left out.
-        """
-        table, shrink = self.tables[name], SHRINK[name]
+        """What a table says about a note's rows: precision = count / (notes + SHRINK), from FLOOR on."""
+        table = self.tables[name]
         place, column, count = table.gather(found.row)
-        notes = table.notes[found.row].astype(np.int64)
-        code_notes, total = self.code_notes, self.notes
+        row_notes = table.notes[found.row].astype(np.int64)
         if own is not None:
             count = count - _own_part(name, own, found, place, column)
-            notes = notes - (found.own & (name == DOCUMENT or own.annotated))
-            code_notes, total = code_notes - np.isin(np.arange(len(code_notes)), own.columns), total - 1
-        notes = notes[place]
-        precision = count / (notes + shrink)
-        prior = np.maximum(code_notes[column], 1) / max(total, 1)
-        log_odds = np.log(np.maximum(count, 0) + shrink * prior) - np.log((notes + shrink) * prior)
-        pairs = Spoken(found.row[place], column, count, notes, precision, log_odds)
-        return pairs.where((count > 0) & (precision >= FLOOR[name]))
+            row_notes = row_notes - (found.own & (name == DOCUMENT or own.annotated))
+        precision = count / (row_notes + SHRINK[name])[place]
+        kept = np.flatnonzero(precision >= FLOOR[name])
+        place = place[kept]
+        return Spoken(
+            found.row[place],
+            column[kept],
+            count[kept],
+            row_notes[place],
+            precision[kept],
+            found.own[place],
+            found.historical[place],
+        )
+
+    def prior(self, own: OwnCounts | None = None) -> np.ndarray:
+        """Share of the training notes with each code, at least one note's, (L,) float64."""
+        code_notes, notes = self.code_notes, self.notes
+        if own is not None:
+            code_notes, notes = code_notes - np.isin(np.arange(len(code_notes)), own.columns), notes - 1
+        prior: np.ndarray = np.maximum(code_notes, 1) / max(notes, 1)
+        return prior
 
 
 def _own_part(name: str, own: OwnCounts, found: PhraseRows, place: np.ndarray, column: np.ndarray) -> np.ndarray:

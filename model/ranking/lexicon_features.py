@@ -1,12 +1,15 @@
 """The lexicon's features of the candidate codes of a note, from what its phrases say."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from model.ranking.phrase_rows import PhraseRows
 from model.ranking.spoken import Spoken
 
 STRONG = 0.3
 """A phrase is strong from this precision on; untuned."""
+ADDED = 2.0
+"""Notes with the label prior that are added for the log odds, log((count + a prior) / ((notes + a) prior)); untuned."""
 SUMMED = 20
 """Phrases whose log odds or precisions are summed: the surest of a code; untuned."""
 _DOCUMENT = ("best", "second", "third", "best_count", "best_notes", "best_words", "best_log_odds", "sum_log_odds")
@@ -20,24 +23,27 @@ all of its codes."""
 
 
 def feature_table(
-    document: Spoken, span: Spoken, whole: Spoken, found: PhraseRows, lengths: np.ndarray
+    document: Spoken, span: Spoken, whole: Spoken, lengths: np.ndarray, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Candidate columns, ascending, and their features; 0 where nothing speaks.
 
     Args:
-        document, span, whole: what the tables say of the rows of ``found``.
+        document, span, whole: what the tables say of the phrases of a note.
         lengths: words of each phrase of the index.
+        prior: share of the training notes with each code.
 
     Shape:
-        lengths (P,); returns (C,) int64 and (C, F) float32.
+        lengths (P,); prior (L,); returns (C,) int64 and (C, F) float32.
     """
-    columns = _candidates(document.where(_member(document.row, found.row[found.own])), span, whole)
-    document, span, whole = (table.where(_member(table.column, columns)) for table in (document, span, whole))
+    columns = _candidates((document, span, whole), len(prior))
+    chosen = np.zeros(len(prior), dtype=bool)
+    chosen[columns] = True
+    document, span, whole = (table.where(chosen[table.column]) for table in (document, span, whole))
     out = np.zeros((len(columns), len(NAMES)), dtype=np.float32)
-    writer = _Writer(columns, out)
-    _document_features(writer, document, found, lengths)
+    writer = _Writer(columns, len(prior), out)
+    _document_features(writer, document, lengths, prior)
     for prefix, table, places in (("span", span, 3), ("whole", whole, 1)):
-        said = table.where(_member(table.row, found.row[found.own]))
+        said = table.where(table.own)
         for name, rank in zip(("best", "second", "third")[:places], range(places), strict=True):
             writer.best(f"{prefix}_{name}", said, said.precision, rank)
         writer.best(f"{prefix}_count", said, said.count)
@@ -46,68 +52,65 @@ def feature_table(
     return columns, out
 
 
-def _candidates(*tables: Spoken) -> np.ndarray:
+def _candidates(tables: Sequence[Spoken], codes: int) -> np.ndarray:
     """Columns with the largest sums of their best precisions, at most MOST, ascending."""
-    columns = np.unique(np.concatenate([table.column for table in tables]))
-    score = np.zeros(len(columns))
+    score = np.zeros(codes)
     for table in tables:
-        best = table.at_rank(0)
-        score[np.searchsorted(columns, table.column[best])] += table.precision[best]
-    return np.sort(columns[np.argsort(-score, kind="stable")[:MOST]])
+        best = np.zeros(codes)
+        np.maximum.at(best, table.column, table.precision)
+        score += best
+    columns = np.flatnonzero(score)
+    return np.sort(columns[np.argsort(-score[columns], kind="stable")[:MOST]])
 
 
-def _document_features(writer: "_Writer", document: Spoken, found: PhraseRows, lengths: np.ndarray) -> None:
-    own = _member(document.row, found.row[found.own])
+def _document_features(writer: "_Writer", document: Spoken, lengths: np.ndarray, prior: np.ndarray) -> None:
     in_scope = document.row % 2 == 1
-    said = document.where(own & ~in_scope)
+    said = document.where(document.own & ~in_scope)
     words = lengths[said.row // 2]
+    base = prior[said.column]
+    log_odds = np.log((said.count + ADDED * base) / ((said.notes + ADDED) * base))
     for rank, name in enumerate(("best", "second", "third")):
         writer.best(name, said, said.precision, rank)
     writer.best("best_count", said, said.count)
     writer.best("best_notes", said, said.notes)
     writer.best("best_words", said, words)
-    writer.best("best_log_odds", said, said.log_odds)
-    writer.total("sum_log_odds", said, said.log_odds)
-    writer.largest("strong", said, said.precision >= STRONG, summed=True)
-    writer.largest("one_word", said, np.where(words == 1, said.precision, 0.0))
-    past = _member(said.row, found.row[found.historical])
-    writer.largest("historical", said, np.where(past, said.precision, 0.0))
-    writer.largest("in_scope", scoped := document.where(own & in_scope), scoped.precision)
-    writer.largest("only_in_scope", absent := document.where(~own), absent.precision)
-
-
-def _member(rows: np.ndarray, some: np.ndarray) -> np.ndarray:
-    """Whether each row is among ascending ones."""
-    if not len(some):
-        return np.zeros(len(rows), dtype=bool)
-    place = np.minimum(np.searchsorted(some, rows), len(some) - 1)
-    member: np.ndarray = some[place] == rows
-    return member
+    writer.best("best_log_odds", said, log_odds)
+    writer.total("sum_log_odds", said, log_odds)
+    writer.number("strong", said, said.precision >= STRONG)
+    writer.surest("one_word", said, words == 1)
+    writer.surest("historical", said, said.historical)
+    writer.surest("in_scope", document, document.own & in_scope)
+    writer.surest("only_in_scope", document, ~document.own)
 
 
 class _Writer:
     """Writes one feature for the candidates that it speaks of."""
 
-    def __init__(self, columns: np.ndarray, out: np.ndarray) -> None:
-        self._columns, self._out = columns, out
+    def __init__(self, columns: np.ndarray, codes: int, out: np.ndarray) -> None:
+        self._place = np.zeros(codes, dtype=np.int64)
+        self._place[columns] = np.arange(len(columns))
+        self._out = out
 
     def best(self, name: str, pairs: Spoken, values: np.ndarray, rank: int = 0) -> None:
         """The value of the pair at a rank of its column."""
         chosen = pairs.at_rank(rank)
-        self._feature(name)[self._rows(pairs.column[chosen])] = values[chosen]
+        self._feature(name)[self._place[pairs.column[chosen]]] = values[chosen]
 
     def total(self, name: str, pairs: Spoken, values: np.ndarray) -> None:
         """The sum over the surest pairs of each column."""
         chosen = pairs.up_to_rank(SUMMED)
-        np.add.at(self._feature(name), self._rows(pairs.column[chosen]), values[chosen])
+        self._feature(name)[:] = np.bincount(self._place[pairs.column[chosen]], values[chosen], len(self._out))
 
-    def largest(self, name: str, pairs: Spoken, values: np.ndarray, summed: bool = False) -> None:
-        """The largest value of each column, or the sum of all."""
-        (np.add if summed else np.maximum).at(self._feature(name), self._rows(pairs.column), values)
+    def number(self, name: str, pairs: Spoken, counted: np.ndarray) -> None:
+        """How many pairs of each column are counted."""
+        self._feature(name)[:] = np.bincount(self._place[pairs.column[counted]], minlength=len(self._out))
+
+    def surest(self, name: str, pairs: Spoken, kept: np.ndarray) -> None:
+        """The largest precision of some pairs of each column."""
+        largest = np.zeros(len(self._out))  # contiguous and of one type: `at` is ten times faster than in the table
+        np.maximum.at(largest, self._place[pairs.column[kept]], pairs.precision[kept])
+        self._feature(name)[:] = largest
 
     def _feature(self, name: str) -> np.ndarray:
         feature: np.ndarray = self._out[:, NAMES.index(f"lexicon.{name}")]
         return feature
-
-    def _rows(self, columns: np.ndarray) -> np.ndarray:
-        return np.searchsorted(self._columns, columns)

@@ -16,7 +16,8 @@ from model.ranking.phrase_index import PhraseIndex
 from model.ranking.titles import TitleIndex
 
 LEXICON, TITLES = "lexicon", "titles"
-_TITLE_ARRAYS = ("weight", "stem_indptr", "stem_terms", "term_indptr", "term_stems", "code_indptr", "columns")
+_TERM_ARRAYS = ("weight", "stem_indptr", "stem_terms", "term_indptr", "term_stems", "code_indptr", "columns")
+_TITLE_ARRAYS = (*_TERM_ARRAYS, "word_indptr", "word_stems", "word_strength")
 
 
 def save_lexicon(folder: Path, lexicon: Lexicon) -> None:
@@ -50,7 +51,7 @@ def load_lexicon(folder: Path) -> Lexicon:
 def save_titles(folder: Path, titles: TitleIndex) -> None:
     """Write ``titles.safetensors`` and ``titles.json`` into a folder that is there."""
     arrays = {name: getattr(titles, name) for name in _TITLE_ARRAYS}
-    _save(folder, TITLES, arrays, {"stems": titles.stems, "language": titles.language})
+    _save(folder, TITLES, arrays, {"stems": titles.stems, "words": titles.words, "language": titles.language})
 
 
 def load_titles(folder: Path) -> TitleIndex:
@@ -61,7 +62,8 @@ def load_titles(folder: Path) -> TitleIndex:
     """
     arrays, words = _load(folder, TITLES)
     try:
-        return TitleIndex(words["language"], tuple(words["stems"]), *(arrays[name] for name in _TITLE_ARRAYS))
+        named = {name: arrays[name] for name in _TITLE_ARRAYS}
+        return TitleIndex(words["language"], tuple(words["stems"]), words=tuple(words["words"]), **named)
     except KeyError as error:
         raise _damaged(folder, TITLES) from error
 

@@ -12,7 +12,7 @@ class Spoken:
 
     Shape:
         row, column, count, notes (K,) int64: row of the phrase, column of the code, training notes of both and of the
-        phrase; precision, log_odds (K,) float64.
+        phrase; precision (K,) float64; own, historical (K,) bool: as of the row, in PhraseRows.
     """
 
     row: np.ndarray
@@ -20,7 +20,8 @@ class Spoken:
     count: np.ndarray
     notes: np.ndarray
     precision: np.ndarray
-    log_odds: np.ndarray
+    own: np.ndarray
+    historical: np.ndarray
 
     def where(self, kept: np.ndarray) -> "Spoken":
         """The pairs of a boolean mask (K,)."""
@@ -28,8 +29,9 @@ class Spoken:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Pairs by column, the surest of a column first; ties by log odds, then by row, (K,) int64."""
-        return np.lexsort((self.row, -self.log_odds, -self.precision, self.column))
+        """Pairs by column, the surest of a column first, ties as they come, (K,) int64."""
+        key = self.column - self.precision / 2  # one sort instead of two; 0 < precision < 1
+        return np.argsort(key, kind="stable")
 
     @cached_property
     def rank(self) -> np.ndarray:

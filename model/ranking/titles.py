@@ -1,7 +1,8 @@
 """What the words of a note say about codes by their names: the channel that reaches codes without a training note.
 
 A term is a title, an inclusion term or a synonym. A sentence covers a term by the idf-weighted share of its stems that
-the sentence holds; a code has the coverage of its best term. Words in a negated or family scope cover nothing.
+the sentence holds; a code has the coverage of its best term. Words in a negated or family scope cover nothing. A word
+of a note may stand for a word of a term with a strength below 1: a synonym, or a word of another language.
 """
 
 from dataclasses import dataclass, field
@@ -22,13 +23,27 @@ SHORTLIST = 3000
 
 
 @dataclass(frozen=True)
+class _Said:
+    """Stems of terms that a note says, by stem; distinct pairs of stem and sentence.
+
+    Shape:
+        stem, sentence (N,) int64; strength (N,) float64.
+    """
+
+    stem: np.ndarray
+    sentence: np.ndarray
+    strength: np.ndarray
+
+
+@dataclass(frozen=True)
 class TitleIndex:
     """Terms by their stems, M of them, V stems.
 
     Shape:
         weight (V,) float64, the idf log(1 + M / terms with the stem); stem_indptr (V + 1,), stem_terms (K,): terms of
         each stem; term_indptr (M + 1,), term_stems (K,): stems of each term; code_indptr (M + 1,), columns (J,): codes
-        of each term, in the code universe.
+        of each term, in the code universe; word_indptr (W + 1,), word_stems, word_strength (S,): which stems of terms a
+        stem of notes stands for, and how much, 0 to 1, itself included.
     """
 
     language: str
@@ -40,11 +55,16 @@ class TitleIndex:
     term_stems: np.ndarray
     code_indptr: np.ndarray
     columns: np.ndarray
+    words: tuple[str, ...]
+    """W stems of notes."""
+    word_indptr: np.ndarray
+    word_stems: np.ndarray
+    word_strength: np.ndarray
     _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
     _total: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_numbers", {stem: number for number, stem in enumerate(self.stems)})
+        object.__setattr__(self, "_numbers", {word: number for number, word in enumerate(self.words)})
         terms = np.repeat(np.arange(len(self.term_indptr) - 1), np.diff(self.term_indptr))
         total = np.bincount(terms, self.weight[self.term_stems], len(self.term_indptr) - 1)
         object.__setattr__(self, "_total", total)
@@ -59,9 +79,9 @@ class TitleIndex:
 
     def note_features(self, note: ReadNote) -> ChannelFeatures:
         """The same of a note that was read."""
-        stems, sentences = self._said(note)
-        terms, whole = self._shortlist(np.unique(stems))
-        matched, words = self._best_sentence(terms, stems, sentences)
+        said = self._said(note)
+        terms, whole = self._shortlist(said)
+        matched, words = self._best_sentence(terms, said)
         covered = matched / self._total[terms]
         kept = covered >= LEAST
         values = np.column_stack(
@@ -69,23 +89,24 @@ class TitleIndex:
         )
         return self._by_code(terms[kept], values[kept])
 
-    def coverage(self, note: ReadNote, term: int) -> float:
-        """Best coverage of one term by a sentence, for inspection."""
-        stems, sentences = self._said(note)
-        matched, _ = self._best_sentence(np.array([term]), stems, sentences)
-        return float(matched[0] / self._total[term])
-
-    def _said(self, note: ReadNote) -> tuple[np.ndarray, np.ndarray]:
-        """Distinct pairs of a known stem and a sentence that says it."""
+    def _said(self, note: ReadNote) -> _Said:
+        """Stems of terms that the sentences say, each with its greatest strength there."""
         numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
-        said = (numbers >= 0) & ((note.contexts & np.uint8(UNSAID)) == 0)
-        pairs = np.unique(note.words.sentence[said] * max(len(self.stems), 1) + numbers[said])
-        return pairs % max(len(self.stems), 1), pairs // max(len(self.stems), 1)
+        known = (numbers >= 0) & ((note.contexts & np.uint8(UNSAID)) == 0)
+        place, entries = _slices(self.word_indptr, numbers[known])
+        stem, sentence = self.word_stems[entries], note.words.sentence[known][place]
+        strength = self.word_strength[entries]
+        order = np.lexsort((-strength, sentence, stem))
+        first = order[(np.diff(stem[order], prepend=-1) != 0) | (np.diff(sentence[order], prepend=-1) != 0)]
+        return _Said(stem[first], sentence[first], strength[first])
 
-    def _shortlist(self, stems: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _shortlist(self, said: _Said) -> tuple[np.ndarray, np.ndarray]:
         """Terms that the whole note covers best, with that coverage: no sentence covers one better."""
+        stems = np.unique(said.stem)
+        strength = np.zeros(len(self.stems))
+        np.maximum.at(strength, said.stem, said.strength)
         place, entries = _slices(self.stem_indptr, stems)
-        matched = np.bincount(self.stem_terms[entries], self.weight[stems[place]], len(self._total))
+        matched = np.bincount(self.stem_terms[entries], (self.weight * strength)[stems[place]], len(self._total))
         coverage = matched / np.maximum(self._total, 1e-9)
         terms = np.flatnonzero(coverage >= LEAST)
         if len(terms) > SHORTLIST:
@@ -93,21 +114,16 @@ class TitleIndex:
             terms = np.sort(terms[order[:SHORTLIST]])
         return terms, coverage[terms]
 
-    def _best_sentence(
-        self, terms: np.ndarray, stems: np.ndarray, sentences: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Largest weight of each term's stems that one sentence holds, and how many stems those are."""
+    def _best_sentence(self, terms: np.ndarray, said: _Said) -> tuple[np.ndarray, np.ndarray]:
+        """Largest weight of each term's stems that one sentence says, and how many stems those are."""
         place, entries = _slices(self.term_indptr, terms)
-        order = np.argsort(stems, kind="stable")
-        held, where = stems[order], sentences[order]
         wanted = self.term_stems[entries]
-        first, last = np.searchsorted(held, wanted), np.searchsorted(held, wanted, side="right")
-        repeat = np.repeat(np.arange(len(wanted)), last - first)
-        cell = np.arange(len(repeat)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
-        sentence = where[first[repeat] + cell]
-        width = int(sentences.max(initial=0)) + 1
-        key = place[repeat] * width + sentence
-        matched = np.bincount(key, self.weight[wanted[repeat]], len(terms) * width).reshape(-1, width)
+        indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))
+        repeat, where = _slices(indptr, wanted)
+        width = int(said.sentence.max(initial=0)) + 1
+        key = place[repeat] * width + said.sentence[where]
+        weight = self.weight[wanted[repeat]] * said.strength[where]
+        matched = np.bincount(key, weight, len(terms) * width).reshape(-1, width)
         count = np.bincount(key, minlength=len(terms) * width).reshape(-1, width)
         best = matched.argmax(axis=1)
         rows = np.arange(len(terms))

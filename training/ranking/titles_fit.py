@@ -1,7 +1,7 @@
 """Makes the index of code names: their stems, without the words that only tell codes apart."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -11,6 +11,8 @@ from model.ranking.code_universe import CodeUniverse
 from model.ranking.stemming import plain, stem
 from model.ranking.titles import TitleIndex
 from training.ranking.code_names import other_names
+from training.ranking.title_words import WordTable, learn_title_words
+from training.ranking.training_note import TrainingNote
 
 _WITHOUT = re.compile(r"\b(?:without|not elsewhere|not specified as|(?:initial|subsequent) encounter|sequela)\b.*")
 _ASIDE = re.compile(r"\[[^\]]*\]|\([^)]*\)")
@@ -40,13 +42,20 @@ STOP = frozenset((*_GRAMMAR, *_CODING, "with", "encounter", "initial", "state", 
 """Words of titles that a note would not say; untuned."""
 
 
-def fit_titles(universe: CodeUniverse, names: Iterable[tuple[Code, str]] | None = None) -> TitleIndex:
-    """The index of every name of a universe's codes; its language is English, as its titles are.
+def fit_titles(
+    universe: CodeUniverse,
+    names: Iterable[tuple[Code, str]] | None = None,
+    notes: Sequence[TrainingNote] = (),
+    language: str = "en",
+) -> TitleIndex:
+    """The index of every name of a universe's codes, for notes in a language; names are English.
 
     Args:
         names: names beside the titles; default: those of :func:`training.ranking.code_names.other_names`.
+        notes: training notes whose annotated spans teach words for words of titles; without them a note in another
+            language than English says nothing here.
     """
-    titles = ((label.key, label.title) for label in universe.codes)
+    titles = [(label.key, label.title) for label in universe.codes]
     more = other_names(label.key for label in universe.codes) if names is None else names
     terms: dict[tuple[str, ...], set[int]] = {}
     for code, name in chain(titles, more):
@@ -54,7 +63,22 @@ def fit_titles(universe: CodeUniverse, names: Iterable[tuple[Code, str]] | None 
         for stems in {term_stems(name), term_stems(_ASIDE.sub(" ", name))}:
             if stems and column is not None:
                 terms.setdefault(stems, set()).add(column)
-    return _index(terms)
+    stems = tuple(sorted({one for term in terms for one in term}))
+    taught = {span.column for note in notes for span in note.spans}
+    learned = learn_title_words(notes, {column: term_stems(universe[column].title) for column in taught})
+    return _index(terms, stems, _words(learned, stems, language), language)
+
+
+def _words(learned: WordTable, stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:
+    """Stems of notes with the numbers and strengths of those of terms; in English each stands for itself."""
+    number = {stem: place for place, stem in enumerate(stems)}
+    words: dict[str, dict[int, float]] = {}
+    for word, found in learned.items():
+        words[word] = {number[stem]: strength for stem, strength in found.items() if stem in number}
+    if language == "en":
+        for stem, place in number.items():
+            words.setdefault(stem, {})[place] = 1.0
+    return words
 
 
 def term_stems(name: str) -> tuple[str, ...]:
@@ -63,8 +87,9 @@ def term_stems(name: str) -> tuple[str, ...]:
     return tuple(sorted({stem(word, "en") for word in words if word not in STOP}))
 
 
-def _index(terms: dict[tuple[str, ...], set[int]]) -> TitleIndex:
-    stems = tuple(sorted({one for term in terms for one in term}))
+def _index(
+    terms: dict[tuple[str, ...], set[int]], stems: tuple[str, ...], words: dict[str, dict[int, float]], language: str
+) -> TitleIndex:
     number = {one: place for place, one in enumerate(stems)}
     term_stems_ = np.array([number[one] for term in terms for one in term], dtype=np.int64)
     term_of = np.repeat(np.arange(len(terms)), [len(term) for term in terms])
@@ -72,7 +97,7 @@ def _index(terms: dict[tuple[str, ...], set[int]]) -> TitleIndex:
     frequency = np.bincount(term_stems_, minlength=len(stems))
     codes = [sorted(columns) for columns in terms.values()]
     return TitleIndex(
-        "en",
+        language,
         stems,
         np.log(1 + len(terms) / np.maximum(frequency, 1)),
         _pointers(frequency),
@@ -81,6 +106,10 @@ def _index(terms: dict[tuple[str, ...], set[int]]) -> TitleIndex:
         term_stems_,
         _pointers([len(columns) for columns in codes]),
         np.array([column for columns in codes for column in columns], dtype=np.int64),
+        tuple(words),
+        _pointers([len(found) for found in words.values()]),
+        np.array([stem for found in words.values() for stem in found], dtype=np.int64),
+        np.array([strength for found in words.values() for strength in found.values()], dtype=np.float64),
     )
 
 

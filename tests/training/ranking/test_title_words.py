@@ -1,0 +1,61 @@
+"""Words of notes learn the words of titles that they stand for, from annotated spans."""
+
+import pytest
+
+from model.dataset import CodeSpan, Document
+from model.icd import Code
+from model.labels import Label, LabelSpace
+from model.ranking.code_universe import CodeUniverse
+from model.ranking.titles import TitleIndex
+from training.ranking.title_words import learn_title_words
+from training.ranking.titles_fit import fit_titles
+from training.ranking.training_note import TrainingNote, training_note
+
+LABELS = LabelSpace(
+    (Label("icd10cm", "N28.9", "Kidney disorder", 4), Label("icd10cm", "R52", "Pain", 4)),
+)
+TABLE = [(Code("icd10cm", "N23"), "Kidney pain")]
+UNIVERSE = CodeUniverse.of(LABELS, TABLE)
+SPOKEN = {"es": ("trastorno renal", "dolor"), "en": ("renal trouble", "ache")}
+
+
+def taught(language: str) -> list[TrainingNote]:
+    """Eight invented notes, each with one marked phrase."""
+    notes = []
+    for n in range(8):
+        phrase = SPOKEN[language][n % 2]
+        text = f"Nota inventada: {phrase}."
+        start, code = text.index(phrase), LABELS[n % 2].key
+        evidence = (CodeSpan(code, start, start + len(phrase)),)
+        document = Document(f"d{n}", f"p{n}", "train", text, (code,), evidence=evidence)
+        notes.append(training_note(document, UNIVERSE.columns, language))
+    return notes
+
+
+def titles(language: str) -> TitleIndex:
+    return fit_titles(UNIVERSE, (), taught(language), language)
+
+
+@pytest.mark.parametrize(("language", "text"), [("es", "Dolor renal."), ("en", "Renal ache.")])
+def test_learned_words_reach_a_code_that_no_note_has(language: str, text: str) -> None:
+    """The name of N23 in words that only the spans of other codes have taught."""
+    assert UNIVERSE.column(TABLE[0][0]) in titles(language).features(text).columns.tolist()
+    assert fit_titles(UNIVERSE, (), (), language).features(text).columns.tolist() == []
+
+
+def test_a_word_stands_for_itself_in_english_only() -> None:
+    """A Spanish note says nothing in English words by itself."""
+    assert titles("en").features("Pain.").columns.tolist()[0] == 1
+    assert titles("es").features("Pain.").columns.tolist() == []
+
+
+def test_strengths_lie_between_0_and_1() -> None:
+    """ "dolor" goes with "pain" alone, "renal" with two words."""
+    table = learn_title_words(taught("es"), {0: ("disord", "kidney"), 1: ("pain",)})
+    assert table["dolor"] == {"pain": 1.0}
+    assert all(0 < strength <= 1 for found in table.values() for strength in found.values())
+
+
+def test_a_code_without_a_title_teaches_nothing() -> None:
+    """CodiEsp has codes of the Spanish edition."""
+    assert learn_title_words(taught("es"), {0: ()}) == {}

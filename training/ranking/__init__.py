@@ -1,1 +1,1 @@
-"""Fits what model/ranking applies: channels, combiner, calibration, thresholds, conformal sets."""
+"""Fits what model/ranking applies: the lexical channels, combiner, calibration, thresholds, conformal sets."""

@@ -155,7 +155,8 @@ def train(
     from training.distributed import join_processes
     from training.options import TrainingOptions
     from training.precision import resolve_device, resolve_precision
-    from training.train import TrainingRequest, train_bundle
+    from training.train import train_bundle
+    from training.training_request import TrainingRequest
 
     if tokens_per_batch is not None and not _given(context, "batch_size"):
         batch_size = None  # a preset's

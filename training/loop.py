@@ -42,7 +42,7 @@ CHECKPOINT_MINUTES = 10.0
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """Shape: dev_scores (n, L) float32, probabilities of the best epoch on the validation notes."""
+    """Shape: dev_scores (n, L) float32, probabilities of the epoch that was kept on the validation notes."""
 
     progress: Progress
     dev_scores: np.ndarray
@@ -55,7 +55,7 @@ def fit(
     options: TrainingOptions,
     folder: Path,
     identity: dict[str, Any],
-    validate: Callable[[np.ndarray], float],
+    validate: Callable[[np.ndarray], float] | None,
     device: str = "cpu",
     resume: bool = False,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
@@ -66,7 +66,8 @@ def fit(
     Args:
         folder: gets log.jsonl, tensorboard/, last, previous and best.safetensors.
         identity: what a checkpoint must share with this run to be resumed.
-        validate: of a score matrix (n, L), the measure that chooses the epoch: ``options.validation_measure``.
+        validate: of a score matrix (n, L), the measure that chooses the epoch: ``options.validation_measure``. None:
+            all epochs are run, and the last is kept.
         checkpoint_minutes: between two checkpoints; there is one at the end of every epoch too.
         processes: those that share the run; ``folder`` is on a disk that all of them see.
 
@@ -146,12 +147,16 @@ def fit(
             mean_loss = progress.epoch_loss / progress.epoch_notes
 
             started = time.monotonic()
-            scores = predict_scores(network, dev, options, processes)
-            score = processes.from_first(validate(scores))
-            improved = score > progress.best_map
-            progress.bad_epochs = 0 if improved else progress.bad_epochs + 1
-            if improved:
-                progress.best_map, progress.best_epoch = score, progress.epoch
+            measured: dict[str, float] = {}
+            if validate is None:
+                improved, progress.best_epoch = True, progress.epoch
+            else:
+                score = processes.from_first(validate(predict_scores(network, dev, options, processes)))
+                measured[options.validation_measure] = score
+                improved = score > progress.best_map
+                progress.bad_epochs = 0 if improved else progress.bad_epochs + 1
+                if improved:
+                    progress.best_map, progress.best_epoch = score, progress.epoch
             if improved and processes.first:
                 save_weights(folder / BEST, network)
             log.write(
@@ -160,17 +165,14 @@ def fit(
                 epoch=progress.epoch + 1,
                 loss=mean_loss,
                 tokens_per_second=round(rate),
-                **{options.validation_measure: score},
+                **measured,
             )
             progress.epoch_seconds += time.monotonic() - started
             progress.end_epoch()
             checkpoint()
             if processes.first:
-                bar.write(
-                    f"epoch {progress.epoch}: loss {mean_loss:.4f}, {measure} {score:.4f}"
-                    f"{' (best)' if improved else ''}, {rate:,.0f} tokens/s",
-                    file=sys.stderr,
-                )
+                said = "".join(f", {measure} {value:.4f}{' (best)' if improved else ''}" for value in measured.values())
+                bar.write(f"epoch {progress.epoch}: loss {mean_loss:.4f}{said}, {rate:,.0f} tokens/s", file=sys.stderr)
             if processes.any(stop.received is not None)[0]:
                 stop.end()
 

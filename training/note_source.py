@@ -34,6 +34,18 @@ class IdSource:
 
 
 @dataclass(frozen=True)
+class SomeOf:
+    """Batches of some notes of another source."""
+
+    whole: BatchSource
+    places: np.ndarray
+    """Of each note in the whole, int64."""
+
+    def batch(self, indices: Sequence[int]) -> NoteBatch:
+        return self.whole.batch([int(self.places[index]) for index in indices])
+
+
+@dataclass(frozen=True)
 class NoteSource:
     """Notes of a split with their label columns."""
 
@@ -56,6 +68,12 @@ class NoteSource:
     def targets(self, indices: Sequence[int]) -> Tensor:
         """Multi-hot (B, L) float32."""
         return torch.from_numpy(multi_hot([self.rows[index] for index in indices], self.num_labels)).float()
+
+    def some(self, places: np.ndarray) -> "NoteSource":
+        """The notes at some places, in that order."""
+        ids = None if self.document_ids is None else [self.document_ids[place] for place in places.tolist()]
+        rows = [self.rows[place] for place in places.tolist()]
+        return NoteSource(SomeOf(self.source, places), self.sizes[places], rows, self.num_labels, ids)
 
     def names(self, indices: Sequence[int]) -> list[str]:
         """Document ids, never text."""

@@ -21,7 +21,7 @@ FIRST, SECOND = "stage-one", "stage-two"
 """Folders of the two stages within that of the run."""
 
 Validate = Callable[[np.ndarray], float]
-Fit = Callable[[TrainingOptions, Path, dict[str, Any], Validate], TrainingResult]
+Fit = Callable[[TrainingOptions, Path, dict[str, Any], Validate | None], TrainingResult]
 """``training.loop.fit`` on a network and its notes: options, folder, identity and validation are left to choose."""
 
 
@@ -61,7 +61,7 @@ def run_protocol(
     options: TrainingOptions,
     folder: Path,
     identity: dict[str, Any],
-    validate: Validate,
+    validate: Validate | None,
     fit: Fit,
     device: str,
 ) -> ProtocolResult:
@@ -74,7 +74,7 @@ def run_protocol(
 
     Args:
         dev_subjects: the patient of each validation note.
-        validate: validation MAP of a score matrix (n, L).
+        validate: validation MAP of a score matrix (n, L); None keeps the last epoch, of the first stage too.
     """
     if options.protocol == "joint":
         return ProtocolResult(fit(options, folder, identity, validate))
@@ -85,7 +85,7 @@ def run_protocol(
     for stage in (FIRST, SECOND):
         (folder / stage).mkdir(parents=True, exist_ok=True)
     with silent_labels(network):
-        first = fit(options, folder / FIRST, identity | {"stage": 1}, agreement)
+        first = fit(options, folder / FIRST, identity | {"stage": 1}, None if validate is None else agreement)
     for part in (network.document_embedding, network.projection_head):
         part.requires_grad_(False)
     if options.stage_two == "frozen":

@@ -17,7 +17,8 @@ import torch.utils.tensorboard  # noqa: F401 - the children find it imported
 from model.encoder_source import open_encoder
 from tests.factories import write_tiny_dataset
 from training.options import TrainingOptions
-from training.train import TrainingRequest, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 STEPS = 30
 """Of a whole run: 120 notes to train on, 8 a step, two epochs."""

@@ -19,7 +19,8 @@ from training.checkpoint_folder import BEST
 from training.options import TrainingOptions
 from training.protocol import FIRST, SECOND
 from training.silent_labels import silent_labels
-from training.train import TrainingRequest, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 OPTIONS = TrainingOptions(
     encoder="tiny",

@@ -14,7 +14,8 @@ from training.checkpoint import Progress
 from training.checkpoint_folder import LAST
 from training.options import TrainingOptions
 from training.run_log import RunLog
-from training.train import TrainingRequest, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = TrainingOptions("tiny", epochs=2, batch_size=4, window=32, max_tokens=64)

@@ -19,7 +19,8 @@ from training.contrastive import BY_TEMPERATURE
 from training.divergence import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
-from training.train import TrainingRequest, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 OPTIONS = TrainingOptions(
     encoder="tiny",

@@ -11,8 +11,10 @@ from model.dataset import load_dataset
 from model.encoder import WindowEncoder
 from model.encoder_source import open_encoder
 from tests.factories import write_tiny_dataset
+from training.network_run import build_network
 from training.options import TrainingOptions
-from training.train import TrainingRequest, build_network, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 OPTIONS = TrainingOptions(encoder="tiny", epochs=1, batch_size=8, window=32, max_tokens=64)
 

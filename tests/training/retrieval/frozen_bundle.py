@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from training.options import TrainingOptions
-from training.train import TrainingRequest, train_bundle
+from training.train import train_bundle
+from training.training_request import TrainingRequest
 
 
 def train_frozen(data: Path, out: Path, loss: str = "sd") -> None:

@@ -1,0 +1,36 @@
+"""What one training run was asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.distributed import ALONE, Processes
+from training.loop import CHECKPOINT_MINUTES
+from training.options import TrainingOptions
+from training.run_folders import beside, cache_folder
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """Where a run reads and writes, beside its options."""
+
+    data: Path
+    out: Path
+    options: TrainingOptions
+    fit_splits: tuple[str, ...] = ("train",)
+    cache: Path | None = None
+    device: str = "cpu"
+    resume: bool = False
+    allow_download: bool = False
+    checkpoint_minutes: float = CHECKPOINT_MINUTES
+    processes: Processes = ALONE
+    preset: str | None = None
+    """Where the options came from, for the record."""
+
+    @property
+    def run_folder(self) -> Path:
+        """Log, TensorBoard scalars and checkpoints: beside the bundle, which is written once at the end."""
+        return beside(self.out, ".run")
+
+    @property
+    def cache_folder(self) -> Path:
+        return cache_folder(self.data, self.cache)

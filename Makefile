@@ -20,7 +20,7 @@ test: $(VENV)/dev ## the whole suite with lint, types and layout, under 10 minut
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not acceptance"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not acceptance" -n auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/dev ## lint, types and import contracts only
 	$(BIN)/ruff check .

@@ -117,7 +117,7 @@ def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED
     _load_weights(network, path / "model.safetensors")
     tokenizer = _read_tokenizer(path / "tokenizer", network)
     threshold, policies = _read_thresholds(path / "ranker" / "thresholds.json")
-    ranker = load_ranker(path / "ranker", labels, {}) if config.ranker else None
+    ranker = load_ranker(path / "ranker", labels) if config.ranker else None
     int8 = _open_int8(path, network, threads) if chosen == "int8" else None
     return Coder(
         network=network.to(device).eval() if int8 is None else network.eval(),

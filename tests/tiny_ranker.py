@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.labels import Label, LabelSpace
+from model.ranking.candidates import Channel
 from model.ranking.channel_features import ChannelFeatures
 from model.ranking.gatherer import Gatherer
 from model.ranking.neighbour_vote import VotingNeighbour
@@ -24,16 +25,14 @@ CODES = LabelSpace(
 class WordChannel:
     """Speaks for the code whose number stands in the note as a word, seen in training or not."""
 
-    name: str = "words"
-
-    def features(self, text: str) -> ChannelFeatures:
+    def channels(self, text: str) -> list[Channel]:
         columns = sorted({int(word) for word in text.split() if word.isdecimal() and int(word) < len(CODES)})
         counts = [[float(text.split().count(str(column)))] for column in columns]
         values = np.array(counts, dtype=np.float32).reshape(-1, 1)
-        return ChannelFeatures(np.array(columns, dtype=np.int64), values, ("words.count",))
+        return [Channel("words", ChannelFeatures(np.array(columns, dtype=np.int64), values, ("words.count",)))]
 
 
-GATHERER = Gatherer(CODES, 200, (WordChannel(),))
+GATHERER = Gatherer(CODES, 200, WordChannel())
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from model.dataset import Dataset
-from training.loop import TrainingResult
 from training.options import TrainingOptions
 from training.ranking.threshold_policies import FittedPolicies
+from training.trained import Trained
 
 INTENDED_USE = (
     "Research use. Suggestions for a person who reviews codes; not a medical device, not for billing without "
@@ -17,14 +17,11 @@ def model_card(
     dataset: Dataset,
     encoder: str,
     options: TrainingOptions,
-    result: TrainingResult,
+    trained: Trained,
     threshold: float,
-    tuned_on: str,
-    num_training: int,
-    num_validation: int,
-    first_stage: TrainingResult | None = None,
 ) -> dict[str, Any]:
     """The card as JSON-ready data."""
+    result, first_stage = trained.outcome.result, trained.outcome.first_stage
     systems: dict[str, int] = {}
     for label in dataset.labels.labels:
         systems[label.system] = systems.get(label.system, 0) + 1
@@ -34,8 +31,8 @@ def model_card(
         "data": {
             "source": dataset.manifest.get("source"),
             "options": dataset.manifest.get("options"),
-            "training_documents": num_training,
-            "validation_documents": num_validation,
+            "training_documents": len(trained.learned_from),
+            "validation_documents": len(trained.held),
         },
         "labels": {
             "systems": systems,
@@ -48,10 +45,11 @@ def model_card(
             "tokens_read": result.progress.tokens,
         },
         "measured": {
-            "validation_map": round(result.progress.best_map, 4),
+            "validation_map": round(trained.validation_map, 4),
             "best_epoch": result.progress.best_epoch + 1,
+            "chosen_by_validation": trained.chosen_by_validation,
             "threshold": threshold,
-            "threshold_tuned_on": tuned_on,
+            "threshold_tuned_on": trained.tuned_on,
         },
     }
     if first_stage is not None:
@@ -96,12 +94,39 @@ def readme(card: dict[str, Any]) -> str:
 - Codes: {systems}; {card["labels"]["without_training_document"]} of them have no training document.
 - Trained on {data["training_documents"]} documents, validated on {data["validation_documents"]}.
 - Protocol: {protocol(card["training"])}.
-- Validation MAP {measured["validation_map"]} at epoch {measured["best_epoch"]} (all codes). It chose the epoch, so it
-  flatters: `icd-coder evaluate` measures on a split of your choice.
+{_validation(measured)}
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
-{_policies(card.get("thresholds", {}))}
+{_policies(card.get("thresholds", {}))}{_ranker(card.get("ranker", {}))}
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
 """
+
+
+def _validation(measured: dict[str, Any]) -> str:
+    said = f"- Validation MAP {measured['validation_map']} of the classifier alone (all codes), "
+    if measured["chosen_by_validation"]:
+        return (
+            f"{said}at epoch {measured['best_epoch']}. It chose the epoch, so it\n"
+            "  flatters: `icd-coder evaluate` measures on a split of your choice."
+        )
+    return (
+        f"{said}out of fold: every note was scored by a\n"
+        f"  network trained without its fold, for all {measured['best_epoch']} epochs."
+    )
+
+
+def _ranker(ranker: dict[str, Any]) -> str:
+    if not ranker:
+        return ""
+    if "out_of_reach" in ranker:
+        return f"- No ranker: {ranker['out_of_reach']}.\n"
+    lines = [f"- Ranker over {ranker['codes']} codes; measured on notes that its parts were not fitted on:"]
+    for name in ("without_neighbours", "with_neighbours"):
+        error = ranker[name]["ece_top_20"]["calibrated"]
+        lines.append(
+            f"  - {name.replace('_', ' ')}: MAP {ranker[name]['map']['value']:.3f}, "
+            f"ECE of the 20 best {error['value']:.3f} [{error['low']:.3f}, {error['high']:.3f}]."
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _policies(policies: dict[str, Any]) -> str:

@@ -35,6 +35,8 @@ Examples:
 
   icd-coder train --data DATA --encoder minilm --loss sd --protocol two-stage --queue 1024 --out BUNDLE
 
+  icd-coder train --data DATA --encoder minilm --fit-splits train,dev --epochs 10 --out BUNDLE
+
   torchrun --nproc-per-node 4 -m icd_coder train --data DATA --encoder PATH --device cuda --out BUNDLE
 
 
@@ -118,6 +120,26 @@ def train(
         str, typer.Option(help="With two-stage: frozen or free, whether the encoder learns from BCE.")
     ] = "frozen",
     fit_splits: Annotated[str, typer.Option(help="Splits to train on, with a comma: train or train,dev.")] = "train",
+    ranker: Annotated[
+        bool,
+        typer.Option(
+            help="Fuse the classifier with neighbours, phrases, code titles and the label prior; fitted on dev."
+        ),
+    ] = True,
+    ranker_folds: Annotated[
+        int,
+        typer.Option(
+            help="With --fit-splits train,dev: classifiers, each trained without a fold, that the ranker is fitted on.",
+            min=2,
+        ),
+    ] = 5,
+    code_universe: Annotated[
+        str | None,
+        typer.Option(
+            help="Codes that the ranker may propose: trained, icd10cm or icd9cm. Default: the table of its codes.",
+            show_default=False,
+        ),
+    ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16 (of the matrix products).")] = "auto",
     gradient_checkpointing: Annotated[
         bool,
@@ -211,6 +233,9 @@ def train(
         checkpoint_minutes,
         processes,
         preset,
+        ranker,
+        ranker_folds,
+        code_universe,
     )
     bundle_id = train_bundle(request)
     if processes.first:

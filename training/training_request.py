@@ -25,6 +25,17 @@ class TrainingRequest:
     processes: Processes = ALONE
     preset: str | None = None
     """Where the options came from, for the record."""
+    ranker: bool = False
+    """Whether the bundle gets a ranker over the classifier."""
+    ranker_folds: int = 5
+    """Classifiers that are trained for the ranker alone where the dev split is trained on: no note is left then that
+    the classifier does not know."""
+    code_universe: str | None = None
+    """trained, icd10cm or icd9cm: what the ranker may propose; None for the table of the label space's own codes."""
+
+    @property
+    def by_folds(self) -> bool:
+        return self.ranker and "dev" in self.fit_splits
 
     @property
     def run_folder(self) -> Path:

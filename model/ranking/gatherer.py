@@ -8,19 +8,15 @@ import numpy as np
 
 from model.labels import LabelSpace
 from model.ranking.candidates import Candidates, Channel, join
-from model.ranking.channel_features import ChannelFeatures
 from model.ranking.channels import classifier_channel, neighbour_channel, prior_channel
 from model.ranking.neighbour_vote import VotingNeighbour
 
 
-class TextChannel(Protocol):
-    """A channel that reads the note itself, such as the lexicon; its columns are those of the universe."""
+class TextChannels(Protocol):
+    """Channels that read the note itself, such as the lexical ones; their columns are those of the universe."""
 
-    @property
-    def name(self) -> str: ...
-
-    def features(self, text: str) -> ChannelFeatures:
-        """What it says about the codes for which it speaks."""
+    def channels(self, text: str) -> Sequence[Channel]:
+        """What they say about the codes for which they speak."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +27,7 @@ class Gatherer:
     """The code universe: the label space first, in its columns, then codes without a training document."""
     documents: int
     """Training documents, for the label prior."""
-    text_channels: tuple[TextChannel, ...] = ()
+    text_channels: TextChannels | None = None
 
     def candidates(
         self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
@@ -42,9 +38,14 @@ class Gatherer:
             probabilities: the classifier's, of the label space (L,).
             neighbours: nearest first.
         """
-        channels = [classifier_channel(probabilities)]
-        channels += [Channel(channel.name, channel.features(text)) for channel in self.text_channels]
-        channels.append(prior_channel(self.codes.train_counts, self.documents))
+        spoken = [] if self.text_channels is None else self.text_channels.channels(text)
+        return self.joined(spoken, probabilities, neighbours)
+
+    def joined(
+        self, spoken: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+    ) -> Candidates:
+        """The same of what the text channels said already."""
+        channels = [classifier_channel(probabilities), *spoken, prior_channel(self.codes.train_counts, self.documents)]
         if neighbours is not None:
             channels.append(neighbour_channel(neighbours, self.codes.column))
         return join(channels)

@@ -8,6 +8,7 @@ import numpy as np
 from model.labels import LabelSpace
 from model.ranking.fusion import Fusion
 from model.ranking.gatherer import Gatherer
+from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.neighbour_vote import VotingNeighbour
 
 
@@ -50,6 +51,12 @@ class Ranker:
     def codes(self) -> LabelSpace:
         """The code universe."""
         return self.gatherer.codes
+
+    @property
+    def lexical(self) -> LexicalChannels | None:
+        """The lexical channels, for evidence; None where the ranker has none."""
+        channels = self.gatherer.text_channels
+        return channels if isinstance(channels, LexicalChannels) else None
 
     def rank(
         self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None = None

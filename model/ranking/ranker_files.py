@@ -1,11 +1,11 @@
 """A ranker in a bundle's folder ``ranker/``: plain numbers in safetensors, names in JSON, codes in parquet.
 
 ranker.json lists the fusions; each has a file FUSION.safetensors with its combiner and calibration. codes.parquet
-holds the codes of the universe beyond the label space, where there are any.
+holds the codes of the universe beyond the label space, where there are any; lexicon.* and titles.* are the lexical
+channels.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,14 @@ from model.ranking.calibration import calibration_arrays, calibration_of
 from model.ranking.combiner import combiner_arrays, combiner_of
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.gatherer import Gatherer, TextChannel
+from model.ranking.gatherer import Gatherer, TextChannels
+from model.ranking.kin import Kin
+from model.ranking.lexical_channels import LexicalChannels
+from model.ranking.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
 from model.ranking.ranker import Ranker
 from model.thresholds import GLOBAL, policy_from_json
 
-FORMAT = "icd-coder ranker 1"
+FORMAT = "icd-coder ranker 2"
 RANKER, CODES = "ranker.json", "codes.parquet"
 WITHOUT, WITH = "without_neighbours", "with_neighbours"
 
@@ -46,21 +49,24 @@ def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
         save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, folder / f"{name}.safetensors")
     if len(ranker.codes) > num_labels:
         pq.write_table(LabelSpace(ranker.codes.labels[num_labels:]).to_table(), folder / CODES)
+    if ranker.lexical is not None:
+        save_lexicon(folder, ranker.lexical.lexicon)
+        save_titles(folder, ranker.lexical.titles)
     described = {
         "format": FORMAT,
         "documents": ranker.gatherer.documents,
-        "text_channels": [channel.name for channel in ranker.gatherer.text_channels],
+        "lexical": ranker.lexical is not None,
         "fusions": {name: _described(fusion) for name, fusion in fusions.items()},
     }
     (folder / RANKER).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def load_ranker(folder: Path, labels: LabelSpace, text_channels: Mapping[str, TextChannel]) -> Ranker:
+def load_ranker(folder: Path, labels: LabelSpace, text_channels: TextChannels | None = None) -> Ranker:
     """The ranker of a bundle whose checksums were verified.
 
     Args:
         labels: the label space.
-        text_channels: those that the bundle holds, by name.
+        text_channels: to read notes with instead of the lexical channels that the folder holds.
 
     Raises:
         BundleDamaged: a file is missing or does not fit the others.
@@ -70,11 +76,10 @@ def load_ranker(folder: Path, labels: LabelSpace, text_channels: Mapping[str, Te
         if described["format"] != FORMAT:
             raise MalformedInput(f"its format is '{described['format']}', this version reads '{FORMAT}'")
         fusions = {name: _fusion(folder, name, value) for name, value in described["fusions"].items()}
-        gatherer = Gatherer(
-            _universe(folder, labels),
-            int(described["documents"]),
-            tuple(text_channels[name] for name in described["text_channels"]),
-        )
+        codes = _universe(folder, labels)
+        if described["lexical"]:
+            text_channels = LexicalChannels(load_lexicon(folder), load_titles(folder), Kin(codes.labels))
+        gatherer = Gatherer(codes, int(described["documents"]), text_channels)
         return Ranker(gatherer, fusions[WITHOUT], fusions.get(WITH))
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
         raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error

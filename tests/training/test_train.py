@@ -160,7 +160,7 @@ def test_early_stopping_counts_on_after_a_stop(data: Path, tmp_path: Path, monke
             raise score
         return score
 
-    monkeypatch.setattr("training.train._validation_map", lambda *_: next_score)
+    monkeypatch.setattr("training.validated_training.validation_map", lambda *_: next_score)
     with pytest.raises(KeyboardInterrupt):
         train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2))
     train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2, resume=True))
@@ -207,7 +207,7 @@ def test_a_checkpoint_of_another_label_space_is_refused(data: Path, tmp_path: Pa
 def test_early_stopping_keeps_the_best_epoch(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Validation 0.5, 0.9, 0.7, 0.6 with patience 2: four epochs run, the second is kept."""
     scores = iter([0.5, 0.9, 0.7, 0.6, 1.0])
-    monkeypatch.setattr("training.train._validation_map", lambda *_: lambda _scores: next(scores))
+    monkeypatch.setattr("training.validated_training.validation_map", lambda *_: lambda _scores: next(scores))
     train_bundle(request(data, tmp_path / "bundle", epochs=10, patience=2))
     card = load_bundle(tmp_path / "bundle").card
     assert card["training"]["epochs_run"] == 4

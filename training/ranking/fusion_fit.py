@@ -17,6 +17,7 @@ from training.ranking.calibration_fit import CalibrationChoice, choose_calibrati
 from training.ranking.combiner_fit import fit_combiner
 from training.ranking.conformal_fit import Coverage, fit_conformal, held_out_coverage
 from training.ranking.judged_pairs import JudgedPairs, note_folds
+from training.ranking.pairs_map import pairs_map
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
 
 TARGET_RATES = (0.05, 0.1, 0.2)
@@ -118,6 +119,7 @@ def fusion_card(fitted: FittedFusion, prior: np.ndarray | None = None) -> dict[s
     }
     return {
         "notes": pairs.num_notes,
+        "map": _interval(pairs_map(pairs, probabilities, fitted.scores)),
         "combiner": fitted.fusion.combiner.kind,
         "calibration": {"method": fitted.choice.name, "log_losses": fitted.choice.log_losses},
         "ece_top_20": {name: _interval(interval) for name, interval in errors.items()},

@@ -6,7 +6,6 @@ patient: so every feature is out of fold.
 
 import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +16,23 @@ from model.coder import Coder
 from model.dataset import Dataset, Documents, load_dataset
 from model.errors import InvalidOption
 from model.progress import with_progress
-from model.ranking.channels import NEAREST
-from model.ranking.gatherer import Gatherer, TextChannel
-from model.ranking.neighbour_vote import VotingNeighbour
-from model.ranking.ranker import Ranker
 from model.ranking.ranker_files import save_ranker
 from model.staging import require_free, staged_directory
 from training.card import policies_card
 from training.evaluate import require_same_labels
-from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion, fusion_card
+from training.ranking.fusion_fit import fusion_card
+from training.ranking.lexical_fit import LexicalFit, language_of, least_notes, universe_named
+from training.ranking.ranker_fit import FittedRanker, Part, fit_ranker
 
 
-@dataclass(frozen=True)
-class _Read:
-    """Notes as the encoder read them: classifier (n, L), unit embeddings (n, H)."""
-
-    probabilities: np.ndarray
-    embeddings: np.ndarray
-
-
-def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu") -> str:
+def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", universe: str | None = None) -> str:
     """Write ``out``: the bundle with a ranker, with neighbours and without; returns the new bundle_id.
 
+    Args:
+        universe: see :func:`training.ranking.lexical_fit.universe_named`.
+
     Raises:
-        InvalidOption: the bundle has a ranker already, or was fitted on the dev split.
+        InvalidOption: the bundle has a ranker already, was fitted on the dev split, or there is no such universe.
         LabelSpaceMismatch, EmptyDataset, OutputExists: bundle and data do not fit, dev is too small, out is taken.
     """
     require_free(out)
@@ -50,70 +42,49 @@ def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu") -> str:
         raise InvalidOption(f"'{bundle}' has a ranker already: fit one on the bundle that it was made from")
     if coder.threshold.tuned_on != "dev":
         raise InvalidOption(f"'{bundle}' was fitted on the dev split, so dev cannot fit a ranker: train without it")
-    without, with_neighbours, ranker = fit_ranker(coder, dataset)
-    documents = ranker.gatherer.documents
-    measured = {
-        "without_neighbours": _measured(without, coder, documents),
-        "with_neighbours": _measured(with_neighbours, coder, documents),
-    }
+    lexical = lexical_fit(dataset, universe)
+    fitted = fit_ranker([_part(coder, dataset)], dataset.require("train"), lexical)
     with staged_directory(out) as staging:
         shutil.copytree(bundle, staging, dirs_exist_ok=True)
-        save_ranker(staging / "ranker", ranker, len(coder.labels))
+        save_ranker(staging / "ranker", fitted.ranker, len(coder.labels))
         _change_json(staging / "config.json", {"ranker": True})
-        _change_json(staging / "card.json", {"ranker": measured | {"from_bundle": coder.bundle_id}})
+        _change_json(staging / "card.json", {"ranker": ranker_card(fitted) | {"from_bundle": coder.bundle_id}})
         return sign_bundle(staging)
 
 
-def fit_ranker(
-    coder: Coder, dataset: Dataset, text_channels: tuple[TextChannel, ...] = ()
-) -> tuple[FittedFusion, FittedFusion, Ranker]:
-    """Both fusions with what was measured, and the ranker that they make."""
+def lexical_fit(dataset: Dataset, universe: str | None) -> LexicalFit:
+    """How the lexical channels of a dataset's bundle are learned."""
+    codes = universe_named(dataset.labels, universe)
+    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset))
+
+
+def ranker_card(fitted: FittedRanker) -> dict[str, Any]:
+    """What was measured on held-out notes, with neighbours and without."""
+    gatherer = fitted.ranker.gatherer
+    prior = gatherer.codes.train_counts / gatherer.documents
+    fusions = {"without_neighbours": fitted.without_neighbours, "with_neighbours": fitted.with_neighbours}
+    measured = {
+        name: fusion_card(fusion, prior) | {"thresholds": policies_card(fusion.policies)}
+        for name, fusion in fusions.items()
+    }
+    return {"codes": len(gatherer.codes), "training_documents": gatherer.documents, **measured}
+
+
+def _part(coder: Coder, dataset: Dataset) -> Part:
     train, dev = dataset.require("train"), dataset.require("dev")
-    corpus, queries = _read(coder, train, "training notes"), _read(coder, dev, "dev notes")
-    neighbours = nearest(corpus.embeddings, train, queries.embeddings, dev)
-    gatherer = Gatherer(coder.labels, len(train), text_channels)
-    fitted = []
-    for used in (False, True):
-        notes = []
-        for index, document in enumerate(dev):
-            voters = neighbours[index] if used else None
-            candidates = gatherer.candidates(document.text, queries.probabilities[index], voters)
-            assigned = gatherer.codes.columns(document.codes)
-            outside = len(set(document.codes)) - len(assigned)
-            notes.append(JudgedNote(candidates, assigned, outside, document.subject_id))
-        fitted.append(fit_fusion(notes))
-    return fitted[0], fitted[1], Ranker(gatherer, fitted[0].fusion, fitted[1].fusion)
+    corpus, _ = _read(coder, train, "training notes")
+    embeddings, probabilities = _read(coder, dev, "dev notes")
+    return Part(train, corpus, dev, embeddings, probabilities)
 
 
-def nearest(
-    corpus: np.ndarray, train: Documents, queries: np.ndarray, documents: Documents
-) -> list[list[VotingNeighbour]]:
-    """The most similar training notes of each query, nearest first, none of its own patient.
-
-    Shape:
-        corpus (T, H) and queries (n, H), unit rows.
-    """
-    subjects = np.array(train.subject_ids, dtype=object)
-    codes = [document.codes for document in train]
-    found = []
-    for query, subject in zip(queries, documents.subject_ids, strict=True):
-        similarities = corpus @ query
-        if subject:
-            similarities = np.where(subjects == subject, -np.inf, similarities)
-        order = np.argsort(-similarities, kind="stable")[: max(NEAREST)]
-        order = order[np.isfinite(similarities[order])]
-        found.append([VotingNeighbour(float(similarities[place]), codes[place]) for place in order.tolist()])
-    return found
-
-
-def _read(coder: Coder, documents: Documents, what: str) -> _Read:
-    """Every note through the encoder once."""
-    scores = [coder.score(document.text) for document in with_progress(documents, what, len(documents), "note")]
-    return _Read(np.stack([each.probabilities for each in scores]), np.stack([each.embedding for each in scores]))
-
-
-def _measured(fitted: FittedFusion, coder: Coder, documents: int) -> dict[str, Any]:
-    return fusion_card(fitted, coder.labels.train_counts / documents) | {"thresholds": policies_card(fitted.policies)}
+def _read(coder: Coder, documents: Documents, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Every note through the encoder once: unit embeddings (n, H), the classifier's probabilities (n, L)."""
+    embeddings = np.zeros((len(documents), coder.embedding_dim), dtype=np.float32)
+    probabilities = np.zeros((len(documents), len(coder.labels)), dtype=np.float32)
+    for place, document in enumerate(with_progress(documents, what, len(documents), "note")):
+        scores = coder.score(document.text)
+        embeddings[place], probabilities[place] = scores.embedding, scores.probabilities
+    return embeddings, probabilities
 
 
 def _change_json(path: Path, changed: dict[str, Any]) -> None:

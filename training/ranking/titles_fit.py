@@ -1,7 +1,7 @@
 """Makes the index of code names: their stems, without the words that only tell codes apart."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -57,12 +57,26 @@ def fit_titles(
     """
     titles = [(label.key, label.title) for label in universe.codes]
     more = other_names(label.key for label in universe.codes) if names is None else names
+    return titles_of(read_terms(universe, chain(titles, more)), universe, notes, language)
+
+
+Terms = Mapping[tuple[str, ...], set[int]]
+"""Columns of the codes that a name's stems may mean."""
+
+
+def read_terms(universe: CodeUniverse, names: Iterable[tuple[Code, str]]) -> Terms:
+    """The stems of names, with what stands in brackets and without; the slow part, which needs no notes."""
     terms: dict[tuple[str, ...], set[int]] = {}
-    for code, name in chain(titles, more):
+    for code, name in names:
         column = universe.column(code)
         for stems in {term_stems(name), term_stems(_ASIDE.sub(" ", name))}:
             if stems and column is not None:
                 terms.setdefault(stems, set()).add(column)
+    return terms
+
+
+def titles_of(terms: Terms, universe: CodeUniverse, notes: Sequence[TrainingNote], language: str) -> TitleIndex:
+    """The index of read terms; see :func:`fit_titles`."""
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}
     learned = learn_title_words(notes, {column: term_stems(universe[column].title) for column in taught})
@@ -87,9 +101,7 @@ def term_stems(name: str) -> tuple[str, ...]:
     return tuple(sorted({stem(word, "en") for word in words if word not in STOP}))
 
 
-def _index(
-    terms: dict[tuple[str, ...], set[int]], stems: tuple[str, ...], words: dict[str, dict[int, float]], language: str
-) -> TitleIndex:
+def _index(terms: Terms, stems: tuple[str, ...], words: dict[str, dict[int, float]], language: str) -> TitleIndex:
     number = {one: place for place, one in enumerate(stems)}
     term_stems_ = np.array([number[one] for term in terms for one in term], dtype=np.int64)
     term_of = np.repeat(np.arange(len(terms)), [len(term) for term in terms])

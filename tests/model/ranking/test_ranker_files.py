@@ -14,7 +14,7 @@ from model.ranking.ranker_files import load_ranker, save_ranker
 from tests.tiny_ranker import CODES, TRAINED, WordChannel, invented_notes, tiny_ranker
 
 LABELS = LabelSpace(CODES.labels[:TRAINED])
-CHANNELS = {"words": WordChannel()}
+CHANNELS = WordChannel()
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def test_files_that_do_not_fit_are_refused(folder: Path) -> None:
     described = json.loads(text)
     for changed in (
         described | {"format": "icd-coder ranker 9"},
-        described | {"text_channels": ["titles"]},
+        described | {"lexical": True},
         described | {"fusions": {}},
         {},
     ):
         (folder / "ranker.json").write_text(json.dumps(changed))
-        with pytest.raises(BundleDamaged, match="no usable ranker"):
+        with pytest.raises(BundleDamaged, match="no usable ranker|missing or damaged"):
             load_ranker(folder, LABELS, CHANNELS)
     (folder / "ranker.json").write_text(text)
     arrays = load_file(folder / "with_neighbours.safetensors")

@@ -4,7 +4,7 @@ import random
 import shutil
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,18 +39,27 @@ def start(source: Path, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
+def bytes_written(folder: Path) -> int:
+    """Of all that lies beside the tables; files may come and go meanwhile."""
+    sizes = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            sizes += path.stat().st_size if "mimic" not in path.relative_to(folder).parts else 0
+    return sizes
+
+
 def kill_repeatedly(folder: Path, kills: int, seed: int) -> int:
-    """Kill runs at seeded moments, then let one end; the number that died before they were done."""
+    """Kill runs once they wrote a seeded share of what a whole one leaves, then let one end; returns how many died."""
     source, out = write_admissions(folder / "mimic", ADMISSIONS, "Testy McTestface was seen. " * 120), folder / "data"
-    started = time.perf_counter()
     assert start(source, out).wait() == 0
-    duration = time.perf_counter() - started
+    whole = bytes_written(folder)
     shutil.rmtree(out)
     generator = random.Random(seed)
     died = 0
     for _ in range(kills):
-        run = start(source, out)
-        time.sleep(duration * generator.uniform(0.3, 1.0))  # before, the interpreter only imports
+        run, share = start(source, out), generator.random()
+        while run.poll() is None and bytes_written(folder) < share * whole:
+            pass
         run.kill()
         run.wait()
         died += not out.exists()

@@ -12,7 +12,8 @@ from model.errors import InvalidOption, OutputExists
 from model.ranking.neighbour_vote import VotingNeighbour
 from tests.factories import NOTE, save_tiny_bundle, write_tiny_dataset
 from training.evaluate import evaluate_bundle
-from training.ranking.rank_bundle import add_ranker, nearest
+from training.ranking.rank_bundle import add_ranker
+from training.ranking.ranker_fit import nearest
 
 
 @pytest.fixture(scope="module")

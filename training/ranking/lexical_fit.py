@@ -1,0 +1,95 @@
+"""Learns the lexical channels from training notes, over a code universe."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+from model.dataset import Dataset, Document
+from model.errors import InvalidOption
+from model.icd import ICD9CM, ICD9PCS, ICD10CM
+from model.labels import LabelSpace
+from model.progress import with_progress
+from model.ranking.code_universe import TRAINED, UNIVERSES, CodeUniverse
+from model.ranking.kin import Kin
+from model.ranking.lexical_channels import LexicalChannels
+from model.ranking.stemming import LANGUAGES
+from training.ranking.code_names import other_names, table_titles
+from training.ranking.lexicon_fit import fit_lexicon
+from training.ranking.titles_fit import Terms, read_terms, titles_of
+from training.ranking.training_note import TrainingNote, training_note
+
+PUBLIC = ("codiesp", "ohsumed")
+"""Sources whose texts anybody may read: a phrase of a single note tells nothing that is private."""
+PRIVATE_NOTES = 2
+
+
+def universe_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
+    """The label space and after it the codes of a table that it lacks.
+
+    Args:
+        name: trained, icd10cm or icd9cm; None for the table of the label space's own codes.
+
+    Raises:
+        InvalidOption: no such universe.
+    """
+    if name is None:
+        systems = {label.system for label in labels.labels}
+        name = "icd10cm" if ICD10CM in systems else "icd9cm" if systems & {ICD9CM, ICD9PCS} else TRAINED
+    if name not in UNIVERSES:
+        raise InvalidOption(f"--code-universe must be one of {', '.join(UNIVERSES)}, got '{name}'")
+    return LabelSpace(CodeUniverse.of(labels, table_titles(UNIVERSES[name]).items()).codes)
+
+
+def language_of(dataset: Dataset) -> str:
+    """Of the notes, as far as the dataset says; English otherwise."""
+    language = (dataset.manifest.get("options") or {}).get("language")
+    return language if language in LANGUAGES else "en"
+
+
+def least_notes(dataset: Dataset) -> int | None:
+    """Notes that a phrase must stand in to be kept: two where the notes are private, for a bundle can be read."""
+    public = str((dataset.manifest.get("options") or {}).get("source")) in PUBLIC
+    return None if public else PRIVATE_NOTES
+
+
+@dataclass(frozen=True)
+class LexicalFit:
+    """How the lexical channels of a bundle, and of every fold before it, are learned."""
+
+    universe: LabelSpace
+    labels: int
+    """Size of the label space, which comes first in the universe."""
+    language: str = "en"
+    least: int | None = PRIVATE_NOTES
+    """Notes that a phrase has to stand in at least; None: see :func:`training.ranking.phrase_choice.choose_phrases`."""
+
+    @cached_property
+    def codes(self) -> CodeUniverse:
+        return CodeUniverse(self.universe.labels)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """Titles and other names of the universe's codes."""
+        titles = ((label.key, label.title) for label in self.universe.labels)
+        return read_terms(self.codes, chain(titles, other_names(label.key for label in self.universe.labels)))
+
+    @cached_property
+    def kin(self) -> Kin:
+        return Kin(self.universe.labels)
+
+    def read(self, documents: Sequence[Document]) -> list[TrainingNote]:
+        """Documents as the channels learn from them."""
+        shown = with_progress(documents, "words", len(documents), "note")
+        return [training_note(document, self.universe.columns, self.language) for document in shown]
+
+    def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
+        """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
+        lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, self.least)
+        titles = titles_of(self.terms, self.codes, notes, self.language)
+        return LexicalChannels(lexicon, titles, self.kin)
+
+
+def _inside(note: TrainingNote, labels: int) -> TrainingNote:
+    spans = tuple(span for span in note.spans if span.column < labels)
+    return TrainingNote(note.note, note.columns[note.columns < labels], spans)

@@ -16,6 +16,7 @@ from training.contrastive import require_fitting_labels
 from training.cross_fit import HeldOut, train_without
 from training.dataset_gold import codes_outside
 from training.network_run import build_network, notes_of, run_identity, train_network
+from training.protocol import WITHOUT
 from training.ranking.judged_pairs import note_folds
 from training.ranking.ranker_fit import Part
 from training.trained import Trained
@@ -34,7 +35,7 @@ def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderS
     notes = notes_of(network, encoder, dataset, documents, request)
     parts, scores = [], np.zeros((len(documents), len(dataset.labels)), dtype=np.float32)
     for fold in range(request.ranker_folds):
-        folder = request.run_folder / f"without-fold-{fold + 1}"
+        folder = request.run_folder / f"{WITHOUT}{fold + 1}"
         found = train_without(request, dataset, documents, notes, folds == fold, folder)
         scores[found.places] = found.probabilities
         parts.append(fold_part(documents, found))

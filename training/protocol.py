@@ -19,6 +19,8 @@ from training.silent_labels import silent_labels
 
 FIRST, SECOND = "stage-one", "stage-two"
 """Folders of the two stages within that of the run."""
+WITHOUT = "without-fold-"
+"""Folders of networks that are trained without one fold begin so."""
 
 Validate = Callable[[np.ndarray], float]
 Fit = Callable[[TrainingOptions, Path, dict[str, Any], Validate | None], TrainingResult]
@@ -38,6 +40,12 @@ def begun_protocol(folder: Path) -> str | None:
     if has_checkpoint(folder):
         return "joint"
     return "two-stage" if any(has_checkpoint(folder / stage) for stage in (FIRST, SECOND)) else None
+
+
+def begun_run(folder: Path) -> bool:
+    """Whether a run, or the run of one of its folds, left checkpoints in the folder."""
+    folders = [folder, *folder.glob(f"{WITHOUT}*")]
+    return any(begun_protocol(each) is not None for each in folders)
 
 
 def require_same_protocol(folder: Path, options: TrainingOptions) -> None:

@@ -17,7 +17,7 @@ from model.staging import require_free, write_atomically
 from model.thresholds import GLOBAL, GlobalThreshold, policy_named
 from training.card import model_card, policies_card, readme
 from training.fold_training import train_by_folds
-from training.protocol import begun_protocol, require_same_protocol
+from training.protocol import begun_run, require_same_protocol
 from training.ranking.known_words_fit import fit_known_words
 from training.ranking.rank_bundle import lexical_fit, ranker_card
 from training.ranking.ranker_fit import counted, fit_ranker
@@ -69,7 +69,7 @@ def _ranker(request: TrainingRequest, dataset: Dataset, trained: Trained) -> tup
 
 def _prepare_run_folder(request: TrainingRequest) -> None:
     folder = request.run_folder
-    begun = begun_protocol(folder)
+    begun = begun_run(folder)
     if begun and not request.resume:
         raise OutputExists(
             f"'{folder}' holds an unfinished or earlier run: add --resume to go on with it, or remove the folder"

@@ -40,6 +40,10 @@ class Candidates:
     spoke: np.ndarray
     """Which channels proposed each code, bool (C, K)."""
 
+    def where(self, kept: np.ndarray) -> "Candidates":
+        """The candidates of a boolean mask (C,)."""
+        return Candidates(self.columns[kept], self.values[kept], self.names, self.channels, self.spoke[kept])
+
 
 def join(channels: Sequence[Channel]) -> Candidates:
     """Every code that a channel proposes, with the features of all channels."""

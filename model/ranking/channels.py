@@ -11,7 +11,7 @@ from model.ranking.channel_features import ChannelFeatures
 from model.ranking.neighbour_vote import VotingNeighbour, vote_weights
 
 CLASSIFIER, NEIGHBOURS, PRIOR = "classifier", "neighbours", "prior"
-PROPOSED = 200
+PROPOSED = 150
 """Codes that the classifier proposes, best first; untuned."""
 NEAREST = (5, 15, 50)
 """Numbers of neighbours whose votes are features; untuned."""
@@ -22,20 +22,27 @@ ColumnOf = Callable[[Code], int | None]
 """Column of a code in the universe, None where it is not there."""
 
 
-def classifier_channel(probabilities: np.ndarray, proposed: int = PROPOSED) -> Channel:
-    """Logit, logarithm of the rank, and distance to the best logit of every code of the label space.
+def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: int = PROPOSED) -> Channel:
+    """Logit, logarithm of the rank, and distance to the best logit of every code that it was trained on.
+
+    Of other codes of the label space it says nothing: that they are there at all tells of notes beyond the training
+    notes, and a combiner would learn to trust it.
+
+    Args:
+        known: which codes a training note has, bool (L,).
 
     Shape:
         probabilities (L,), the classifier's; equal ones rank by column.
     """
-    logits = logit(probabilities)
-    order = np.argsort(-probabilities, kind="stable")
+    columns = np.flatnonzero(known[: len(probabilities)])
+    logits = logit(probabilities[columns])
+    order = np.argsort(-probabilities[columns], kind="stable")
     ranks = np.empty(len(order))
     ranks[order] = np.arange(len(order))
     values = np.column_stack([logits, np.log2(1 + ranks), logits - logits.max(initial=-np.inf)])
     names = tuple(f"{CLASSIFIER}.{name}" for name in ("logit", "log_rank", "behind_best"))
-    features = ChannelFeatures(np.arange(len(probabilities)), values.astype(np.float32), names)
-    return Channel(CLASSIFIER, features, np.sort(order[:proposed]))
+    features = ChannelFeatures(columns, values.astype(np.float32), names)
+    return Channel(CLASSIFIER, features, np.sort(columns[order[:proposed]]))
 
 
 def prior_channel(counts: np.ndarray, documents: int) -> Channel:

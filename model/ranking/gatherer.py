@@ -45,7 +45,8 @@ class Gatherer:
         self, spoken: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
     ) -> Candidates:
         """The same of what the text channels said already."""
-        channels = [classifier_channel(probabilities), *spoken, prior_channel(self.codes.train_counts, self.documents)]
+        counts = self.codes.train_counts
+        channels = [classifier_channel(probabilities, counts > 0), *spoken, prior_channel(counts, self.documents)]
         if neighbours is not None:
             channels.append(neighbour_channel(neighbours, self.codes.column))
         return join(channels)

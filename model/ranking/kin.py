@@ -17,7 +17,7 @@ EVIDENCE = tuple(LEXICON_NAMES.index(f"lexicon.{name}") for name in ("best", "sp
 """The lexicon's features that are summed to a code's evidence, 0 to 3."""
 LEAST = 0.2
 """Siblings with less evidence speak for nobody; untuned."""
-MOST = 300
+MOST = 100
 """Codes that the siblings propose at most; untuned."""
 
 

@@ -17,7 +17,7 @@ _MORE = ("strong", "one_word", "historical", "in_scope", "only_in_scope")
 _SPAN = ("span_best", "span_second", "span_third", "span_count", "span_words", "span_sum")
 _WHOLE = ("whole_best", "whole_count", "whole_words", "whole_sum")
 NAMES = tuple(f"lexicon.{name}" for name in (*_DOCUMENT, *_MORE, *_SPAN, *_WHOLE))
-MOST = 400
+MOST = 300
 """Codes that the phrases of one note propose at most, the surest; every phrase that stood in one training note proposes
 all of its codes."""
 

@@ -16,7 +16,7 @@ from model.ranking.scope import UNSAID
 NAMES = tuple(f"titles.{name}" for name in ("coverage", "matched", "words", "term_words", "note_coverage", "margin"))
 LEAST = 0.5
 """A term that is covered less is no evidence; untuned."""
-MOST = 300
+MOST = 150
 """Codes that the names in one note propose at most, the best covered; untuned."""
 SHORTLIST = 3000
 """Terms, the best covered by the whole note, that are looked for in its sentences: the cost; untuned."""

@@ -29,7 +29,7 @@ def main() -> None:
     probabilities, counts = random.random(CODES), random.integers(0, 500, CODES)
 
     def candidates() -> tuple[np.ndarray, int]:
-        found = join([classifier_channel(probabilities), prior_channel(counts, 40_000), *sparse])
+        found = join([classifier_channel(probabilities, counts > 0), prior_channel(counts, 40_000), *sparse])
         return found.values, len(found.columns)
 
     values, number = candidates()

@@ -28,6 +28,10 @@ PSEUDO_WEIGHT = 0.5
 """Of one positive at the lowest score and one negative at the highest: no block of an isotonic map is 0 or 1
 (half an observation, as in the estimate of Krichevsky and Trofimov)."""
 
+LEAST_POSITIVES = 5
+"""Notes with a code below which it has the global map alone: what its own would say is shrunk away, and costs most;
+untuned."""
+
 Fit = Callable[[JudgedPairs, np.ndarray], Calibration]
 
 
@@ -58,18 +62,23 @@ def fit_isotonic(pairs: JudgedPairs, scores: np.ndarray) -> Isotonic:
 
 
 def fit_per_code_platt(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodePlatt:
-    """Slope and offset of every code that was a candidate, on top of the global isotonic map."""
+    """Slope and offset of every code with LEAST_POSITIVES, on top of the global isotonic map."""
     everywhere = fit_isotonic(pairs, scores)
-    size = int(pairs.columns.max(initial=-1)) + 1
-    logits = logit(everywhere.apply(scores, pairs.columns))
-    slopes, offsets = fit_slopes(logits, pairs.truth, pairs.columns, size, shrinkage)
+    positives = _positives(pairs)
+    slopes, offsets = np.ones(len(positives)), np.zeros(len(positives))
+    frequent = np.flatnonzero(positives >= LEAST_POSITIVES)
+    own = np.flatnonzero(positives[pairs.columns] >= LEAST_POSITIVES)
+    logits = logit(everywhere.apply(scores[own], pairs.columns[own]))
+    places = np.searchsorted(frequent, pairs.columns[own])
+    slopes[frequent], offsets[frequent] = fit_slopes(logits, pairs.truth[own], places, len(frequent), shrinkage)
     return PerCodePlatt(everywhere.inputs, everywhere.outputs, slopes, offsets)
 
 
 def fit_per_code_isotonic(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodeIsotonic:
-    """A map of every code with a positive; with m of them it weighs m / (m + shrinkage)."""
+    """A map of every code with m >= LEAST_POSITIVES; it weighs m / (m + shrinkage)."""
     everywhere = fit_isotonic(pairs, scores)
-    positives = np.bincount(pairs.columns[pairs.truth], minlength=int(pairs.columns.max(initial=-1)) + 1)
+    positives = _positives(pairs)
+    positives = np.where(positives >= LEAST_POSITIVES, positives, 0)
     order = np.argsort(pairs.columns, kind="stable")
     bounds = np.searchsorted(pairs.columns[order], np.arange(len(positives) + 1))
     knots, values = [np.zeros(0)], [np.zeros(0)]
@@ -129,6 +138,11 @@ def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
         return 0.0
     clipped = np.clip(probabilities, EDGE, 1 - EDGE)
     return float(-np.log(np.where(truth, clipped, 1 - clipped)).mean())
+
+
+def _positives(pairs: JudgedPairs) -> np.ndarray:
+    """Notes with each code, up to the highest column that was a candidate."""
+    return np.bincount(pairs.columns[pairs.truth], minlength=int(pairs.columns.max(initial=-1)) + 1)
 
 
 def _isotonic_knots(scores: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

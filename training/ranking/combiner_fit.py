@@ -23,6 +23,9 @@ class TreeSettings:
     smallest_leaf: int = 30
     ridge: float = 5.0
     seed: int = 0
+    most_false: int = 150_000
+    """Pairs that were not assigned which the trees learn from; of more a random part stands, with its weight, for all:
+    time."""
 
 
 def fit_combiner(values: np.ndarray, truth: np.ndarray, notes: int, settings: TreeSettings | None = None) -> Combiner:
@@ -47,6 +50,7 @@ def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | No
 
     _require_both(truth)
     settings = settings or TreeSettings()
+    kept, weights = _thinned(truth, settings)
     booster = HistGradientBoostingClassifier(
         max_iter=settings.trees,
         max_depth=settings.depth,
@@ -56,7 +60,7 @@ def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | No
         l2_regularization=settings.ridge,
         early_stopping=False,
         random_state=settings.seed,
-    ).fit(_with_something_to_bin(values), truth)
+    ).fit(_with_something_to_bin(values[kept]), truth[kept], sample_weight=weights)
     return export_trees(booster)
 
 
@@ -100,6 +104,18 @@ def export_trees(booster: Any) -> TreeCombiner:
         right=np.where(leaf, own, nodes["right"] + first).astype(np.int64),
         values=np.where(leaf, nodes["value"], 0.0),
     )
+
+
+def _thinned(truth: np.ndarray, settings: TreeSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Every true pair and at most ``most_false`` others, ascending, and the weight of each."""
+    false = np.flatnonzero(~truth)
+    weights = np.ones(len(truth))
+    if len(false) > settings.most_false:
+        drawn = np.random.default_rng(settings.seed).choice(false, settings.most_false, replace=False)
+        weights[false] = 0
+        weights[drawn] = len(false) / settings.most_false
+    kept = np.flatnonzero(weights)
+    return kept, weights[kept]
 
 
 def _with_something_to_bin(values: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+import numpy as np
+
 from model.dataset import Dataset, Document
 from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10CM
@@ -73,6 +75,17 @@ class LexicalFit:
         """Titles and other names of the universe's codes."""
         titles = ((label.key, label.title) for label in self.universe.labels)
         return read_terms(self.codes, chain(titles, other_names(label.key for label in self.universe.labels)))
+
+    @cached_property
+    def in_table(self) -> np.ndarray:
+        """Which codes a published table has, bool (U,)."""
+        table = table_titles({label.system for label in self.universe.labels})
+        return np.array([label.key in table for label in self.universe.labels], dtype=bool)
+
+    @cached_property
+    def alphabetical(self) -> np.ndarray:
+        """Place of each code in the order of systems and codes, int64 (U,)."""
+        return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in self.universe.labels])))
 
     @cached_property
     def kin(self) -> Kin:

@@ -83,9 +83,14 @@ class ReadNotes:
 def judged_part(
     part: Part, lexical: LexicalFit, read: ReadNotes, most: int = MOST_JUDGED
 ) -> list[tuple[JudgedNote, JudgedNote]]:
-    """The notes of a part, at most ``most``, as the fusions learn from them: without neighbours and with."""
+    """The notes of a part, at most ``most``, as the fusions learn from them: without neighbours and with.
+
+    A code that neither the corpus nor a table has is no candidate: nobody could know of it but from the notes that are
+    judged.
+    """
     channels = lexical.fit(read.of(part.corpus))
     gatherer = gatherer_of(lexical, part.corpus, channels)
+    possible = lexical.in_table | (gatherer.codes.train_counts > 0)
     places = some_of(range(len(part.notes)), most)
     notes = [part.notes[place] for place in places]
     voters = nearest(part.corpus_embeddings, part.corpus, part.embeddings[list(places)], notes)
@@ -95,6 +100,7 @@ def judged_part(
     ):
         spoken = channels.channels(document.text)
         pair = [gatherer.joined(spoken, part.probabilities[place], neighbours) for neighbours in (None, found)]
+        pair = [candidates.where(possible[candidates.columns]) for candidates in pair]
         judged.append((_judged(pair[0], document, gatherer.codes), _judged(pair[1], document, gatherer.codes)))
     return judged
 

@@ -16,7 +16,7 @@ def column_of(code: Code) -> int | None:
 
 def test_the_classifier_knows_every_code_and_proposes_its_best() -> None:
     """Ranks count from 0, ties to the lower column."""
-    found = classifier_channel(np.array([0.5, 0.9, 0.5, 0.1]), proposed=2)
+    found = classifier_channel(np.array([0.5, 0.9, 0.5, 0.1]), np.ones(4, dtype=bool), proposed=2)
     assert found.proposals.tolist() == [0, 1]
     values = dict(zip(found.features.names, found.features.values.T.tolist(), strict=True))
     assert values["classifier.logit"] == pytest.approx([0, np.log(9), 0, -np.log(9)], abs=1e-6)
@@ -59,3 +59,11 @@ def test_no_neighbours_say_nothing() -> None:
     found = neighbour_channel([], column_of)
     assert found.features.values.shape == (0, len(found.features.names))
     assert found.proposals.size == 0
+
+
+def test_the_classifier_is_silent_about_codes_without_a_training_note() -> None:
+    """A label space may know of codes that only other splits have: they are ranked as codes outside of it are."""
+    found = classifier_channel(np.array([0.5, 0.9, 0.6, 0.1]), np.array([True, False, True, True]), proposed=2)
+    assert found.features.columns.tolist() == [0, 2, 3]
+    assert found.proposals.tolist() == [0, 2]
+    assert found.features.values[1, 2] == 0  # the best of those it knows

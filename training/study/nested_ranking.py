@@ -1,0 +1,176 @@
+"""Nested cross-validation of the ranker: every note is judged by channels and fusions that never saw its fold.
+
+For an outer fold k, the fusions learn from the other folds j, whose features come from channels that learned from
+neither j nor k. Then everything learns from all folds but k, and ranks the notes of k.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.dataset import Document
+from model.icd import Code
+from model.labels import LabelSpace
+from model.progress import with_progress
+from model.ranking.candidates import SPOKE, Candidates
+from model.ranking.channels import CLASSIFIER, NEIGHBOURS, PRIOR
+from model.ranking.fusion import Fusion
+from model.ranking.lexical_channels import KIN, LEXICON, TITLES
+from model.thresholds import GLOBAL, policy_named
+from training.cross_fit import HeldOut
+from training.ranking.fusion_fit import JudgedNote, fit_fusion, judged
+from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.lexical_fit import LexicalFit
+from training.ranking.ranker_fit import Part, ReadNotes, counted, judged_part
+
+Models = Callable[[frozenset[int]], HeldOut]
+"""What a classifier says that was trained without some folds; its places are the notes of those folds."""
+ALONE = {
+    CLASSIFIER: ("classifier.logit",),
+    NEIGHBOURS: ("neighbours.vote_15",),
+    LEXICON: ("lexicon.best", "lexicon.span_best", "lexicon.whole_best"),
+    TITLES: ("titles.coverage",),
+    KIN: ("kin.category", "kin.subcategory"),
+    PRIOR: ("prior.log_share",),
+}
+"""Features whose sum ranks the candidates by one channel; codes of which it says nothing come last."""
+
+
+@dataclass(frozen=True)
+class RankedFold:
+    """The candidates of an outer fold's notes, ranked by fusions and by every channel alone."""
+
+    notes: Sequence[Document]
+    pairs: JudgedPairs
+    probabilities: np.ndarray
+    """Calibrated, by the fusion (P,)."""
+    scores: np.ndarray
+    """Before calibration (P,)."""
+    selected: np.ndarray
+    """By the global threshold, bool (P,)."""
+    prior: np.ndarray
+    """Share of the training notes with the code (P,)."""
+    sets: dict[float, np.ndarray]
+    """By target rate, which pairs are in the conformal set."""
+    alone: dict[str, np.ndarray]
+    """By channel, its score of each pair (P,)."""
+    seen: np.ndarray
+    """Which codes of the universe, in the order of the alphabet, a training note has, bool (U,)."""
+
+
+def ranked_folds(
+    documents: Sequence[Document], folds: np.ndarray, models: Models, lexical: LexicalFit, neighbours: bool = True
+) -> list[RankedFold]:
+    """Every outer fold; ``folds`` (n,) says where each document belongs."""
+    read = ReadNotes(lexical)
+    outer = [int(fold) for fold in np.unique(folds)]
+    return [
+        _ranked_fold(documents, folds, fold, models, lexical, read, neighbours)
+        for fold in with_progress(outer, "outer folds", len(outer), "fold")
+    ]
+
+
+def part_without(
+    documents: Sequence[Document], folds: np.ndarray, without: frozenset[int], judge: int, models: Models
+) -> Part:
+    """The notes of the fold ``judge``, and the notes outside of all the folds in ``without`` to learn from."""
+    found = models(without)
+    corpus, notes = np.flatnonzero(~np.isin(folds, list(without))), np.flatnonzero(folds == judge)
+    return Part(
+        [documents[place] for place in corpus.tolist()],
+        found.embeddings[corpus],
+        [documents[place] for place in notes.tolist()],
+        found.embeddings[notes],
+        found.probabilities[np.searchsorted(found.places, notes)],
+    )
+
+
+def _ranked_fold(
+    documents: Sequence[Document],
+    folds: np.ndarray,
+    outer: int,
+    models: Models,
+    lexical: LexicalFit,
+    read: ReadNotes,
+    neighbours: bool,
+) -> RankedFold:
+    inner = [
+        pair
+        for fold in np.unique(folds[folds != outer]).tolist()
+        for pair in judged_part(part_without(documents, folds, frozenset((fold, outer)), fold, models), lexical, read)
+    ]
+    fitted = fit_fusion([pair[neighbours] for pair in inner])
+    part = part_without(documents, folds, frozenset((outer,)), outer, models)
+    notes = [pair[neighbours] for pair in judged_part(part, lexical, read)]
+    counts = counted(lexical.universe, part.corpus).train_counts
+    return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), lexical.alphabetical)
+
+
+def rank_notes(
+    documents: Sequence[Document],
+    notes: Sequence[JudgedNote],
+    fusion: Fusion,
+    counts: np.ndarray,
+    corpus: int,
+    alphabetical: np.ndarray,
+) -> RankedFold:
+    """Candidates of held-out notes ranked by a fusion.
+
+    Args:
+        counts: training notes of each code (U,), of ``corpus`` notes in all.
+        alphabetical: place of each code among all codes (U,), which becomes its column: codes that score alike must not
+            come in the order of a label space that knows the held-out notes.
+    """
+    pairs = judged(notes)
+    scores = np.concatenate([fusion.scores(note.candidates) for note in notes])
+    probabilities = np.concatenate(
+        [fusion.calibration.apply(fusion.scores(note.candidates), note.candidates.columns) for note in notes]
+    )
+    return RankedFold(
+        documents,
+        JudgedPairs(pairs.notes, alphabetical[pairs.columns], pairs.truth, pairs.missed),
+        probabilities,
+        scores,
+        probabilities > policy_named(fusion.policies, GLOBAL).of(pairs.columns),
+        counts[pairs.columns] / corpus,
+        {each.target: each.member(scores) for each in fusion.conformal},
+        {
+            channel: np.concatenate([_alone(note.candidates, names) for note in notes])
+            for channel, names in ALONE.items()
+            if f"{SPOKE}{channel}" in fusion.names
+        },
+        (counts > 0)[np.argsort(alphabetical)],
+    )
+
+
+def _alone(candidates: Candidates, names: Sequence[str]) -> np.ndarray:
+    """Sum of some features, lowest where the channel is silent (C,)."""
+    values = candidates.values[:, [candidates.names.index(name) for name in names]].astype(np.float64).sum(axis=1)
+    return np.where(np.isnan(values), -np.inf, values)
+
+
+def unseen_found(
+    fold: RankedFold, universe: LabelSpace, alphabetical: np.ndarray, top: int = 50
+) -> tuple[np.ndarray, np.ndarray]:
+    """Assignments of codes that no training note has, by note: those among its first ``top``, and all of them.
+
+    The X placeholders of the Spanish edition are none in ICD-10-CM: such a code is found with its stem, too.
+    """
+    order = np.lexsort((fold.pairs.columns, -fold.scores, -fold.probabilities, fold.pairs.notes))
+    starts = np.searchsorted(fold.pairs.notes, np.arange(fold.pairs.num_notes + 1))
+    found, total = np.zeros(len(fold.notes), dtype=np.int64), np.zeros(len(fold.notes), dtype=np.int64)
+
+    def place(code: Code) -> int:
+        column = universe.column(code)
+        return -1 if column is None else int(alphabetical[column])
+
+    for note, document in enumerate(fold.notes):
+        first = set(fold.pairs.columns[order[starts[note] : starts[note + 1]][:top]].tolist())
+        for code in set(document.codes):
+            if (own := place(code)) >= 0 and fold.seen[own]:
+                continue
+            stem = place(Code(code.system, code.code.rstrip("X").rstrip(".")))
+            total[note] += 1
+            found[note] += bool(({own, stem} - {-1}) & first)
+    return found, total

@@ -119,7 +119,7 @@ class Coder:
             pad_id=self.tokenizer.pad_token_id,
             labels=len(self.labels),
             device=self.device,
-            lexical=getattr(self.ranker, "lexical", None),
+            lexical=None if self.ranker is None else self.ranker.lexical,
             language=language_of(self.card),
             has_gradient=self.int8_encoder is None,
         )

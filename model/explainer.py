@@ -16,11 +16,14 @@ from model.merged_evidence import merge_evidence
 from model.network import CodingNetwork
 from model.prediction import ATTENTION, ATTINGRAD, Evidence
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
-from model.ranking.lexical_evidence import LexicalReader, lexical_spans, surest
+from model.ranking.lexical_channels import KIN, LexicalChannels
+from model.ranking.lexical_evidence import lexical_spans, surest
 from model.ranking.read_note import read_note
 from model.ranking.stemming import LANGUAGES
 from model.windows import WindowedNote
 
+SPOKEN = {KIN: "sibling codes"}
+"""Channels whose name a reader would not understand."""
 METHODS = (ATTENTION, ATTINGRAD)
 NONE = "none"
 EXPLAIN = (NONE, *METHODS)
@@ -35,7 +38,7 @@ class Explainer:
     labels: int
     """Codes that the classifier knows: the first columns of the code universe."""
     device: str
-    lexical: LexicalReader | None
+    lexical: LexicalChannels | None
     language: str
     """Of the notes, for the scopes of negation where no lexical channel reads them."""
     has_gradient: bool
@@ -108,4 +111,4 @@ def no_span(channels: Sequence[str]) -> str:
         channels: of the ranker, those that proposed the code; none where the classifier answers alone.
     """
     named = sorted(channels or (CLASSIFIER,), key=lambda name: name != NEIGHBOURS)
-    return f"no span: from {' and '.join(named)}"
+    return f"no span: from {' and '.join(SPOKEN.get(name, name) for name in named)}"

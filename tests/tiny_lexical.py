@@ -1,14 +1,11 @@
 """Lexical channels of an invented world: one trained code with a phrase and a name, two codes with names alone."""
 
-from dataclasses import dataclass
-
 from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.ranking.code_universe import CodeUniverse
-from model.ranking.lexicon import Lexicon
-from model.ranking.read_note import ReadNote, read_note
-from model.ranking.titles import TitleIndex
+from model.ranking.kin import Kin
+from model.ranking.lexical_channels import LexicalChannels
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles
 from training.ranking.training_note import training_note
@@ -18,18 +15,7 @@ FEMUR, GOUT = Code("icd10cm", "S72.90"), Code("icd10cm", "M10.9")
 UNIVERSE = CodeUniverse.of(TRAINED, [(FEMUR, "Fracture of femur"), (GOUT, "Gout, unspecified")])
 
 
-@dataclass(frozen=True)
-class TinyLexical:
-    """The lexical channels of a ranker."""
-
-    lexicon: Lexicon
-    titles: TitleIndex
-
-    def read(self, text: str) -> ReadNote:
-        return read_note(text)
-
-
-def tiny_lexical(labels: LabelSpace = TRAINED, universe: CodeUniverse = UNIVERSE, column: int = 0) -> TinyLexical:
+def tiny_lexical(labels: LabelSpace = TRAINED, universe: CodeUniverse = UNIVERSE, column: int = 0) -> LexicalChannels:
     """Fitted on six notes, half of them with a marked "pneumonia" for the code in a column."""
     code = labels[column].key
     notes = []
@@ -39,4 +25,4 @@ def tiny_lexical(labels: LabelSpace = TRAINED, universe: CodeUniverse = UNIVERSE
         spans = (CodeSpan(code, text.index("pneumonia"), text.index(" today")),) if n % 2 else ()
         document = Document(f"d{n}", f"p{n}", "train", text, (code,) if n % 2 else (), evidence=spans)
         notes.append(training_note(document, labels.columns, "en"))
-    return TinyLexical(fit_lexicon(notes, len(labels)), fit_titles(universe, ()))
+    return LexicalChannels(fit_lexicon(notes, len(labels)), fit_titles(universe, ()), Kin(universe.codes))

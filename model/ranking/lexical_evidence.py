@@ -1,14 +1,12 @@
 """Spans of a note by which the lexical channels speak for codes: phrases of the lexicon, words of names."""
 
-from typing import Protocol
-
 import numpy as np
 
 from model.prediction import LEXICON, TITLES, Evidence
-from model.ranking.lexicon import Lexicon
+from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.phrase_evidence import best_phrases
 from model.ranking.read_note import ReadNote
-from model.ranking.titles import CoveringWords, TitleIndex
+from model.ranking.titles import CoveringWords
 
 SURE_PHRASE = 0.1
 """A phrase that is less precise is shown only where nothing else speaks for the code; untuned."""
@@ -16,19 +14,8 @@ GAP = 1
 """Words between two words of a name that one span may hold ("fracture of femur"); untuned."""
 
 
-class LexicalReader(Protocol):
-    """What is needed of the lexical channels of a ranker."""
-
-    @property
-    def lexicon(self) -> Lexicon: ...
-    @property
-    def titles(self) -> TitleIndex: ...
-    def read(self, text: str) -> ReadNote:
-        """The note in the channels' language."""
-
-
 def lexical_spans(
-    channels: LexicalReader, text: str, note: ReadNote, columns: np.ndarray
+    channels: LexicalChannels, text: str, note: ReadNote, columns: np.ndarray
 ) -> dict[int, tuple[Evidence, ...]]:
     """Spans by column: of each code's surest phrase, and of the words that cover a name of it best.
 

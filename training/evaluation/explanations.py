@@ -62,8 +62,9 @@ def require_explainable(coder: Coder) -> None:
 def evaluate_explanations(coder: Coder, documents: Sequence[Document], sample: ExplainedSample) -> dict[str, Any]:
     """Measure attention and AttInGrad, ready for JSON.
 
-    Faithfulness is that of the classifier, on the codes that it selects (the best one where it selects none), beside
-    weights by chance. Plausibility is over the annotated codes of the label space, whether they are selected or not.
+    Faithfulness is that of the classifier, on the codes that an answer selects (the best one where it selects none),
+    beside weights by chance. Plausibility is over the annotated codes of the label space,
+    selected or not.
 
     Raises:
         InvalidOption: see require_explainable.
@@ -74,7 +75,7 @@ def evaluate_explanations(coder: Coder, documents: Sequence[Document], sample: E
     for document in with_progress(chosen, "explanations", len(chosen), "note"):
         scores = coder.score(document.text)
         if scores.windowed.read_tokens:
-            _add_faithfulness(found, coder, scores, random)
+            _add_faithfulness(found, coder, scores, _selected(coder, document.text), random)
             _add_agreement(found, coder, document, scores)
     annotated = any(document.evidence is not None for document in chosen)
     return {
@@ -86,8 +87,10 @@ def evaluate_explanations(coder: Coder, documents: Sequence[Document], sample: E
     }
 
 
-def _add_faithfulness(found: _Found, coder: Coder, scores: NoteScores, random: np.random.Generator) -> None:
-    note, columns = scores.windowed, _selected(coder, scores.probabilities)
+def _add_faithfulness(
+    found: _Found, coder: Coder, scores: NoteScores, columns: np.ndarray, random: np.random.Generator
+) -> None:
+    note = scores.windowed
     weights = {method: coder.explainer.token_weights(note, scores.states, columns, method) for method in METHODS}
     weights[RANDOM] = random.random((len(columns), len(note.ids)))
     found.codes += len(columns)
@@ -97,7 +100,9 @@ def _add_faithfulness(found: _Found, coder: Coder, scores: NoteScores, random: n
         found.sufficiency.setdefault(method, []).append(float(measured.sufficiency.mean()))
 
 
-def _selected(coder: Coder, probabilities: np.ndarray) -> np.ndarray:
+def _selected(coder: Coder, text: str) -> np.ndarray:
+    """Columns of the label space that the answer selects, the most probable ones."""
+    probabilities = coder.probabilities(text)
     best = np.argsort(-probabilities, kind="stable")[:CODES_A_NOTE]
     selected = best[probabilities[best] > coder.threshold.value]
     return np.asarray(selected if selected.size else best[:1])

@@ -31,7 +31,7 @@ def explanations_section(explanations: Mapping[str, Any]) -> str:
 def _faithfulness(found: Mapping[str, Any]) -> str:
     shares = ", ".join(f"{100 * share:g}" for share in found["shares"])
     text = (
-        f"**Faithfulness** to the classifier, over its {found['codes']} most probable selected codes (at most five a "
+        f"**Faithfulness** to the classifier, over the {found['codes']} most probable selected codes (at most five a "
         "note): how much the probability falls without the heaviest tokens (comprehensiveness, higher is better) and "
         f"with them alone (sufficiency, lower is better), averaged over the heaviest {shares}% of the tokens. Tokens "
         f"are left out by putting {found['masked_by']} in their place (DeYoung et al. 2020, ERASER)."

@@ -40,6 +40,7 @@ class Explain(StrEnum):
 
     NONE = "none"
     ATTENTION = "attention"
+    ATTINGRAD = "attingrad"
 
 
 @commands.command()
@@ -191,7 +192,9 @@ def code(
     selected_only: Annotated[
         bool, typer.Option("--selected-only", help="Only the codes above their threshold.")
     ] = False,
-    explain: Annotated[Explain, typer.Option("--explain", help="How evidence is found.")] = Explain.ATTENTION,
+    explain: Annotated[
+        Explain, typer.Option("--explain", help="How evidence is found; attingrad takes longer, and not in int8.")
+    ] = Explain.ATTENTION,
     subject_id: Annotated[
         str | None,
         typer.Option("--subject-id", help="The notes' patient in the indexed data: never a neighbour."),
@@ -208,6 +211,7 @@ def code(
       icd-coder code --bundle out/bundle note.txt
       icd-coder code --bundle out/bundle --database sqlite:///out/bundle.sqlite3 note.txt
       icd-coder code --bundle out/bundle --format jsonl notes/ > answers.jsonl
+      icd-coder code --bundle out/bundle --explain attingrad --top-k 5 note.txt
       cat note.txt | icd-coder code --bundle out/bundle --selected-only -
     """
     from app.coding.formats import writer

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from model.batch import batch_of_ids
-from model.evidence import evidence_spans
+from model.explainer import NONE, Explainer, language_of, no_span
 from model.int8_encoder import Int8Encoder
 from model.labels import LabelSpace
 from model.network import CodingNetwork
@@ -21,8 +21,6 @@ from model.ranking.ranker import Ranker
 from model.selection import Ranked, rank_with, rank_without
 from model.thresholds import GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
-
-EXPLAIN = ("none", "attention")
 
 
 @dataclass(frozen=True)
@@ -78,13 +76,14 @@ class Coder:
         Args:
             texts: raw notes; offsets in the answer are code points into them.
             top_k: codes a note, best first, at least 1; ties go to the code that sorts first.
-            explain: ``none``, or ``attention`` for evidence spans.
+            explain: ``none``, or the source of evidence spans beside the lexical channels: ``attention``, or
+                ``attingrad``, which costs a backward pass of the encoder for each code.
             neighbours: of each text, similar notes, nearest first, for a bundle with a ranker.
             policy: which thresholds select; None for the global one.
 
         Raises:
             InvalidNote: a text is empty or holds characters that are no text.
-            InvalidOption: the bundle has no such policy.
+            InvalidOption: the bundle has no such policy, or an int8 encoder and ``explain`` is ``attingrad``.
             ValueError: ``texts`` is a single string, ``neighbours`` has another length, or ``top_k`` or ``explain`` is
                 out of range.
         """
@@ -92,8 +91,7 @@ class Coder:
             raise ValueError("texts must be a list of notes, got a single string")
         if top_k < 1:
             raise ValueError(f"top_k must be at least 1, got {top_k}")
-        if explain not in EXPLAIN:
-            raise ValueError(f"explain must be one of {', '.join(EXPLAIN)}, got '{explain}'")
+        self.explainer.require(explain)
         if neighbours is not None and len(neighbours) != len(texts):
             raise ValueError(f"neighbours has {len(neighbours)} entries, texts has {len(texts)}")
         for text in texts:
@@ -113,10 +111,31 @@ class Coder:
         rows = [self._embed(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.embedding_dim), dtype=np.float32)
 
-    @torch.inference_mode()
+    @property
+    def explainer(self) -> Explainer:
+        """What finds the evidence of this bundle's answers."""
+        return Explainer(
+            network=self.network,
+            pad_id=self.tokenizer.pad_token_id,
+            labels=len(self.labels),
+            device=self.device,
+            lexical=None if self.ranker is None else self.ranker.lexical,
+            language=language_of(self.card),
+            has_gradient=self.int8_encoder is None,
+        )
+
+    def windowed(self, text: str) -> WindowedNote:
+        """The tokens of one note as the encoder reads them."""
+        return window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
+
     def score(self, text: str) -> NoteScores:
         """Probabilities of every label and the embedding of one note."""
-        windowed, mask, states = self._encode(text)
+        return self.score_windowed(self.windowed(text))
+
+    @torch.inference_mode()
+    def score_windowed(self, windowed: WindowedNote) -> NoteScores:
+        """The same of a note as tokens, such as one whose tokens were masked."""
+        mask, states = self._encode(windowed)
         logits = self.network.label_attention(states, mask)
         embedding = self.network.document_embedding(states, mask)
         probabilities = torch.sigmoid(logits.double())[0].cpu().numpy()
@@ -124,19 +143,18 @@ class Coder:
 
     @torch.inference_mode()
     def _embed(self, text: str) -> np.ndarray:
-        _, mask, states = self._encode(text)
+        mask, states = self._encode(self.windowed(text))
         embedding: np.ndarray = self.network.document_embedding(states, mask)[0].cpu().numpy()
         return embedding
 
-    def _encode(self, text: str) -> tuple[WindowedNote, Tensor, Tensor]:
-        """The note's windows, its mask (1, N) and its token states (1, N, H)."""
-        windowed = window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
+    def _encode(self, windowed: WindowedNote) -> tuple[Tensor, Tensor]:
+        """The note's mask (1, N) and its token states (1, N, H)."""
         self.network.eval()
         if self.int8_encoder is not None:
             mask = torch.ones(1, len(windowed.ids), dtype=torch.bool)
-            return windowed, mask, self.int8_encoder.token_states(windowed)
+            return mask, self.int8_encoder.token_states(windowed)
         batch = batch_of_ids([windowed], self.tokenizer.pad_token_id).to(self.device)
-        return windowed, batch.note_mask, self.network.token_states(batch)
+        return batch.note_mask, self.network.token_states(batch)
 
     def _code(
         self,
@@ -152,7 +170,9 @@ class Coder:
         if doubt is not None:
             ranked = ranked.without_confidence()
         ranked = ranked.best(top_k)
-        spans = self._evidence(text, scores, ranked.columns) if explain == "attention" else {}
+        spans = None
+        if explain != NONE:
+            spans = self.explainer.spans(text, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
         warnings = [doubt] if doubt else []
@@ -167,19 +187,13 @@ class Coder:
             return rank_without(scores.probabilities, self.threshold, self.policies, policy)
         return rank_with(self.ranker.rank(text, scores.probabilities, neighbours), policy)
 
-    @torch.inference_mode()
-    def _evidence(self, text: str, scores: NoteScores, columns: np.ndarray) -> dict[int, tuple[Evidence, ...]]:
-        """Spans by column; a code that the classifier does not know has no attention."""
-        known = columns[columns < len(self.labels)]
-        chosen = torch.from_numpy(known).to(scores.states.device)
-        weights = self.network.label_attention.attention(scores.states, chosen).cpu().numpy()  # (k, N)
-        spans = (evidence_spans(text, row, scores.windowed.offsets) for row in weights)
-        return dict(zip(known.tolist(), spans, strict=True))
-
-    def _ranked(self, place: int, ranked: Ranked, spans: dict[int, tuple[Evidence, ...]]) -> RankedCode:
+    def _ranked(self, place: int, ranked: Ranked, spans: dict[int, tuple[Evidence, ...]] | None) -> RankedCode:
+        """The code at a place of the ranking; ``spans`` is None where no evidence was asked for."""
         column = int(ranked.columns[place])
         label = self.labels[column] if self.ranker is None else self.ranker.codes[column]
         probability, threshold = float(ranked.probabilities[place]), float(ranked.thresholds[place])
+        evidence = (spans or {}).get(column, ())
+        channels = ranked.channels[place] if ranked.channels else ()
         return RankedCode(
             rank=place + 1,
             system=label.system,
@@ -189,8 +203,9 @@ class Coder:
             threshold=threshold,
             selected=probability > threshold,
             train_count=label.count_train,
-            evidence=spans.get(column, ()),
-            channels=ranked.channels[place] if ranked.channels else (),
+            evidence=evidence,
+            channels=channels,
+            no_span=None if spans is None or evidence else no_span(channels),
         )
 
     def _warnings(self, tokens: TokenCount, codes: tuple[RankedCode, ...]) -> tuple[str, ...]:

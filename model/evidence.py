@@ -1,15 +1,15 @@
-"""From attention over tokens to a few readable spans of the text."""
+"""From weights of tokens to a few readable spans of the text."""
 
 import unicodedata
 
 import numpy as np
 
-from model.prediction import Evidence
+from model.prediction import ATTENTION, Evidence
 from model.windows import SPECIAL
 
 MAX_SPANS = 3
 MIN_TIMES_UNIFORM = 3.0
-"""A token is evidence when it has at least this many times its share under uniform attention; untuned."""
+"""A token is evidence when it has at least this many times its share under uniform weights; untuned."""
 MIN_OF_BEST = 0.25
 """... and at least this share of the best token's weight; untuned."""
 LONGEST_WORD = 60
@@ -17,13 +17,16 @@ LONGEST_WORD = 60
 words to widen to, and a run of a million letters is read as one unknown token."""
 
 
-def evidence_spans(text: str, weights: np.ndarray, offsets: np.ndarray) -> tuple[Evidence, ...]:
+def evidence_spans(
+    text: str, weights: np.ndarray, offsets: np.ndarray, source: str = ATTENTION
+) -> tuple[Evidence, ...]:
     """The best spans for one code, heaviest first.
 
     Tokens that stand out are widened to whole words, neighbours are merged, and at most MAX_SPANS remain.
 
     Shape:
-        weights (N,) attention over tokens; offsets (N, 2) code points, SPECIAL for special tokens.
+        weights (N,) attention or AttInGrad over tokens, summing to 1; offsets (N, 2) code points, SPECIAL for special
+        tokens.
     """
     real = (offsets[:, 0] != SPECIAL) & (offsets[:, 1] - offsets[:, 0] <= LONGEST_WORD)
     if not real.any():
@@ -33,7 +36,7 @@ def evidence_spans(text: str, weights: np.ndarray, offsets: np.ndarray) -> tuple
     chosen = [token for token in np.flatnonzero(weights >= floor) if _visible(text, *offsets[token])]
     spans = _merge(text, [(*_whole_word(text, *offsets[token]), float(weights[token])) for token in chosen])
     heaviest = sorted(spans, key=lambda span: (-span[2], span[0]))[:MAX_SPANS]
-    return tuple(Evidence(start, end, text[start:end], round(weight, 4)) for start, end, weight in heaviest)
+    return tuple(Evidence(start, end, text[start:end], round(weight, 4), (source,)) for start, end, weight in heaviest)
 
 
 def _visible(text: str, start: int, end: int) -> bool:

@@ -49,6 +49,13 @@ class LabelAttention(nn.Module):
         scores = self.queries[columns] @ self._keys(states).T
         return torch.softmax(scores, dim=1, dtype=torch.promote_types(scores.dtype, torch.float32))
 
+    def chosen_logits(self, states: Tensor, columns: Tensor) -> Tensor:
+        """Logits (k,) of the label columns (k,) for one unpadded note (N, H), with a graph to the states."""
+        with torch.autocast(states.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
+            keys, values = self._keys_and_values(states)
+        attended = attend(self.queries[columns], keys, values.to(keys.dtype))
+        return self._logits(attended, self.weights[columns], self.bias[columns])
+
     def _keys(self, states: Tensor) -> Tensor:
         keys: Tensor = self.keys(states)
         return keys

@@ -72,13 +72,13 @@ class CodingNetwork(nn.Module):
     def frozen_states(self, batch: NoteBatch) -> Tensor:
         """States after the frozen layers, (W, T, H), without a graph."""
         ids = _required_ids(batch)
-        with torch.no_grad(), self._autocast(ids.device):
+        with torch.no_grad(), self.autocast(ids.device):
             return self.encoder.lower(ids, batch.window_mask, self.frozen_layers)
 
     def _flat_states(self, batch: NoteBatch, windows: RaggedWindows) -> Tensor:
         """Last states (T, H) of the real tokens, in the order of ``windows``."""
         depth, last = max(self.frozen_layers, 0), self.encoder.num_layers
-        with self._autocast(windows.index.device):
+        with self.autocast(windows.index.device):
             if batch.states is None:
                 states, depth = self.encoder.embed(_required_ids(batch), windows), 0
             else:
@@ -89,7 +89,8 @@ class CodingNetwork(nn.Module):
             pieces = torch.split(states, [len(part.index) for part in parts])
             return torch.cat([self.encoder.run(*pair, depth, last) for pair in zip(pieces, parts, strict=True)])
 
-    def _autocast(self, device: torch.device) -> torch.autocast:
+    def autocast(self, device: torch.device) -> torch.autocast:
+        """The precision of the network's matrix products, as a context."""
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def _freeze(self) -> None:

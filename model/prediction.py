@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+ATTENTION, ATTINGRAD, LEXICON, TITLES = SOURCES = ("attention", "attingrad", "lexicon", "titles")
+"""Who can point at a span: the classifier's attention, AttInGrad, a phrase of the lexicon, a name of the code."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -13,7 +16,17 @@ class Evidence:
     end: int
     text: str
     weight: float
-    """Share of the code's attention that lies on the span, 0 to 1."""
+    """0 to 1, the largest of the sources': share of the code's attention or AttInGrad that lies on the span, the
+    phrase's precision in the lexicon, or the share of a name of the code that the words cover."""
+    sources: tuple[str, ...] = (ATTENTION,)
+    """Who points at the span, some of SOURCES in their order."""
+    section: str | None = None
+    """Heading of the section that the span begins in, as written; None before the first."""
+    negated: bool = False
+    family: bool = False
+    """Of the family."""
+    historical: bool = False
+    hypothetical: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,8 @@ class RankedCode:
     evidence: tuple[Evidence, ...] = ()
     channels: tuple[str, ...] = ()
     """Channels of the ranker that proposed the code; none where the bundle has no ranker."""
+    no_span: str | None = None
+    """Why evidence was looked for and none found, such as "no span: from neighbours"."""
 
     @property
     def seen_in_training(self) -> bool:

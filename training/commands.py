@@ -7,6 +7,7 @@ import typer
 
 from model.errors import InvalidOption
 from training.benchmark.commands import benchmark
+from training.evaluate_command import EVALUATE_EXAMPLES, evaluate
 from training.export.commands import EXPORT_EXAMPLES, export
 from training.prepare.commands import commands as prepare
 from training.presets import preset_line, preset_values
@@ -21,6 +22,7 @@ commands.add_typer(verify_data, name="verify-data")
 commands.add_typer(benchmark, name="benchmark")
 commands.add_typer(study, name="study")
 commands.command("export", epilog=EXPORT_EXAMPLES)(export)
+commands.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -241,81 +243,6 @@ def train(
     if processes.first:
         typer.echo(f"bundle {bundle_id[:12]} written to {out}")
     processes.close()
-
-
-EVALUATE_EXAMPLES = """
-Examples:
-
-  icd-coder evaluate --bundle BUNDLE --data DATA --split test --baselines --out REPORT
-
-  icd-coder evaluate --scores test.npy --tune-on dev.npy --data DATA --split test --out REPORT
-
-A file of scores is a .npy (documents, codes) in the order of documents.parquet and labels.parquet, or a .parquet with
-document_id and a float column SYSTEM:CODE, such as icd9cm:428.0, for every code, in any order.
-"""
-
-
-@commands.command(epilog=EVALUATE_EXAMPLES)
-def evaluate(
-    data: Data,
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="Report directory to write: report.md, report.json, plots/, documents.parquet and scores.npy."
-        ),
-    ],
-    bundle: Annotated[
-        Path | None, typer.Option(help="Bundle directory, made by `icd-coder train`.", show_default=False)
-    ] = None,
-    scores: Annotated[
-        Path | None,
-        typer.Option(help="Instead of a bundle: scores of any model for the split.", show_default=False),
-    ] = None,
-    split: Annotated[str, typer.Option(help="dev or test.")] = "dev",
-    baselines: Annotated[
-        bool, typer.Option("--baselines", help="Add the label prior and TF-IDF neighbours, with intervals.")
-    ] = False,
-    tune_on: Annotated[
-        Path | None,
-        typer.Option(
-            help="With --scores: the same model's scores of dev, to tune the threshold on.", show_default=False
-        ),
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="With --scores: select codes above this score.", show_default=False)
-    ] = None,
-    policy: Annotated[
-        str,
-        typer.Option(
-            help="How --tune-on tunes: global (best micro-F1), per-code (best F1 of each, rare codes shrunk to the "
-            "global value) or precision (the lowest value with --target-precision)."
-        ),
-    ] = "global",
-    target_precision: Annotated[
-        float | None, typer.Option(help="Micro precision that --policy precision reaches on dev.", show_default=False)
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="Of a bundle: auto (what it was made for), fp32, bf16 or int8.")
-    ] = "auto",
-) -> None:
-    """Measure a bundle, or the scores of any model, on a split: report, plots and, on request, the baselines."""
-    from training.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored
-    from training.precision import resolve_device
-    from training.report_table import print_report
-
-    choice = ThresholdChoice(threshold, tune_on, policy, target_precision)
-    if bundle is not None and scores is None:
-        if choice != ThresholdChoice():
-            raise InvalidOption(
-                "--threshold, --tune-on, --policy and --target-precision go with --scores: leave them out"
-            )
-        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device), precision)
-    elif scores is not None and bundle is None:
-        report = evaluate_stored(scores, data, split, out, choice, baselines)
-    else:
-        raise InvalidOption("name what to evaluate: either --bundle BUNDLE or --scores FILE")
-    print_report(report, out)
 
 
 @commands.command(epilog="Example:\n\n  icd-coder compare REPORT_A REPORT_B")

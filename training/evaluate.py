@@ -14,6 +14,7 @@ from model.progress import with_progress
 from model.staging import require_free
 from training.dataset_gold import codes_outside
 from training.evaluation.baselines import label_prior, neighbour_votes
+from training.evaluation.explanations import ExplainedSample, evaluate_explanations, require_explainable
 from training.evaluation.report import ReportSubject, write_report
 from training.evaluation.stream import ScoreStream
 from training.evaluation.tuning import TunedThreshold, tune
@@ -41,10 +42,15 @@ def evaluate_bundle(
     baselines: bool = False,
     device: str = "cpu",
     precision: str = "auto",
+    explained: ExplainedSample | None = None,
 ) -> dict[str, Any]:
     """Score every document of the split, write the report directory, and return report.json's content.
 
+    Args:
+        explained: also measure the explanations of some of the documents.
+
     Raises:
+        InvalidOption: explanations of an encoder in int8.
         LabelSpaceMismatch: the bundle answers with other codes than the dataset has.
         EmptyDataset: the split has no document.
     """
@@ -53,6 +59,8 @@ def evaluate_bundle(
     documents = dataset.require(split)
     coder = load_bundle(bundle, device, precision)
     require_same_labels(coder, dataset, bundle)
+    if explained is not None:
+        require_explainable(coder)
     subject = ReportSubject(
         data=data.name,
         split=split,
@@ -65,7 +73,8 @@ def evaluate_bundle(
         for document in with_progress(documents, "notes", len(documents), "note"):
             probabilities = coder.probabilities(document.text)
             stream.add(probabilities[None], [dataset.labels.columns(document.codes)])
-        return _report(out, subject, stream.scores, dataset, documents, coder.threshold.value, baselines)
+        explanations = None if explained is None else evaluate_explanations(coder, documents, explained)
+        return _report(out, subject, stream.scores, dataset, documents, coder.threshold.value, baselines, explanations)
 
 
 def evaluate_stored(
@@ -112,6 +121,7 @@ def _report(
     documents: Documents,
     threshold: float | np.ndarray,
     baselines: bool,
+    explanations: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     return write_report(
         out,
@@ -124,6 +134,7 @@ def _report(
         _baselines(dataset, documents) if baselines else None,
         document_ids=documents.ids,
         num_training=len(dataset.documents("train")),
+        explanations=explanations,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.coding.schemas import EvidenceSpan, NeighbourSupport, SharedCode, SimilarNote, SuggestedCode
 from app.neighbours.schemas import Neighbour
 from model.icd import Code
-from model.prediction import RankedCode
+from model.prediction import Evidence, RankedCode
 from model.ranking.neighbour_vote import VotingNeighbour, support
 
 
@@ -44,9 +44,24 @@ def _suggestion(code: RankedCode, voters: Sequence[VotingNeighbour]) -> Suggeste
         train_count=code.train_count,
         seen_in_training=code.seen_in_training,
         channels=list(code.channels),
-        evidence=[EvidenceSpan(start=span.start, end=span.end, text=span.text) for span in code.evidence],
+        evidence=[_span(span) for span in code.evidence],
+        no_span=code.no_span,
         neighbour_count=0 if found is None else found.count,
         support=None if found is None else NeighbourSupport(share=found.share, agrees=found.agrees),
+    )
+
+
+def _span(span: Evidence) -> EvidenceSpan:
+    return EvidenceSpan(
+        start=span.start,
+        end=span.end,
+        text=span.text,
+        sources=list(span.sources),
+        section=span.section,
+        negated=span.negated,
+        family=span.family,
+        historical=span.historical,
+        hypothetical=span.hypothetical,
     )
 
 

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from app.coding.note_files import NoteFile
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import Explain, PredictAnswer, PredictRequest
 from app.coding.service import build_service
 from app.inference import Coder, Inference
 from app.neighbours.index import NeighbourIndex
@@ -24,7 +23,7 @@ class Ask:
     """What is asked for every note."""
 
     top_k: int
-    explain: Literal["none", "attention"]
+    explain: Explain
     neighbours: int
     selected_only: bool
     subject_id: str | None = None

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from app.neighbours.schemas import Neighbour, NoteQuery, Strict, Tokens
 
+Explain = Literal["none", "attention", "attingrad"]
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 
 
@@ -13,7 +14,11 @@ class PredictRequest(NoteQuery):
     """Body of ``POST /v1/predict``."""
 
     top_k: int = Field(default=20, ge=1, description="Codes in the answer; the service's max_top_k is the limit.")
-    explain: Literal["none", "attention"] = Field(default="attention", description="How evidence is found.")
+    explain: Explain = Field(
+        default="attention",
+        description="How evidence is found: none, attention, or attingrad (a backward pass of the encoder for each "
+        "code; not in int8). Phrases and names come on top, for a bundle with a ranker.",
+    )
     neighbours: int = Field(default=5, ge=0, description="Similar notes; the service's max_neighbours is the limit.")
 
     model_config = ConfigDict(
@@ -33,6 +38,15 @@ class EvidenceSpan(Strict):
     start: int
     end: int
     text: str
+    sources: list[str] = Field(
+        description="Who points at the span: attention, attingrad, lexicon (a phrase that goes with the code in "
+        "training notes), titles (words of a name of the code)."
+    )
+    section: str | None = Field(default=None, description="Heading of its section, absent before the first.")
+    negated: bool = Field(default=False, description="The sentence denies it.")
+    family: bool = Field(default=False, description="It is about the family.")
+    historical: bool = Field(default=False, description="It is history.")
+    hypothetical: bool = Field(default=False, description="It may come: a warning, an instruction.")
 
 
 class NeighbourSupport(Strict):
@@ -55,7 +69,10 @@ class SuggestedCode(Strict):
     train_count: int = Field(description="Training notes with this code.")
     seen_in_training: bool = Field(description="Whether a training note has the code; a ranker can propose others too.")
     channels: list[str] = Field(default=[], description="Channels that proposed the code, for a bundle with a ranker.")
-    evidence: list[EvidenceSpan]
+    evidence: list[EvidenceSpan] = Field(description="Affirmed spans first, then those of more sources.")
+    no_span: str | None = Field(
+        default=None, description="Why there is no evidence, such as 'no span: from neighbours'; absent where there is."
+    )
     neighbour_count: int = Field(description="How many of the neighbours carry the code.")
     support: NeighbourSupport | None = Field(default=None, description="Absent where there are no neighbours.")
 

@@ -7,6 +7,7 @@ from rich.text import Text
 from app.coding.schemas import PredictAnswer, SimilarNote, SuggestedCode
 
 CONTEXT_CHARACTERS = 24
+FLAGS = ("negated", "family", "historical", "hypothetical")
 CODES_PER_NEIGHBOUR = 6
 DISAGREES = "≠"
 LEGEND = "neighbours: how many carry the code, their share of the similarity, ≠ where their majority and sel. differ"
@@ -71,13 +72,19 @@ def _support(code: SuggestedCode, neighbours: int) -> Text:
 
 
 def _evidence(text: str, code: SuggestedCode) -> Text:
-    """The first span in bold between some characters of its context."""
+    """The first span in bold between some characters of its context, then its flags; or why there is none."""
     if not code.evidence:
-        return Text("")
+        return Text(code.no_span or "", style="dim")
     span = code.evidence[0]
     before = text[max(0, span.start - CONTEXT_CHARACTERS) : span.start]
     after = text[span.end : span.end + CONTEXT_CHARACTERS]
-    return Text.assemble((printable(before), "dim"), (f"[{printable(span.text)}]", "bold"), (printable(after), "dim"))
+    flags = [flag for flag in FLAGS if getattr(span, flag)]
+    return Text.assemble(
+        (printable(before), "dim"),
+        (f"[{printable(span.text)}]", "bold"),
+        (printable(after).rstrip(), "dim"),
+        (f" ({', '.join(flags)})" if flags else "", "yellow"),
+    )
 
 
 def _neighbours(neighbours: list[SimilarNote]) -> Table:

@@ -36,6 +36,16 @@ class _Said:
 
 
 @dataclass(frozen=True)
+class CoveringWords:
+    """The words of one sentence that cover a name of a code."""
+
+    places: np.ndarray
+    """Of the words in the note, ascending, int64."""
+    coverage: float
+    """Share of the name's weight that they cover, LEAST to 1."""
+
+
+@dataclass(frozen=True)
 class TitleIndex:
     """Terms by their stems, M of them, V stems.
 
@@ -81,13 +91,47 @@ class TitleIndex:
         """The same of a note that was read."""
         said = self._said(note)
         terms, whole = self._shortlist(said)
-        matched, words = self._best_sentence(terms, said)
+        matched, words, _ = self._best_sentence(terms, said)
         covered = matched / self._total[terms]
         kept = covered >= LEAST
         values = np.column_stack(
             [covered, matched, words, np.diff(self.term_indptr)[terms], whole, self._total[terms] - matched]
         )
         return self._by_code(terms[kept], values[kept])
+
+    def covering_words(self, note: ReadNote, columns: np.ndarray) -> dict[int, CoveringWords]:
+        """The words of a note that cover the best covered name of some codes, by column; none below LEAST.
+
+        Args:
+            columns: of the code universe, int64.
+        """
+        said = self._said(note)
+        shortlist, _ = self._shortlist(said)
+        place, entries = _slices(self.code_indptr, shortlist)
+        asked = np.isin(self.columns[entries], columns)
+        place, codes = place[asked], self.columns[entries[asked]]
+        terms, back = np.unique(shortlist[place], return_inverse=True)
+        matched, _, sentence = self._best_sentence(terms, said)
+        coverage = matched / self._total[terms]
+        found: dict[int, CoveringWords] = {}
+        for pair in np.lexsort((-matched[back], -coverage[back], codes)).tolist():
+            column, term = int(codes[pair]), int(back[pair])
+            if column not in found and coverage[term] >= LEAST:
+                words = self._words_of(note, int(terms[term]), int(sentence[term]))
+                found[column] = CoveringWords(words, float(coverage[term]))
+        return found
+
+    def _words_of(self, note: ReadNote, term: int, sentence: int) -> np.ndarray:
+        """Places of a sentence's words that stand most strongly for a stem of a term, ascending."""
+        stems = self.term_stems[self.term_indptr[term] : self.term_indptr[term + 1]]
+        places = np.flatnonzero((note.words.sentence == sentence) & ((note.contexts & np.uint8(UNSAID)) == 0))
+        numbers = np.array([self._numbers.get(note.words.stems[place], -1) for place in places], dtype=np.int64)
+        places, numbers = places[numbers >= 0], numbers[numbers >= 0]
+        word, entries = _slices(self.word_indptr, numbers)
+        stem, strength = self.word_stems[entries], self.word_strength[entries]
+        best = np.zeros(len(self.stems))
+        np.maximum.at(best, stem, strength)
+        return np.unique(places[word[np.isin(stem, stems) & (strength == best[stem])]])
 
     def _said(self, note: ReadNote) -> _Said:
         """Stems of terms that the sentences say, each with its greatest strength there."""
@@ -114,8 +158,8 @@ class TitleIndex:
             terms = np.sort(terms[order[:SHORTLIST]])
         return terms, coverage[terms]
 
-    def _best_sentence(self, terms: np.ndarray, said: _Said) -> tuple[np.ndarray, np.ndarray]:
-        """Largest weight of each term's stems that one sentence says, and how many stems those are."""
+    def _best_sentence(self, terms: np.ndarray, said: _Said) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Largest weight of each term's stems that one sentence says, how many stems those are, and the sentence."""
         place, entries = _slices(self.term_indptr, terms)
         wanted = self.term_stems[entries]
         indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))
@@ -127,7 +171,7 @@ class TitleIndex:
         count = np.bincount(key, minlength=len(terms) * width).reshape(-1, width)
         best = matched.argmax(axis=1)
         rows = np.arange(len(terms))
-        return matched[rows, best], count[rows, best]
+        return matched[rows, best], count[rows, best], best
 
     def _by_code(self, terms: np.ndarray, values: np.ndarray) -> ChannelFeatures:
         """Each code with the features of its best covered term; of equally covered ones the weightiest."""

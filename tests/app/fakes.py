@@ -80,18 +80,28 @@ class FakeCoder:
         found = [(match := re.search(word, text, re.IGNORECASE)) and match.span() for word in KEYWORDS]
         order = sorted(range(len(LABELS)), key=lambda column: (found[column] is None, column))
         codes = tuple(
-            self._ranked(text, rank, column, found[column] if explain == "attention" else None, bool(found[column]))
+            self._ranked(text, rank, column, found[column], explain)
             for rank, column in enumerate(order[:top_k], start=1)
         )
         count = len(text.split())
         return CodedNote(codes, self._vector(text), TokenCount(count, count), (), self.precision)
 
-    def _ranked(self, text: str, rank: int, column: int, span: tuple[int, int] | None, found: bool) -> RankedCode:
+    def _ranked(self, text: str, rank: int, column: int, span: tuple[int, int] | None, explain: str) -> RankedCode:
         label = LABELS[column]
-        evidence = (Evidence(*span, text[slice(*span)], 0.5),) if span else ()
-        probability = 0.9 if found else 0.01
+        evidence, asked = (), explain != "none"
+        if span and asked:
+            evidence = (Evidence(*span, text[slice(*span)], 0.5, (explain,), section="Course", historical=True),)
         return RankedCode(
-            rank, label.system, label.code, label.title, probability, 0.5, found, label.count_train, evidence
+            rank=rank,
+            system=label.system,
+            code=label.code,
+            title=label.title,
+            probability=0.9 if span else 0.01,
+            threshold=0.5,
+            selected=bool(span),
+            train_count=label.count_train,
+            evidence=evidence,
+            no_span="no span: from classifier" if asked and not evidence else None,
         )
 
 

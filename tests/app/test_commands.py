@@ -94,7 +94,7 @@ def test_the_table_shows_codes_evidence_and_neighbours(invoke: Invoke, indexed: 
     result = invoke("code", "--bundle", "b", "--database", indexed, str(note_file))
     lines = result.stdout.splitlines()
     row = next(line for line in lines if "250.00" in line)
-    for part in ("icd9cm", "Diabetes mellitus", "90.0%", "*", "1/3", "Hypertension, then [diabetes]."):
+    for part in ("icd9cm", "Diabetes mellitus", "90.0%", "*", "1/3", "Hypertension, then [diabetes]. (historical)"):
         assert part in row
     assert any(line.startswith("n1") and "2/2" in line and "401.9, 250.00" in line for line in lines)
     assert "no patient is named" in result.stdout
@@ -169,6 +169,8 @@ def test_explain_none_leaves_the_evidence_out(invoke: Invoke, note_file: Path) -
     """Evidence costs time."""
     shown = invoke("code", "--bundle", "b", "--format", "jsonl", "--explain", "none", str(note_file)).stdout
     assert all(code["evidence"] == [] for code in json.loads(shown)["codes"])
+    shown = invoke("code", "--bundle", "b", "--format", "jsonl", "--explain", "attingrad", str(note_file)).stdout
+    assert json.loads(shown)["codes"][0]["evidence"][0]["sources"] == ["attingrad"]
 
 
 def test_folders_files_and_standard_input_together(invoke: Invoke, tmp_path: Path, coder: FakeCoder) -> None:

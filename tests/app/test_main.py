@@ -48,7 +48,19 @@ def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> Non
         "train_count": 3,
         "seen_in_training": True,
         "channels": [],
-        "evidence": [{"start": 31, "end": 39, "text": "diabetes"}],
+        "evidence": [
+            {
+                "start": 31,
+                "end": 39,
+                "text": "diabetes",
+                "sources": ["attention"],
+                "section": "Course",
+                "negated": False,
+                "family": False,
+                "historical": True,
+                "hypothetical": False,
+            }
+        ],
         "neighbour_count": 1,
         "support": {"share": pytest.approx(share_of(answer, "250.00")), "agrees": True},
     }
@@ -100,6 +112,17 @@ def test_offsets_slice_the_text_as_sent(client: TestClient) -> None:
     ]
     assert len(spans) == 2
     assert all(NOTE[span["start"] : span["end"]] == span["text"] for span in spans)
+
+
+@pytest.mark.parametrize("explain", ["attention", "attingrad"])
+def test_evidence_names_its_source_and_its_absence_a_reason(client: TestClient, explain: str) -> None:
+    """A code with a span says who points at it, one without says why; nothing is said where none was asked for."""
+    codes = client.post("/v1/predict", json={"text": NOTE, "explain": explain}).json()["codes"]
+    assert {source for code in codes for span in code["evidence"] for source in span["sources"]} == {explain}
+    assert all(("no_span" in code) == (not code["evidence"]) for code in codes)
+    assert any(code.get("no_span") == "no span: from classifier" for code in codes)
+    silent = client.post("/v1/predict", json={"text": NOTE, "explain": "none"}).json()["codes"]
+    assert all(code["evidence"] == [] and "no_span" not in code for code in silent)
 
 
 def test_a_text_only_request_finds_itself_and_warns_about_patients(client: TestClient) -> None:

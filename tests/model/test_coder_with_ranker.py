@@ -38,7 +38,7 @@ def fusion(gatherer: Gatherer, neighbours: list[VotingNeighbour] | None, **weigh
 @pytest.fixture(scope="module")
 def coder(tmp_path_factory: pytest.TempPathFactory) -> Coder:
     """Words decide, then neighbours, then the classifier."""
-    gatherer = Gatherer(CODES, 100, (WordChannel(),))
+    gatherer = Gatherer(CODES, 100, WordChannel())
     ranker = Ranker(
         gatherer,
         fusion(gatherer, None, words_count=5.0, classifier_logit=0.1),

@@ -1,8 +1,10 @@
 """report.md: the numbers of report.json as tables, with what they mean."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.evaluation.explanations_markdown import explanations_section
+from training.evaluation.markdown_table import number, table, with_interval
 from training.evaluation.populations import POPULATIONS
 
 METRIC_TITLES = {
@@ -66,6 +68,7 @@ def report_markdown(report: Mapping[str, Any]) -> str:
         "## By training frequency",
         _bands(report["frequency_bands"]),
         *(("## Calibration", _calibration(report["calibration"])) if report["calibration"] else ()),
+        *(("## Explanations", explanations_section(report["explanations"])) if report.get("explanations") else ()),
         "## Plots",
         "![Precision and recall](plots/precision_recall.png)",
         "![F1 by frequency](plots/f1_by_frequency.png)",
@@ -90,7 +93,7 @@ def _header(report: Mapping[str, Any]) -> str:
         ("assignments", f"{report['assignments']:,} ({outside:,} outside the label space)"),
         ("threshold", f"{_threshold(report['threshold'])} ({report['threshold_source']})"),
     ]
-    return _table(("", "what was evaluated"), rows)
+    return table(("", "what was evaluated"), rows)
 
 
 def _metrics(report: Mapping[str, Any]) -> str:
@@ -98,12 +101,12 @@ def _metrics(report: Mapping[str, Any]) -> str:
     for name, title in METRIC_TITLES.items():
         cells = []
         for population in POPULATIONS:
-            value = _number(report["metrics"][population][name], 6 if name == "ece" else 4)
+            value = number(report["metrics"][population][name], 6 if name == "ece" else 4)
             interval = report["intervals"][population].get(name)
-            cells.append(f"{value} [{_number(interval['low'])}, {_number(interval['high'])}]" if interval else value)
+            cells.append(f"{value} [{number(interval['low'])}, {number(interval['high'])}]" if interval else value)
         rows.append((title, *cells))
     titles = [f"{population} ({report['codes'][population]:,} codes)" for population in POPULATIONS]
-    return _table(("metric", *titles), rows)
+    return table(("metric", *titles), rows)
 
 
 def _baselines(report: Mapping[str, Any]) -> str:
@@ -114,17 +117,17 @@ def _baselines(report: Mapping[str, Any]) -> str:
             (
                 "coder",
                 population,
-                *(_number(mine[name]) for name in ("map", "precision_at_8", "micro_auc_pr")),
+                *(number(mine[name]) for name in ("map", "precision_at_8", "micro_auc_pr")),
                 "",
             )
         )
         for name, baseline in report["baselines"].items():
             theirs = baseline[population]
-            values = [_number(theirs[key]) for key in ("map", "precision_at_8", "micro_auc_pr")]
+            values = [number(theirs[key]) for key in ("map", "precision_at_8", "micro_auc_pr")]
             rows.append((name, population, *values, _difference(theirs["map_difference"])))
     header = ("system", "population", "MAP", "P@8", "AUC-PR, micro", "coder minus baseline in MAP")
     note = "The difference is paired by document, with its 95% bootstrap interval. Baselines have no threshold."
-    return f"{_table(header, rows)}\n\n{note}"
+    return f"{table(header, rows)}\n\n{note}"
 
 
 def _bands(bands: Sequence[Mapping[str, Any]]) -> str:
@@ -142,30 +145,26 @@ def _bands(bands: Sequence[Mapping[str, Any]]) -> str:
         (
             band["name"],
             *(f"{band[name]:,}" for name in ("codes", "present", "assignments")),
-            *(_number(band[name]) for name in ("micro_f1", "macro_f1", "map", "recall_at_15")),
+            *(number(band[name]) for name in ("micro_f1", "macro_f1", "map", "recall_at_15")),
         )
         for band in bands
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
     rows = [
-        (title, _with_interval(calibration[name]))
+        (title, with_interval(calibration[name]))
         for title, name in (("ECE of the coder", "ece"), ("ECE of the label prior, same pairs", "ece_of_prior"))
         if calibration[name] is not None
     ]
-    rows += [(f"Brier, {name} training documents", _number(value, 6)) for name, value in calibration["brier"].items()]
+    rows += [(f"Brier, {name} training documents", number(value, 6)) for name, value in calibration["brier"].items()]
     text = (
         f"ECE over the {calibration['codes_a_document']} highest-ranked codes of each document "
         f"({calibration['pairs']:,} pairs) in {calibration['bins']} bins of equal mass; Brier score over all pairs of "
         "document and code."
     )
-    return f"{text}\n\n{_table(('', 'value'), rows)}"
-
-
-def _with_interval(interval: Mapping[str, float]) -> str:
-    return f"{_number(interval['value'])} [{_number(interval['low'])}, {_number(interval['high'])}]"
+    return f"{text}\n\n{table(('', 'value'), rows)}"
 
 
 def _resamples(report: Mapping[str, Any]) -> str:
@@ -187,12 +186,3 @@ def _threshold(threshold: float | Mapping[str, float]) -> str:
             else ""
         )
     return f"{threshold:.4f}"
-
-
-def _number(value: float | None, decimals: int = 4) -> str:
-    return "n/a" if value is None else f"{value:.{decimals}f}"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -84,6 +84,7 @@ def write_report(
     seed: int = 0,
     document_ids: Sequence[str] | None = None,
     num_training: int | None = None,
+    explanations: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
 
@@ -92,6 +93,7 @@ def write_report(
         document_ids: with them documents.parquet and scores.npy are written too, which `compare` and
             `evaluate --scores` read.
         num_training: see evaluate_scores.
+        explanations: what :func:`training.evaluation.explanations.evaluate_explanations` found.
 
     Raises:
         OutputExists, UnwritableOutput: see staged_directory.
@@ -119,6 +121,7 @@ def write_report(
                 baseline.name: {name: asdict(value) for name, value in baseline.populations.items()}
                 for baseline in compared
             },
+            "explanations": explanations,
         }
         text = json.dumps(report, indent=2, allow_nan=False) + "\n"
         (staging / "report.json").write_text(text, encoding="utf-8")

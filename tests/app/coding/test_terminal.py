@@ -1,5 +1,6 @@
 """The table that a coder reads."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -8,7 +9,7 @@ from app.coding.neighbour_evidence import weigh
 from app.coding.schemas import PredictAnswer
 from app.coding.terminal import DISAGREES, render
 from app.neighbours.schemas import CodeTitle, Neighbour, Tokens
-from model.prediction import RankedCode
+from model.prediction import Evidence, RankedCode
 
 
 def ranked(rank: int, code: str, selected: bool) -> RankedCode:
@@ -18,6 +19,10 @@ def ranked(rank: int, code: str, selected: bool) -> RankedCode:
 def neighbour(note_id: str, similarity: float, *codes: str) -> Neighbour:
     titles = [CodeTitle(system="icd9cm", code=code, title=f"Title {code}") for code in codes]
     return Neighbour(note_id=note_id, similarity=similarity, codes=titles)
+
+
+def explained(code: str, evidence: tuple[Evidence, ...], no_span: str | None) -> RankedCode:
+    return replace(ranked(1, code, True), evidence=evidence, no_span=no_span)
 
 
 def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
@@ -45,6 +50,15 @@ def test_support_and_disagreement_stand_beside_each_code() -> None:
     assert "0/2   0%" in rows["428.0"]
     assert "1/2  67%" in rows["486"]
     assert [DISAGREES in rows[code] for code in rows] == [False, True, True]
+
+
+def test_flags_stand_behind_the_evidence_and_a_reason_where_there_is_none() -> None:
+    """Briefly."""
+    denied = Evidence(0, 4, "text", 0.5, ("lexicon",), negated=True, family=True)
+    lines = shown([explained("486", (denied,), None), explained("401.9", (), "no span: from neighbours")], [])
+    rows = {code: next(line for line in lines if f"Title {code}" in line) for code in ("486", "401.9")}
+    assert rows["486"].rstrip().endswith("[text] (negated, family)")
+    assert rows["401.9"].rstrip().endswith("no span: from neighbours")
 
 
 def test_a_neighbour_names_what_it_shares_first() -> None:

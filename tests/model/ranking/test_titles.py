@@ -66,6 +66,28 @@ def test_coverage_is_that_of_the_best_sentence(index: TitleIndex, text: str) -> 
     )
 
 
+@pytest.mark.parametrize("text", TEXTS)
+def test_the_words_that_cover_a_name_are_said_in_one_sentence(index: TitleIndex, text: str) -> None:
+    """Their stems have just the coverage that the channel's feature has; no code is left out."""
+    note = read_note(text)
+    features = index.features(text)
+    found = index.covering_words(note, np.arange(len(UNIVERSE)))
+    coverage = {column: words.coverage for column, words in found.items()}
+    assert coverage == pytest.approx(dict(zip(features.columns.tolist(), features.values[:, 0].tolist(), strict=True)))
+    weight = dict(zip(index.stems, index.weight.tolist(), strict=True))
+    for column, words in found.items():
+        assert len(set(note.words.sentence[words.places].tolist())) == 1
+        assert not (note.contexts[words.places] & UNSAID).any()
+        said = {note.words.stems[place] for place in words.places.tolist()}
+        names = [
+            term_stems(name)
+            for name in (UNIVERSE[column].title, *(n for code, n in NAMES if UNIVERSE.column(code) == column))
+        ]
+        best = max(sum(weight[s] for s in set(name) & said) / sum(weight[s] for s in set(name)) for name in names)
+        assert column == 0 or best == pytest.approx(words.coverage)
+    assert index.covering_words(note, np.array([], dtype=np.int64)) == {}
+
+
 def test_an_unseen_code_is_proposed_by_its_name(index: TitleIndex) -> None:
     """A code that no training note has, and a synonym that its title lacks."""
     columns = index.features("Pseudomembranous colitis was seen.").columns.tolist()

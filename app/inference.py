@@ -19,6 +19,10 @@ from app.errors import Overloaded
 from model.errors import InvalidOption
 from model.labels import LabelSpace
 from model.prediction import CodedNote
+from model.ranking.neighbour_vote import VotingNeighbour
+
+FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
+"""Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
 
 WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."
 
@@ -44,8 +48,17 @@ class Coder(Protocol):
     @property
     def precision(self) -> str: ...
 
-    def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
-        """Code each text."""
+    @property
+    def uses_neighbours(self) -> bool: ...
+
+    def predict(
+        self,
+        texts: Sequence[str],
+        top_k: int = 20,
+        explain: str = "attention",
+        neighbours: Sequence[FindNeighbours | None] | None = None,
+    ) -> list[CodedNote]:
+        """Code each text; ``neighbours`` finds similar notes for the ranker."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit rows (B, D) float32."""
@@ -119,13 +132,22 @@ class Inference:
                 job.refuse()
         self._jobs.put(None)
 
-    async def predict(self, text: str, top_k: int, explain: str) -> CodedNote:
+    @property
+    def uses_neighbours(self) -> bool:
+        """Whether similar notes change the ranking."""
+        return self._coder.uses_neighbours
+
+    async def predict(self, text: str, top_k: int, explain: str, neighbours: FindNeighbours | None = None) -> CodedNote:
         """Code one checked note; when the caller goes away before its turn, the note is never coded.
+
+        Args:
+            neighbours: called in the worker thread with the note's embedding.
 
         Raises:
             Overloaded: the queue is full, or the service is stopping.
+            What ``neighbours`` raises.
         """
-        job = _Job(lambda: self._coder.predict([text], top_k=top_k, explain=explain)[0])
+        job = _Job(lambda: self._coder.predict([text], top_k=top_k, explain=explain, neighbours=[neighbours])[0])
         if self._stopping.is_set():
             raise Overloaded(STOPPING)
         try:

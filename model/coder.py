@@ -1,6 +1,6 @@
 """The coder: notes in, ranked codes with evidence and a document embedding out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,10 @@ from model.ranking.ranker import Ranker
 from model.selection import Ranked, rank_with, rank_without
 from model.thresholds import GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
+
+FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
+"""Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
+Neighbours = Sequence[VotingNeighbour] | FindNeighbours | None
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,17 @@ class Coder:
     def embedding_dim(self) -> int:
         return self.network.encoder.hidden_size
 
+    @property
+    def uses_neighbours(self) -> bool:
+        """Whether similar notes change the ranking."""
+        return self.ranker is not None and self.ranker.with_neighbours is not None
+
     def predict(
         self,
         texts: Sequence[str],
         top_k: int = 20,
         explain: str = "attention",
-        neighbours: Sequence[Sequence[VotingNeighbour] | None] | None = None,
+        neighbours: Sequence[Neighbours] | None = None,
         policy: str | None = None,
     ) -> list[CodedNote]:
         """Code each text.
@@ -78,7 +87,8 @@ class Coder:
             top_k: codes a note, best first, at least 1; ties go to the code that sorts first.
             explain: ``none``, or the source of evidence spans beside the lexical channels: ``attention``, or
                 ``attingrad``, which costs a backward pass of the encoder for each code.
-            neighbours: of each text, similar notes, nearest first, for a bundle with a ranker.
+            neighbours: of each text, similar notes, nearest first, for a bundle with a ranker; or what finds them by
+                the note's embedding.
             policy: which thresholds select; None for the global one.
 
         Raises:
@@ -161,10 +171,12 @@ class Coder:
         text: str,
         top_k: int,
         explain: str,
-        neighbours: Sequence[VotingNeighbour] | None,
+        neighbours: Neighbours,
         policy: str | None,
     ) -> CodedNote:
         scores = self.score(text)
+        if callable(neighbours):
+            neighbours = neighbours(scores.embedding) if self.uses_neighbours else None
         ranked = self._rank(text, scores, neighbours, policy)
         doubt = None if self.known_words is None else self.known_words.doubt(text)
         if doubt is not None:
@@ -176,7 +188,7 @@ class Coder:
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
         warnings = [doubt] if doubt else []
-        if self.ranker is not None and self.ranker.with_neighbours is not None and neighbours is None:
+        if self.uses_neighbours and neighbours is None:
             warnings.append("ranked without neighbours")
         return CodedNote(codes, scores.embedding, tokens, (*warnings, *self._warnings(tokens, codes)), self.precision)
 

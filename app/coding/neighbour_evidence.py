@@ -20,11 +20,16 @@ class NeighbourEvidence:
 
 def weigh(codes: Sequence[RankedCode], neighbours: Sequence[Neighbour]) -> NeighbourEvidence:
     """Both, each with what the other says about it."""
-    voters = [VotingNeighbour(note.similarity, _codes(note)) for note in neighbours]
+    voters = votes_of(neighbours)
     return NeighbourEvidence(
         [_suggestion(code, voters) for code in codes],
         [_similar_note(note, codes) for note in neighbours],
     )
+
+
+def votes_of(neighbours: Sequence[Neighbour]) -> list[VotingNeighbour]:
+    """What the neighbours say, as the ranker hears it."""
+    return [VotingNeighbour(note.similarity, _codes(note)) for note in neighbours]
 
 
 def _codes(note: Neighbour) -> frozenset[Code]:

@@ -5,16 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
-from app.coding.neighbour_evidence import weigh
+from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.inference import Coder, Inference
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
-from app.neighbours.service import NeighbourService
+from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
 from model.errors import InvalidOption
 from model.note_text import check_note
 from model.prediction import TokenCount
+from model.ranking.channels import NEAREST
 
 
 @dataclass
@@ -59,10 +60,15 @@ class CodingService:
         note = await self.neighbours.resolve(request)
         text = note.require_text()
         check_note(text, self.max_characters)
+        search = self._search(note, request.neighbours)
         with watch.stage("inference"):
-            coded = await self.inference.predict(text, request.top_k, request.explain)
+            voters = None if search is None else lambda vector: votes_of(search(vector))
+            coded = await self.inference.predict(text, request.top_k, request.explain, voters)
         with watch.stage("neighbours"):
-            found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
+            if search is None:
+                found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
+            else:
+                found, warnings = self.neighbours.told(search.found, note, request.neighbours)
         weighed = weigh(coded.codes, found)
         return PredictAnswer(
             bundle_id=self.bundle_id,
@@ -73,6 +79,12 @@ class CodingService:
             warnings=[*coded.warnings, *warnings],
             timings_ms=watch.finish(),
         )
+
+    def _search(self, note: QueryNote, neighbours: int) -> NeighbourSearch | None:
+        """For a ranker that listens to neighbours: as many as it was fitted with, and as are asked for."""
+        if not self.inference.uses_neighbours:
+            return None
+        return self.neighbours.search(note, max(neighbours, *NEAREST))
 
     async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
         """The most similar stored notes alone; a stored note needs no text, its embedding is there.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -43,6 +43,25 @@ class QueryNote:
                 "the note is stored without its text: send the text, or store it with `icd-coder index --store-text`"
             )
         return self.text
+
+
+@dataclass
+class NeighbourSearch:
+    """A search that keeps what it found: the ranker wants many neighbours, the answer shows the first."""
+
+    index: NeighbourIndex
+    note: QueryNote
+    neighbours: int
+    found: list[Neighbour] = field(default_factory=list)
+
+    def __call__(self, vector: np.ndarray) -> list[Neighbour]:
+        """Search with the embedding (D,) of the note.
+
+        Raises:
+            As :meth:`app.neighbours.index.NeighbourIndex.find`.
+        """
+        self.found = self.index.find(vector, self.neighbours, self.note.filters)
+        return self.found
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,14 @@ class NeighbourService:
             return [], [NO_DATABASE]
         found = await asyncio.to_thread(self.index.find, vector, neighbours, note.filters)
         return found, self._warnings(found, note)
+
+    def search(self, note: QueryNote, neighbours: int) -> "NeighbourSearch | None":
+        """The search for this note's neighbours, to be done where its embedding is; None without a database."""
+        return None if self.index is None else NeighbourSearch(self.index, note, neighbours)
+
+    def told(self, found: Sequence[Neighbour], note: QueryNote, neighbours: int) -> tuple[list[Neighbour], list[str]]:
+        """The first of neighbours that were found for the ranker, and the warnings that belong to all of them."""
+        return list(found[:neighbours]), self._warnings(found, note)
 
     def _warnings(self, found: Sequence[Neighbour], note: QueryNote) -> list[str]:
         if not found:

@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 
 from app.db import open_engine
 from app.indexing import IndexReport, index_dataset
+from app.inference import FindNeighbours
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.ranking.neighbour_vote import VotingNeighbour
 
 CANARY = "Zzyzxcanary"
 LABELS = LabelSpace(
@@ -55,8 +57,17 @@ class FakeCoder:
         self.texts: list[str] = []
         self.embedded = 0
         self.error: Exception | None = None
+        self.uses_neighbours = False
+        self.voters: list[VotingNeighbour] = []
+        """Those that the last note came with, for a coder that listens to them."""
 
-    def predict(self, texts: Sequence[str], top_k: int = 20, explain: str = "attention") -> list[CodedNote]:
+    def predict(
+        self,
+        texts: Sequence[str],
+        top_k: int = 20,
+        explain: str = "attention",
+        neighbours: Sequence[FindNeighbours | None] | None = None,
+    ) -> list[CodedNote]:
         self.entered.release()
         assert self.gate.wait(30)
         if self.error is not None:
@@ -64,6 +75,9 @@ class FakeCoder:
         for text in texts:
             check_note(text)
             self.texts.append(text)
+        for text, find in zip(texts, neighbours or [None] * len(texts), strict=True):
+            if find is not None:
+                self.voters = list(find(self._vector(text)))
         return [self._code(text, top_k, explain) for text in texts]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

@@ -87,7 +87,7 @@ def test_the_policy_chooses_the_thresholds(coder: Coder) -> None:
 def test_a_doubtful_text_gets_an_answer_and_no_confident_code(coder: Coder, text: str) -> None:
     """However sure a channel is."""
     answer = coder.predict([text])[0]
-    assert len(answer.codes) == len(CODES)
+    assert answer.codes
     assert not any(code.selected or code.probability > code.threshold for code in answer.codes)
     assert "another language, or no note?" in answer.warnings[0]
     assert "inventado" not in " ".join(answer.warnings)

@@ -11,13 +11,15 @@ import numpy as np
 from model.labels import Label
 from model.ranking.channel_features import ChannelFeatures
 from model.ranking.lexicon_features import NAMES as LEXICON_NAMES
+from model.ranking.titles import NAMES as TITLE_NAMES
 
-NAMES = ("kin.category", "kin.subcategory", "kin.characters", "kin.unspecified")
+NAMES = ("kin.category", "kin.subcategory", "kin.characters", "kin.unspecified", "kin.size", "kin.title_rank")
 EVIDENCE = tuple(LEXICON_NAMES.index(f"lexicon.{name}") for name in ("best", "span_best", "whole_best"))
 """The lexicon's features that are summed to a code's evidence, 0 to 3."""
+_TITLE_RANK = TITLE_NAMES.index("titles.log_rank")
 LEAST = 0.2
 """Siblings with less evidence speak for nobody; untuned."""
-MOST = 100
+MOST = 200
 """Codes that the siblings propose at most; untuned."""
 
 
@@ -26,6 +28,7 @@ class Kin:
 
     def __init__(self, codes: Sequence[Label]) -> None:
         self._category = _groups([(code.system, category(code)) for code in codes])
+        self._sizes = np.bincount(self._category)
         self._subcategory = _groups([(code.system, subcategory(code)) for code in codes])
         self._characters = np.array([len(code.code) for code in codes])
         unspecified = ["unspecified" in code.title.lower() or code.code[-1:] == "9" for code in codes]
@@ -35,8 +38,21 @@ class Kin:
     def name(self) -> str:
         return "kin"
 
-    def of(self, lexical: ChannelFeatures) -> ChannelFeatures:
+    def _title_ranks(self, named: ChannelFeatures) -> np.ndarray:
+        """Place of each code in its category by what its title says, from 0; unnamed codes come after all, (U,)."""
+        category = self._category[named.columns]
+        order = np.lexsort((named.values[:, _TITLE_RANK], category))
+        first = np.flatnonzero(np.diff(category[order], prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(first, np.diff(np.append(first, len(order))))
+        ranks: np.ndarray = np.bincount(category, minlength=len(self._sizes))[self._category]
+        ranks[named.columns[order]] = rank
+        return ranks
+
+    def of(self, lexical: ChannelFeatures, named: ChannelFeatures) -> ChannelFeatures:
         """Features of the codes whose siblings the lexicon proposes; what it says of the code itself is no part.
+
+        Args:
+            named: what the titles say, to rank the siblings among each other.
 
         Shape:
             columns (C,), values (C, F).
@@ -44,10 +60,13 @@ class Kin:
         evidence = np.zeros(len(self._category))
         evidence[lexical.columns] = lexical.values[:, list(EVIDENCE)].sum(axis=1)
         wide, near = _best_other(evidence, self._category), _best_other(evidence, self._subcategory)
+        rank = self._title_ranks(named)
         columns = np.flatnonzero(wide >= LEAST)
-        order = np.lexsort((~self._unspecified[columns], -(wide + near)[columns]))
+        order = np.lexsort((~self._unspecified[columns], rank[columns], -(wide + near)[columns]))
         columns = np.sort(columns[order[:MOST]])
-        values = [wide[columns], near[columns], self._characters[columns], self._unspecified[columns]]
+        size = np.log2(self._sizes[self._category[columns]])
+        values = [wide, near, self._characters, self._unspecified]
+        values = [*(value[columns] for value in values), size, np.log2(1 + rank[columns])]
         return ChannelFeatures(columns, np.column_stack(values).astype(np.float32), NAMES)
 
 

@@ -39,9 +39,5 @@ class LexicalChannels:
 
     def note_channels(self, note: ReadNote) -> list[Channel]:
         """The same of a note that was read."""
-        lexical = self.lexicon.note_features(note)
-        return [
-            Channel(LEXICON, lexical),
-            Channel(TITLES, self.titles.note_features(note)),
-            Channel(KIN, self.kin.of(lexical)),
-        ]
+        lexical, named = self.lexicon.note_features(note), self.titles.note_features(note)
+        return [Channel(LEXICON, lexical), Channel(TITLES, named), Channel(KIN, self.kin.of(lexical, named))]

@@ -13,11 +13,12 @@ from model.ranking.channel_features import ChannelFeatures
 from model.ranking.read_note import ReadNote, read_note
 from model.ranking.scope import UNSAID
 
-NAMES = tuple(f"titles.{name}" for name in ("coverage", "matched", "words", "term_words", "note_coverage", "margin"))
+_FEATURES = ("coverage", "matched", "words", "term_words", "note_coverage", "margin", "log_rank")
+NAMES = tuple(f"titles.{name}" for name in _FEATURES)
 LEAST = 0.5
 """A term that is covered less is no evidence; untuned."""
-MOST = 150
-"""Codes that the names in one note propose at most, the best covered; untuned."""
+MOST = 300
+"""Codes that the names in one note propose at most, those with the largest coverage^2 times matched weight; untuned."""
 SHORTLIST = 3000
 """Terms, the best covered by the whole note, that are looked for in its sentences: the cost; untuned."""
 
@@ -180,8 +181,11 @@ class TitleIndex:
         order = np.lexsort((-values[place, 1], -values[place, 0], columns))
         first = order[np.flatnonzero(np.diff(columns[order], prepend=-1))]
         found, rows = columns[first], values[place[first]]
-        chosen = np.sort(np.lexsort((-rows[:, 1], -rows[:, 0]))[:MOST])
-        return ChannelFeatures(found[chosen].astype(np.int64), rows[chosen].astype(np.float32), NAMES)
+        order = np.argsort(-(rows[:, 0] ** 2) * rows[:, 1], kind="stable")[:MOST]
+        ranks = np.log2(1 + np.arange(len(order)))
+        places = np.argsort(found[order])
+        values = np.column_stack([rows[order], ranks])[places].astype(np.float32)
+        return ChannelFeatures(found[order][places].astype(np.int64), values, NAMES)
 
 
 def _slices(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

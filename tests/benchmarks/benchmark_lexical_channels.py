@@ -107,7 +107,7 @@ def timed_scores(note: TrainingNote, lexicon, titles, kin, size: int, spent: dic
     named = titles.note_features(note.note)
     spent["titles"] += time.process_time() - started
     started = time.process_time()
-    siblings = kin.of(lexical)
+    siblings = kin.of(lexical, named)
     spent["kin"] += time.process_time() - started
     return scored(size, lexical, named, siblings)
 

@@ -195,6 +195,12 @@ def code(
     explain: Annotated[
         Explain, typer.Option("--explain", help="How evidence is found; attingrad takes longer, and not in int8.")
     ] = Explain.ATTENTION,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy", help="Thresholds: global, per-code, precision-0.95, or a conformal set, conformal-0.1."
+        ),
+    ] = None,
     subject_id: Annotated[
         str | None,
         typer.Option("--subject-id", help="The notes' patient in the indexed data: never a neighbour."),
@@ -212,6 +218,7 @@ def code(
       icd-coder code --bundle out/bundle --database sqlite:///out/bundle.sqlite3 note.txt
       icd-coder code --bundle out/bundle --format jsonl notes/ > answers.jsonl
       icd-coder code --bundle out/bundle --explain attingrad --top-k 5 note.txt
+      icd-coder code --bundle out/bundle --policy conformal-0.1 --selected-only note.txt
       cat note.txt | icd-coder code --bundle out/bundle --selected-only -
     """
     from app.coding.formats import writer
@@ -248,6 +255,7 @@ def code(
         neighbours=0 if found is None else min(NEIGHBOURS, settings.max_neighbours),
         selected_only=selected_only,
         subject_id=subject_id,
+        policy=policy,
     )
     OfflineCoding(coder, found, settings, ask).run(notes, writer(output, found is not None))
 

@@ -57,8 +57,9 @@ class Coder(Protocol):
         top_k: int = 20,
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
+        policy: str | None = None,
     ) -> list[CodedNote]:
-        """Code each text; ``neighbours`` finds similar notes for the ranker."""
+        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit rows (B, D) float32."""
@@ -137,17 +138,26 @@ class Inference:
         """Whether similar notes change the ranking."""
         return self._coder.uses_neighbours
 
-    async def predict(self, text: str, top_k: int, explain: str, neighbours: FindNeighbours | None = None) -> CodedNote:
+    async def predict(
+        self,
+        text: str,
+        top_k: int,
+        explain: str,
+        neighbours: FindNeighbours | None = None,
+        policy: str | None = None,
+    ) -> CodedNote:
         """Code one checked note; when the caller goes away before its turn, the note is never coded.
 
         Args:
             neighbours: called in the worker thread with the note's embedding.
+            policy: which thresholds select; None for the global one.
 
         Raises:
+            InvalidOption: the bundle has no such policy.
             Overloaded: the queue is full, or the service is stopping.
             What ``neighbours`` raises.
         """
-        job = _Job(lambda: self._coder.predict([text], top_k=top_k, explain=explain, neighbours=[neighbours])[0])
+        job = _Job(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
         if self._stopping.is_set():
             raise Overloaded(STOPPING)
         try:

@@ -8,6 +8,9 @@ import numpy as np
 from model.ranking.ranker import Ranking
 from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_named
 
+CONFORMAL = "conformal-"
+"""Prefix of a policy that is a conformal set."""
+
 
 @dataclass(frozen=True)
 class Ranked:
@@ -49,9 +52,17 @@ def rank_without(
 def rank_with(ranking: Ranking, policy: str | None) -> Ranked:
     """The ranker's order and thresholds.
 
+    Args:
+        policy: one of the thresholds' policies, or ``conformal-RATE``: the conformal set with this false-negative rate,
+            whose codes have the threshold 0 and all others 1.
+
     Raises:
         InvalidOption: no such policy.
     """
-    chosen = policy_named(ranking.fusion.policies, policy or GLOBAL)
     channels = tuple(ranking.channels_of(place) for place in range(len(ranking.columns)))
-    return Ranked(ranking.columns, ranking.probabilities, chosen.of(ranking.columns), channels)
+    sets = {f"{CONFORMAL}{each.target:g}": each for each in ranking.fusion.conformal}
+    if policy in sets:
+        thresholds = np.where(sets[policy].member(ranking.scores), 0.0, 1.0)
+    else:
+        thresholds = policy_named(ranking.fusion.policies, policy or GLOBAL, tuple(sets)).of(ranking.columns)
+    return Ranked(ranking.columns, ranking.probabilities, thresholds, channels)

@@ -69,8 +69,11 @@ def precision_policy(target: float) -> str:
     return f"{PRECISION}-{target:g}"
 
 
-def policy_named(policies: Sequence[ThresholdPolicy], name: str) -> ThresholdPolicy:
+def policy_named(policies: Sequence[ThresholdPolicy], name: str, others: Sequence[str] = ()) -> ThresholdPolicy:
     """The policy with this name.
+
+    Args:
+        others: names that are no threshold policies and could have been asked for, for the message.
 
     Raises:
         InvalidOption: there is none.
@@ -78,5 +81,5 @@ def policy_named(policies: Sequence[ThresholdPolicy], name: str) -> ThresholdPol
     for policy in policies:
         if policy.name == name:
             return policy
-    known = ", ".join(policy.name for policy in policies) or "none"
+    known = ", ".join([*(policy.name for policy in policies), *others]) or "none"
     raise InvalidOption(f"the bundle has no threshold policy '{name}': choose one of: {known}")

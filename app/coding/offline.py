@@ -28,6 +28,8 @@ class Ask:
     selected_only: bool
     subject_id: str | None = None
     """The patient of all the notes, excluded from the neighbours."""
+    policy: str | None = None
+    """Which thresholds select; None for the global one."""
 
     def __post_init__(self) -> None:
         """Raise InvalidOption for a subject_id that no database can hold."""
@@ -72,6 +74,7 @@ class OfflineCoding:
             top_k=self.ask.top_k,
             explain=self.ask.explain,
             neighbours=self.ask.neighbours,
+            policy=self.ask.policy,
         )
 
 

@@ -20,6 +20,12 @@ class PredictRequest(NoteQuery):
         "code; not in int8). Phrases and names come on top, for a bundle with a ranker.",
     )
     neighbours: int = Field(default=5, ge=0, description="Similar notes; the service's max_neighbours is the limit.")
+    policy: str | None = Field(
+        default=None,
+        max_length=40,
+        description="Which thresholds select: global, per-code, precision-0.95 (a target precision), or conformal-0.1 "
+        "(a set that misses at most this share of the codes). Default: global; the model card lists the bundle's.",
+    )
 
     model_config = ConfigDict(
         json_schema_extra={

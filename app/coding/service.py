@@ -63,7 +63,7 @@ class CodingService:
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
             voters = None if search is None else lambda vector: votes_of(search(vector))
-            coded = await self.inference.predict(text, request.top_k, request.explain, voters)
+            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy)
         with watch.stage("neighbours"):
             if search is None:
                 found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)

@@ -16,6 +16,7 @@ from app.db import open_engine
 from app.indexing import IndexReport, index_dataset
 from app.inference import FindNeighbours
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
+from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.note_text import check_note
@@ -67,7 +68,10 @@ class FakeCoder:
         top_k: int = 20,
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
+        policy: str | None = None,
     ) -> list[CodedNote]:
+        if policy not in (None, "global"):
+            raise InvalidOption(f"the bundle has no threshold policy '{policy}'")
         self.entered.release()
         assert self.gate.wait(30)
         if self.error is not None:

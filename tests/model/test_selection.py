@@ -34,3 +34,15 @@ def test_without_confidence_nothing_is_selected_and_the_order_stays() -> None:
     found = Ranked(np.array([2, 1]), np.array([0.9, 0.1]), np.array([0.5, 0.4])).without_confidence()
     assert found.columns.tolist() == [2, 1]
     assert found.probabilities.tolist() == [0.5, 0.1]
+
+
+def test_a_conformal_set_is_a_policy() -> None:
+    """Its codes are selected whatever their probability, and no other."""
+    note, ranker = invented_notes(1)[0], tiny_ranker(80)
+    ranking = ranker.rank(note.text, note.probabilities)
+    for each in ranking.fusion.conformal:
+        found = rank_with(ranking, f"conformal-{each.target:g}")
+        np.testing.assert_array_equal(found.probabilities > found.thresholds, ranking.scores >= each.threshold)
+    assert ranking.fusion.conformal
+    with pytest.raises(InvalidOption, match="conformal-0.1"):
+        rank_with(ranking, "conformal-0.77")

@@ -1,9 +1,12 @@
 """The order and thresholds of an answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from model.errors import InvalidOption
+from model.ranking.conformal import ConformalSet
 from model.selection import Ranked, rank_with, rank_without
 from model.thresholds import GlobalThreshold, ThresholdPolicy
 from tests.tiny_ranker import invented_notes, tiny_ranker
@@ -38,11 +41,11 @@ def test_without_confidence_nothing_is_selected_and_the_order_stays() -> None:
 
 def test_a_conformal_set_is_a_policy() -> None:
     """Its codes are selected whatever their probability, and no other."""
-    note, ranker = invented_notes(1)[0], tiny_ranker(80)
-    ranking = ranker.rank(note.text, note.probabilities)
-    for each in ranking.fusion.conformal:
-        found = rank_with(ranking, f"conformal-{each.target:g}")
-        np.testing.assert_array_equal(found.probabilities > found.thresholds, ranking.scores >= each.threshold)
-    assert ranking.fusion.conformal
+    note = invented_notes(1)[0]
+    ranking = tiny_ranker(30).rank(note.text, note.probabilities)
+    threshold = float(np.median(ranking.scores))
+    ranking = replace(ranking, fusion=replace(ranking.fusion, conformal=(ConformalSet(0.1, threshold, 30),)))
+    found = rank_with(ranking, "conformal-0.1")
+    np.testing.assert_array_equal(found.probabilities > found.thresholds, ranking.scores >= threshold)
     with pytest.raises(InvalidOption, match="conformal-0.1"):
         rank_with(ranking, "conformal-0.77")

@@ -24,8 +24,8 @@ from training.ranking.judged_pairs import JudgedPairs
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.ranker_fit import Part, ReadNotes, counted, judged_part
 
-Models = Callable[[frozenset[int]], HeldOut]
-"""What a classifier says that was trained without some folds; its places are the notes of those folds."""
+Models = Callable[[frozenset[int], int], HeldOut]
+"""What a classifier says that was trained without some folds, about the notes of one of them at least."""
 ALONE = {
     CLASSIFIER: ("classifier.logit",),
     NEIGHBOURS: ("neighbours.vote_15",),
@@ -75,7 +75,7 @@ def part_without(
     documents: Sequence[Document], folds: np.ndarray, without: frozenset[int], judge: int, models: Models
 ) -> Part:
     """The notes of the fold ``judge``, and the notes outside of all the folds in ``without`` to learn from."""
-    found = models(without)
+    found = models(without, judge)
     corpus, notes = np.flatnonzero(~np.isin(folds, list(without))), np.flatnonzero(folds == judge)
     return Part(
         [documents[place] for place in corpus.tolist()],

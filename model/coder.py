@@ -111,10 +111,23 @@ class Coder:
 
     def probabilities(self, text: str, neighbours: Sequence[VotingNeighbour] | None = None) -> np.ndarray:
         """Probability of every code of the label space as an answer gives it, float64 (L,)."""
-        ranked = self._rank(text, self.score(text), neighbours, None)
+        return self.of_label_space(self.ranked(text, neighbours))
+
+    def ranked(self, text: str, neighbours: Neighbours = None) -> Ranked:
+        """Every candidate code of a note in the order of an answer, without evidence or doubt."""
+        scores = self.score(text)
+        return self._rank(text, scores, self._found(neighbours, scores), None)
+
+    def of_label_space(self, ranked: Ranked) -> np.ndarray:
+        """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
         found, inside = np.zeros(len(self.labels)), ranked.columns < len(self.labels)
         found[ranked.columns[inside]] = ranked.probabilities[inside]
         return found
+
+    @property
+    def codes(self) -> LabelSpace:
+        """Codes by the columns of an answer: the label space, and what a ranker adds to it."""
+        return self.labels if self.ranker is None else self.ranker.codes
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Document embeddings, unit rows (B, H) float32."""
@@ -175,8 +188,7 @@ class Coder:
         policy: str | None,
     ) -> CodedNote:
         scores = self.score(text)
-        if callable(neighbours):
-            neighbours = neighbours(scores.embedding) if self.uses_neighbours else None
+        neighbours = self._found(neighbours, scores)
         ranked = self._rank(text, scores, neighbours, policy)
         doubt = None if self.known_words is None else self.known_words.doubt(text)
         if doubt is not None:
@@ -192,6 +204,11 @@ class Coder:
             warnings.append("ranked without neighbours")
         return CodedNote(codes, scores.embedding, tokens, (*warnings, *self._warnings(tokens, codes)), self.precision)
 
+    def _found(self, neighbours: Neighbours, scores: NoteScores) -> Sequence[VotingNeighbour] | None:
+        if callable(neighbours):
+            return neighbours(scores.embedding) if self.uses_neighbours else None
+        return neighbours
+
     def _rank(
         self, text: str, scores: NoteScores, neighbours: Sequence[VotingNeighbour] | None, policy: str | None
     ) -> Ranked:
@@ -202,7 +219,7 @@ class Coder:
     def _ranked(self, place: int, ranked: Ranked, spans: dict[int, tuple[Evidence, ...]] | None) -> RankedCode:
         """The code at a place of the ranking; ``spans`` is None where no evidence was asked for."""
         column = int(ranked.columns[place])
-        label = self.labels[column] if self.ranker is None else self.ranker.codes[column]
+        label = self.codes[column]
         probability, threshold = float(ranked.probabilities[place]), float(ranked.thresholds[place])
         evidence = (spans or {}).get(column, ())
         channels = ranked.channels[place] if ranked.channels else ()

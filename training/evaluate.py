@@ -12,14 +12,17 @@ from model.dataset import Dataset, Document, Documents, load_dataset
 from model.errors import InvalidOption, LabelSpaceMismatch
 from model.progress import with_progress
 from model.staging import require_free
+from model.thresholds import GLOBAL, policy_named
 from training.dataset_gold import codes_outside
 from training.evaluation.baselines import label_prior, neighbour_votes
 from training.evaluation.explanations import ExplainedSample, evaluate_explanations, require_explainable
 from training.evaluation.report import ReportSubject, write_report
+from training.evaluation.run_file import run_lines
 from training.evaluation.stream import ScoreStream
 from training.evaluation.tuning import TunedThreshold, tune
 from training.prepare.source_files import hashed
 from training.scores_file import read_scores
+from training.training_neighbours import TrainingNeighbours
 
 TUNING_SPLIT = "dev"
 
@@ -43,14 +46,16 @@ def evaluate_bundle(
     device: str = "cpu",
     precision: str = "auto",
     explained: ExplainedSample | None = None,
+    neighbours: bool = False,
 ) -> dict[str, Any]:
     """Score every document of the split, write the report directory, and return report.json's content.
 
     Args:
         explained: also measure the explanations of some of the documents.
+        neighbours: let a ranker hear the most similar training notes, as a service with a database does.
 
     Raises:
-        InvalidOption: explanations of an encoder in int8.
+        InvalidOption: explanations of an encoder in int8, or neighbours for a bundle whose ranker hears none.
         LabelSpaceMismatch: the bundle answers with other codes than the dataset has.
         EmptyDataset: the split has no document.
     """
@@ -61,20 +66,27 @@ def evaluate_bundle(
     require_same_labels(coder, dataset, bundle)
     if explained is not None:
         require_explainable(coder)
+    if neighbours and not coder.uses_neighbours:
+        raise InvalidOption(f"'{bundle}' has no ranker that listens to neighbours: leave --neighbours out")
     subject = ReportSubject(
         data=data.name,
         split=split,
         bundle_id=coder.bundle_id,
         threshold_source=f"{coder.threshold.policy}, best micro-F1 on {coder.threshold.tuned_on}",
         precision=coder.precision,
+        ranking=_ranking(coder, neighbours, split),
     )
+    voters = TrainingNeighbours(coder, dataset) if neighbours else None
+    threshold = _threshold(coder, neighbours)
+    lines: list[str] = []
     out.parent.mkdir(parents=True, exist_ok=True)
     with ScoreStream(len(dataset.labels), out.parent) as stream:
         for document in with_progress(documents, "notes", len(documents), "note"):
-            probabilities = coder.probabilities(document.text)
-            stream.add(probabilities[None], [dataset.labels.columns(document.codes)])
+            ranked = coder.ranked(document.text, None if voters is None else voters.of(document))
+            lines += run_lines(document.document_id, ranked.columns.tolist(), coder.codes)
+            stream.add(coder.of_label_space(ranked)[None], [dataset.labels.columns(document.codes)])
         explanations = None if explained is None else evaluate_explanations(coder, documents, explained)
-        return _report(out, subject, stream.scores, dataset, documents, coder.threshold.value, baselines, explanations)
+        return _report(out, subject, stream.scores, dataset, documents, threshold, baselines, explanations, lines)
 
 
 def evaluate_stored(
@@ -104,6 +116,22 @@ def evaluate_stored(
     return _report(out, subject, matrix, dataset, documents, threshold, baselines)
 
 
+def _ranking(coder: Coder, neighbours: bool, split: str) -> str | None:
+    """How the scores came to be, for the report."""
+    if coder.ranker is None:
+        return None
+    heard = "with the nearest training notes" if neighbours else "without neighbours"
+    own = " (fitted on this split, so its figures flatter)" if split == coder.threshold.tuned_on else ""
+    return f"the bundle's ranker, {heard}{own}"
+
+
+def _threshold(coder: Coder, neighbours: bool) -> float:
+    """The global threshold of the fusion that answers."""
+    if neighbours and coder.ranker is not None and coder.ranker.with_neighbours is not None:
+        return policy_named(coder.ranker.with_neighbours.policies, GLOBAL).everywhere
+    return coder.threshold.value
+
+
 def require_same_labels(coder: Coder, dataset: Dataset, bundle: Path) -> None:
     """Raise unless bundle and dataset agree on every column."""
     if coder.labels.fingerprint != dataset.labels.fingerprint:
@@ -122,6 +150,7 @@ def _report(
     threshold: float | np.ndarray,
     baselines: bool,
     explanations: dict[str, Any] | None = None,
+    run: list[str] | None = None,
 ) -> dict[str, Any]:
     return write_report(
         out,
@@ -135,6 +164,7 @@ def _report(
         document_ids=documents.ids,
         num_training=len(dataset.documents("train")),
         explanations=explanations,
+        run=run,
     )
 
 

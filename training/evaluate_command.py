@@ -68,6 +68,13 @@ def evaluate(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the draw for --explanations.")] = 0,
+    neighbours: Annotated[
+        bool,
+        typer.Option(
+            "--neighbours",
+            help="Let the bundle's ranker hear the nearest training notes, as a service with a database does.",
+        ),
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="Of a bundle: auto (what it was made for), fp32, bf16 or int8.")
@@ -86,10 +93,13 @@ def evaluate(
                 "--threshold, --tune-on, --policy and --target-precision go with --scores: leave them out"
             )
         explained = ExplainedSample(explanations, seed) if explanations else None
-        report = evaluate_bundle(bundle, data, split, out, baselines, resolve_device(device), precision, explained)
+        device = resolve_device(device)
+        report = evaluate_bundle(bundle, data, split, out, baselines, device, precision, explained, neighbours)
     elif scores is not None and bundle is None:
         if explanations:
             raise InvalidOption("--explanations needs a --bundle: stored scores explain nothing")
+        if neighbours:
+            raise InvalidOption("--neighbours needs a --bundle: stored scores hear nothing more")
         report = evaluate_stored(scores, data, split, out, choice, baselines)
     else:
         raise InvalidOption("name what to evaluate: either --bundle BUNDLE or --scores FILE")

@@ -88,6 +88,7 @@ def _header(report: Mapping[str, Any]) -> str:
         ("split", report["split"]),
         ("bundle", f"`{report['bundle_id']}`") if report["bundle_id"] else ("scores", str(report["scores_file"])),
         *([("precision", str(report["precision"]))] if report.get("precision") else []),
+        *([("ranked by", str(report["ranking"]))] if report.get("ranking") else []),
         ("documents", f"{report['documents']:,} ({report['documents_with_codes']:,} with codes)"),
         ("codes", f"{report['codes']['all']:,} in all, {report['codes']['present']:,} present in this split"),
         ("assignments", f"{report['assignments']:,} ({outside:,} outside the label space)"),

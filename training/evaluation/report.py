@@ -21,6 +21,7 @@ from training.evaluation.per_document import documents_fingerprint, write_docume
 from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall, plot_reliability
 from training.evaluation.populations import Population, population_metrics, populations
 from training.evaluation.ranking import average_precisions
+from training.evaluation.run_file import RUN_FILE
 from training.evaluation.score_matrix import checked_scores
 
 FORMAT = "icd-coder report 1"
@@ -42,6 +43,8 @@ class ReportSubject:
     """What the bundle's encoder computed in; None where the scores come from a file."""
     scores_file: str | None = None
     """Name and SHA-256 of the file that held the scores."""
+    ranking: str | None = None
+    """What ranked the codes, where it was not the classifier alone."""
 
 
 def evaluate_scores(
@@ -85,6 +88,7 @@ def write_report(
     document_ids: Sequence[str] | None = None,
     num_training: int | None = None,
     explanations: Mapping[str, Any] | None = None,
+    run: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
 
@@ -93,6 +97,7 @@ def write_report(
         document_ids: with them documents.parquet and scores.npy are written too, which `compare` and
             `evaluate --scores` read.
         num_training: see evaluate_scores.
+        run: lines of run.tsv, see run_file.py.
         explanations: what :func:`training.evaluation.explanations.evaluate_explanations` found.
 
     Raises:
@@ -110,6 +115,8 @@ def write_report(
         if document_ids is not None:
             write_documents(staging, document_ids, gold, counted)
             np.save(staging / SCORES_FILE, scores, allow_pickle=False)
+        if run is not None:
+            (staging / RUN_FILE).write_text("".join(f"{line}\n" for line in run), encoding="utf-8")
         report = {
             "format": FORMAT,
             **asdict(subject),

@@ -14,6 +14,7 @@ from tests.factories import NOTE, save_tiny_bundle, write_tiny_dataset
 from training.evaluate import evaluate_bundle
 from training.ranking.rank_bundle import add_ranker
 from training.ranking.ranker_fit import nearest
+from training.training_neighbours import TrainingNeighbours
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +82,28 @@ def test_what_cannot_be_fitted_is_refused(made: Path, tmp_path: Path) -> None:
     with pytest.raises(OutputExists):
         add_ranker(made / "bundle", made / "data", made / "ranked")
     assert not (tmp_path / "again").exists()
+
+
+def test_evaluate_writes_a_run_file_and_lets_the_ranker_hear_training_notes(made: Path) -> None:
+    """id<TAB>code, lower case, best first; with neighbours other scores, and the report says so."""
+    reports = {}
+    for name, neighbours in (("alone", False), ("heard", True)):
+        reports[name] = evaluate_bundle(made / "ranked", made / "data", "test", made / name, neighbours=neighbours)
+    coder, dataset = load_bundle(made / "ranked"), load_dataset(made / "data")
+    document = dataset.require("test")[0]
+    lines = [line.split("\t") for line in (made / "alone" / "run.tsv").read_text().splitlines()]
+    own = [code for name, code in lines if name == document.document_id]
+    assert own == [coder.codes[column].code.lower() for column in coder.ranked(document.text).columns.tolist()][:500]
+    assert "without neighbours" in reports["alone"]["ranking"]
+    assert "with the nearest training notes" in reports["heard"]["ranking"]
+    assert "training notes" in (made / "heard" / "report.md").read_text()
+    alone, heard = (np.load(made / name / "scores.npy") for name in ("alone", "heard"))
+    assert not np.array_equal(alone, heard)
+    voters = TrainingNeighbours(coder, dataset).of(document)
+    np.testing.assert_allclose(heard[0], coder.of_label_space(coder.ranked(document.text, voters)), rtol=1e-6)
+
+
+def test_a_bundle_that_hears_no_neighbours_refuses_them(made: Path) -> None:
+    """With the remedy."""
+    with pytest.raises(InvalidOption, match="leave --neighbours out"):
+        evaluate_bundle(made / "bundle", made / "data", "test", made / "deaf", neighbours=True)

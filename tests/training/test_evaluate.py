@@ -102,7 +102,7 @@ def test_nothing_but_the_report_is_left(made: Path) -> None:
     """The scores that were collected on disk are gone; the report has them by name."""
     assert sorted(path.name for path in made.iterdir()) == ["bundle", "data", "dev", "test"]
     assert sorted(path.name for path in (made / "test").iterdir()) == [
-        "documents.parquet", "plots", "report.json", "report.md", "scores.npy",
+        "documents.parquet", "plots", "report.json", "report.md", "run.tsv", "scores.npy",
     ]  # fmt: skip
 
 

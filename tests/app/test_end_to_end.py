@@ -64,7 +64,7 @@ def serving(bundle: Path, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], 
     with (
         log.open("wb") as sink,
         subprocess.Popen(
-            command("serve", "--bundle", str(bundle), "--port", "0"), cwd=ROOT, stdout=sink, stderr=sink
+            command("serve", "--bundle", str(bundle), "--port", "0", "--no-auth"), cwd=ROOT, stdout=sink, stderr=sink
         ) as server,
     ):
         try:

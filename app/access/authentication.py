@@ -1,0 +1,30 @@
+"""The layer before the routes: no request without a key gets as far as its body, but on the open paths."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.access.gate import Gate
+from app.problems import known_problem
+from model.errors import IcdCoderError
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+"""They tell nothing of notes, keys or bundles; every other path, known or not, needs a key."""
+
+
+class Authentication:
+    """Puts the caller into the request's state, or answers with a problem."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, retry_after_seconds: int) -> None:
+        self.app = app
+        self.gate = gate
+        self.retry_after_seconds = retry_after_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            try:
+                caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"))
+            except IcdCoderError as error:
+                await known_problem(error, self.retry_after_seconds)(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+        await self.app(scope, receive, send)

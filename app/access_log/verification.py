@@ -1,9 +1,8 @@
 """Does the chain of the access log hold, and does it still reach as far as an anchor says."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
 
 from app.access_log.chain import GENESIS, Link, row_hash
 from app.db import database_errors, require_current
@@ -23,15 +22,7 @@ def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
     """
     require_current(engine)
     with database_errors(engine.url), engine.connect() as connection:
-        total = connection.scalar(select(func.count()).select_from(AccessLogRow)) or 0
-        last = Link(0, GENESIS)
-        _require_anchored(last, anchor)
-        rows = _rows(connection)
-        with progress_bar("verify-log", total=total, unit="row") as bar:
-            while (row := _next(rows, last)) is not None:
-                last = _checked(row, last)
-                _require_anchored(last, anchor)
-                bar.update(1)
+        last = _walk(connection, anchor)
     if anchor is not None and last.sequence < anchor.sequence:
         raise BrokenChain(
             f"the access log ends at row {last.sequence}, the anchor knows {anchor.sequence} rows: "
@@ -40,15 +31,26 @@ def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
     return last
 
 
-def _rows(connection: Connection) -> Iterator[Row[Any]]:
+def _walk(connection: Connection, anchor: Link | None) -> Link:
+    total = connection.scalar(select(func.count()).select_from(AccessLogRow)) or 0
     query = select(AccessLogRow.__table__).order_by(AccessLogRow.sequence)
-    yield from connection.execute(query, execution_options={"yield_per": 1024})
+    last = Link(0, GENESIS)
+    _require_anchored(last, anchor)
+    with (
+        progress_bar("verify-log", total=total, unit="row") as bar,
+        connection.execute(query, execution_options={"yield_per": 1024}) as rows,
+    ):
+        while (row := _next(rows, last)) is not None:
+            last = _checked(row, last)
+            _require_anchored(last, anchor)
+            bar.update(1)
+    return last
 
 
-def _next(rows: Iterator[Row[Any]], last: Link) -> Row[Any] | None:
+def _next(rows: CursorResult[Any], last: Link) -> Row[Any] | None:
     """The next row, None after the last; a value that is none of its column's is a changed row."""
     try:
-        return next(rows, None)
+        return rows.fetchone()
     except (ValueError, TypeError):
         raise BrokenChain(f"row {last.sequence + 1} of the access log was changed: it cannot be read") from None
 

@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from app.access.caller import Caller
 from app.access.scopes import Scope, parse_scopes, write_scopes
@@ -24,6 +25,10 @@ FORM = re.compile(r"icd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 USE_NOTED_EVERY = timedelta(minutes=1)
 """So that a busy key does not write at every request."""
 LONGEST_NAME = 100
+# Made once: building a statement takes as long as running it.
+_BY_ID = select(
+    ApiKey.key_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.tag, ApiKey.revoked_at, ApiKey.last_used_at
+).where(ApiKey.key_id == bindparam("sent"))
 WRONG = "the access key is none of this service's: send the key as `icd-coder keys create` showed it"
 
 
@@ -33,6 +38,24 @@ class NewKey:
 
     key_id: str
     text: str = field(repr=False)
+
+
+class Grant(NamedTuple):
+    """What a key opens, and until when."""
+
+    key_id: str
+    scopes: str
+    expires_at: datetime | None
+
+    def tag(self, secret: bytes, random: str) -> bytes:
+        """HMAC-SHA256 of the key's secret part and the grant under the server's secret.
+
+        Over the grant too: who changes scopes or expiry in the table gets a key that opens nothing.
+        """
+        expires = (
+            None if self.expires_at is None else self.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
+        )
+        return hmac.digest(secret, json.dumps([self.key_id, random, self.scopes, expires]).encode(), hashlib.sha256)
 
 
 @dataclass(frozen=True)
@@ -67,15 +90,8 @@ def create_key(
         raise InvalidOption(f"--name cannot be used: give one line of 1 to {LONGEST_NAME} characters")
     key_id, random = secrets.token_hex(8), secrets.token_urlsafe(32)
     now = datetime.now(UTC)
-    row = ApiKey(key_id=key_id, name=name, scopes=write_scopes(scopes), expires_at=now + lifetime if lifetime else None)
-    values = {
-        "key_id": key_id,
-        "name": name,
-        "scopes": row.scopes,
-        "tag": _tag(secret, random, row),
-        "created_at": now,
-        "expires_at": row.expires_at,
-    }
+    grant = Grant(key_id, write_scopes(scopes), now + lifetime if lifetime else None)
+    values = {**grant._asdict(), "name": name, "tag": grant.tag(secret, random), "created_at": now}
     with database_errors(engine.url), writing(engine).begin() as connection:
         connection.execute(insert(ApiKey).values(values))
         append(connection, Entry(COMMAND_LINE, f"keys create {key_id}"))
@@ -130,26 +146,20 @@ def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
     if parts is None:
         raise WrongKey(WRONG)
     with database_errors(engine.url), engine.connect() as connection:
-        row = connection.execute(select(ApiKey.__table__).where(ApiKey.key_id == parts[1])).one_or_none()
+        row = connection.execute(_BY_ID, {"sent": parts[1]}).one_or_none()
     if row is None:
         raise WrongKey(WRONG)
-    key = ApiKey(**row._mapping)
-    if not hmac.compare_digest(key.tag, _tag(secret, parts[2], key)):
+    grant = Grant(row.key_id, row.scopes, row.expires_at)
+    if not hmac.compare_digest(row.tag, grant.tag(secret, parts[2])):
         raise WrongKey(WRONG)
     now = datetime.now(UTC)
-    if key.revoked_at is not None:
+    if row.revoked_at is not None:
         raise RevokedKey("the access key was revoked: ask the operator for another one")
-    if key.expires_at is not None and key.expires_at <= now:
+    if row.expires_at is not None and row.expires_at <= now:
         raise ExpiredKey("the access key has expired: ask the operator for another one")
-    if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EVERY:
-        _note_use(engine, key.key_id, now)
-    return Caller(key.key_id, parse_scopes(key.scopes))
-
-
-def _tag(secret: bytes, random: str, key: ApiKey) -> bytes:
-    """Over all that the key grants: who changes scopes or expiry in the table gets a key that opens nothing."""
-    expires = None if key.expires_at is None else key.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
-    return hmac.digest(secret, json.dumps([key.key_id, random, key.scopes, expires]).encode(), hashlib.sha256)
+    if row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY:
+        _note_use(engine, row.key_id, now)
+    return Caller(row.key_id, parse_scopes(row.scopes))
 
 
 def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:

@@ -1,14 +1,19 @@
 """The layer before the routes: no request without a key gets as far as its body, but on the open paths."""
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.gate import Gate
+from app.errors import DatabaseUnavailable
+from app.logs import described
 from app.problems import known_problem
 from model.errors import IcdCoderError
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
 """They tell nothing of notes, keys or bundles; every other path, known or not, needs a key."""
+
+UNREADABLE = "the access keys cannot be read now: try again later"
 
 
 class Authentication:
@@ -23,6 +28,12 @@ class Authentication:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             try:
                 caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"))
+            except DatabaseUnavailable as error:
+                # Who has no key yet does not learn which database it is.
+                structlog.get_logger().error("the access keys cannot be read", **described(error))
+                problem = known_problem(DatabaseUnavailable(UNREADABLE), self.retry_after_seconds)
+                await problem(scope, receive, send)
+                return
             except IcdCoderError as error:
                 await known_problem(error, self.retry_after_seconds)(scope, receive, send)
                 return

@@ -121,13 +121,14 @@ def test_who_is_logged_by_id_and_no_key_is(keyed: tuple[TestClient, KeyGate], lo
 
 
 def test_keys_that_cannot_be_read_are_a_503(keyed: tuple[TestClient, KeyGate], tmp_path: Path) -> None:
-    """Neither let in nor called wrong."""
+    """Neither let in nor called wrong, nor told which database it is."""
     client, gate = keyed
     key = make_key(gate, Scope.PREDICT)
     (tmp_path / "notes.sqlite3").rename(tmp_path / "away")
     answer = client.get("/v1/model", headers=bearer(key))
     assert problem(answer) == (503, "database-unavailable")
     assert answer.headers["retry-after"] == "5"
+    assert "sqlite" not in answer.text
 
 
 def test_a_route_without_a_scope_stops_the_start() -> None:

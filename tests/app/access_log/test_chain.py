@@ -14,6 +14,7 @@ from app.db import database_errors, is_sqlite, open_engine, writing
 from app.errors import DatabaseUnavailable
 from app.tables import AccessLogRow
 from tests.app.access_log.rows import add_rows
+from tests.postgres_server import database_of
 
 CHANGES = {
     "an update": "UPDATE access_log SET who = 'somebody else' WHERE sequence = 2",
@@ -66,8 +67,13 @@ def test_the_database_refuses_to_change_a_row(engine: Engine, change: str) -> No
     assert verify_chain(engine) == end
 
 
-def test_writers_at_once_keep_one_chain(migrated_url: str) -> None:
-    """Four, each with an engine of its own; no number is given twice, none is left out."""
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+def test_writers_at_once_keep_one_chain(migrated_url: str, isolation: str) -> None:
+    """Four, each with an engine of its own, whatever a server's default is; no number is given twice or left out."""
+    if not migrated_url.startswith("sqlite"):
+        setting = f"ALTER DATABASE {database_of(migrated_url)} SET default_transaction_isolation = '{isolation}'"
+        with writing(open_engine(migrated_url)).begin() as connection:
+            connection.execute(text(setting))
     barrier = threading.Barrier(4)
 
     def write() -> None:

@@ -1,4 +1,4 @@
-"""Access keys: made, shown once, found again, revoked. The database keeps no secret part (docs/decisions/0014)."""
+"""Access keys: made, shown once, found again, revoked. The database keeps no secret part (docs/decisions/0015)."""
 
 import hashlib
 import hmac

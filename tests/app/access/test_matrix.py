@@ -79,7 +79,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def expected(row: Row | None, template: str, kind: str) -> tuple[int, str | None]:
-    """Status and slug, by the rules of docs/decisions/0014."""
+    """Status and slug, by the rules of docs/decisions/0015."""
     is_open = any(each.template == template and each.may == ANYBODY for each in ROUTES)
     if kind in REFUSED and not is_open:
         return 401, REFUSED[kind]

@@ -16,7 +16,7 @@ from app.settings import Settings
 from model.errors import InvalidOption
 
 SCHEME = "bearer"
-HOW = "send the header `Authorization: Bearer KEY`"
+HOW = "send the header `Authorization: Bearer KEY` with a key of `icd-coder keys create`"
 
 
 class Gate(Protocol):

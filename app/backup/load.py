@@ -20,7 +20,7 @@ def load(source: Path, url: str) -> dict[str, int]:
 
     Raises:
         MissingInput, MalformedInput: no backup, or a damaged one.
-        OutputExists: the database holds notes.
+        OutputExists: the database holds notes, access keys or an access log.
         DatabaseOutOfStep: the backup was made with another schema.
         DatabaseUnavailable: the database cannot be written; nothing was.
     """

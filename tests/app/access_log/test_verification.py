@@ -13,7 +13,7 @@ from app.backup.load import load
 from app.db import is_sqlite, open_engine, writing
 from app.errors import BrokenChain
 from app.tables import AccessLogRow
-from model.errors import MalformedInput
+from model.errors import MalformedInput, OutputExists
 from tests.app.access_log.rows import add_rows, tamper
 
 TAMPERING = {
@@ -123,3 +123,5 @@ def test_a_restored_log_is_the_same_chain(engine: Engine, tmp_path: Path) -> Non
     assert verify_chain(restored, end) == end
     add_rows(restored, 1)
     assert verify_chain(restored, end).sequence == 8
+    with pytest.raises(OutputExists, match="holds an access log already: restore into a new one"):
+        load(tmp_path / "backup", f"sqlite:///{tmp_path}/restored.sqlite3")

@@ -159,7 +159,7 @@ def question(note: dict[str, Any]) -> dict[str, Any]:
 @contextmanager
 def service(folder: Path) -> Iterator[str]:
     """Address of a running service, which is stopped at the end."""
-    arguments = ["serve", "--bundle", str(folder / "bundle"), "--port", "0"]
+    arguments = ["serve", "--bundle", str(folder / "bundle"), "--port", "0", "--no-auth"]
     print("  $ " + shlex.join(["icd-coder", *arguments]), flush=True)
     process = subprocess.Popen([*ICD_CODER, *arguments], stderr=subprocess.PIPE, text=True)
     ready: queue.Queue[str | None] = queue.Queue()
@@ -258,7 +258,7 @@ def print_next_steps(folder: Path, minutes: float) -> None:
 Done in {minutes:.1f} minutes. Everything is synthetic and lies in '{folder}'. Next:
 
   look at the figures        less {shlex.quote(str(folder / "report" / "report.md"))}
-  serve and read the API     icd-coder serve --bundle {bundle}      then http://127.0.0.1:8000/docs
+  serve and read the API     icd-coder serve --bundle {bundle} --no-auth    then http://127.0.0.1:8000/docs
   code a note of your own    icd-coder code --bundle {bundle} --database sqlite:///{bundle}.sqlite3 NOTE.txt
   train the BCE twin         icd-coder train --data {data} --loss bce --max-tokens {MAX_TOKENS} --out {bundle}-bce
   prepare the real tables    icd-coder prepare mimic3 --source MIMIC-III-FOLDER --out DATA

@@ -30,6 +30,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "restore": ("app.commands", "bring a backup into an empty database of either engine"),
     "code": ("app.commands", "code notes from files or standard input, without a server"),
     "serve": ("app.commands", "answer over HTTP"),
+    "keys": ("app.access.commands", "make, list and revoke access keys"),
+    "verify-log": ("app.access.commands", "check that no row of the access log was changed or removed"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The verbs of this room: migrate, index, verify-index, backup, restore, code, serve."""
+"""The verbs of this room but those of access: migrate, index, verify-index, backup, restore, code, serve."""
 
 import sys
 from enum import StrEnum
@@ -267,21 +267,28 @@ def serve(
         str | None,
         typer.Option("--database", help=f"{DATABASE_HELP} Default: BUNDLE.sqlite3 beside the bundle, if there."),
     ] = None,
-    host: Annotated[str, typer.Option("--host", help="A loopback address; others need keys.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="0.0.0.0: every address of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
+    no_auth: Annotated[
+        bool, typer.Option("--no-auth", help="Ask for no access keys; on a loopback --host only.")
+    ] = False,
     allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Answer over HTTP on this machine; the routes are described at /docs.
+    """Answer over HTTP; the routes are described at /docs.
+
+    Every request needs a key of `icd-coder keys create`, unless you say --no-auth. Other machines are answered in
+    plain HTTP: put a server that speaks HTTPS before it.
 
     \b
     Examples:
-      icd-coder serve --bundle out/bundle
+      icd-coder serve --bundle out/bundle --no-auth
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
-      icd-coder serve --bundle out/bundle-int8 --precision int8
+      icd-coder serve --bundle out/bundle-int8 --precision int8 --host 0.0.0.0
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
+    from app.access.gate import open_gate
     from app.damaged_labels import require_whole_labels
     from app.db import require_usable
     from app.inference import load_coder
@@ -294,13 +301,14 @@ def serve(
     settings = load_settings()
     url = database or settings.database or _default_database(bundle)
     settings = settings.model_copy(update={"database": url})
-    with listen(host, port) as bound:
+    with listen(host, port, no_auth) as bound:
         if url is not None:
             require_usable(url)
+        gate = open_gate(settings, no_auth)
         coder = require_whole_labels(
             load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
         )
-        app = create_app(settings, coder)
+        app = create_app(settings, coder, gate)
         configure_logs(sys.stderr)
         run(app, bound, settings.shutdown_seconds)
 

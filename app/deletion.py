@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, delete, func, select
 
+from app.access_log.chain import COMMAND_LINE, Entry, append
 from app.db import database_errors, is_sqlite, writing
 from app.errors import DatabaseUnavailable, UnknownNote
 from app.tables import AssignedCode, Coding, Embedding, Note, Patient, RankedCode
@@ -17,8 +18,10 @@ class Deleted(NamedTuple):
     codings: int
 
 
-def delete_note(engine: Engine, note_id: str) -> Deleted:
+def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Deleted:
     """Delete a note, its codes, its embeddings of every bundle, its codings, and its patient if it was the last.
+
+    The access log keeps its id and who deleted it: ``entry``, or somebody at the command line.
 
     Counted before and after in the one transaction. In SQLite the bytes themselves are overwritten, in the file and
     in its write-ahead log; PostgreSQL overwrites them when it vacuums.
@@ -43,6 +46,7 @@ def delete_note(engine: Engine, note_id: str) -> Deleted:
                 f"deleting '{note_id}' would leave rows behind ({left.codes} codes, {left.embeddings} embeddings, "
                 f"{left.codings} codings), so nothing was deleted: run `icd-coder verify-index`"
             )
+        append(connection, entry or Entry(COMMAND_LINE, "delete note", [note_id]))
     if is_sqlite(engine):
         _wipe_log(engine)
     return before

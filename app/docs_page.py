@@ -19,6 +19,7 @@ STYLE = (
     "border-bottom:1px solid #ccc}pre{background:#f3f3f3;color:#111;padding:.6rem;white-space:pre-wrap}"
     "h2{margin-top:2.5rem;border-top:2px solid #888;padding-top:.5rem}"
 )
+KEY = "-H 'Authorization: Bearer KEY'"
 
 
 def install_docs_page(app: FastAPI) -> None:
@@ -50,7 +51,8 @@ def _route(path: str, method: str, operation: dict[str, Any], schemas: dict[str,
     yield f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation.get('description', ''))}</p>"
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is None:
-        yield f"<pre>curl -s ADDRESS{escape(path)}</pre>"
+        key = f" {escape(KEY)}" if "security" in operation else ""
+        yield f"<pre>curl -s ADDRESS{escape(path)}{key}</pre>"
     else:
         yield f"<p>Body: {_kind(body)}</p>"
         for example in schemas[_name(body)].get("examples", []):
@@ -75,7 +77,7 @@ def _fields(name: str, schema: dict[str, Any]) -> Iterator[str]:
 
 
 def _curl(path: str, example: dict[str, Any]) -> str:
-    return f"curl -s ADDRESS{path} -H 'Content-Type: application/json' -d '{json.dumps(example)}'"
+    return f"curl -s ADDRESS{path} {KEY} -H 'Content-Type: application/json' -d '{json.dumps(example)}'"
 
 
 def _answer(answer: dict[str, Any]) -> str:

@@ -29,3 +29,41 @@ class Overloaded(IcdCoderError):
 
 class NotReady(IcdCoderError):
     """The service has not finished starting."""
+
+
+class BrokenChain(IcdCoderError):
+    """A row of the access log was changed, replaced or removed."""
+
+
+class MissingKey(IcdCoderError):
+    """The request has no access key."""
+
+
+class WrongKey(IcdCoderError):
+    """The request's access key is none of ours."""
+
+
+class RevokedKey(IcdCoderError):
+    """The access key was revoked."""
+
+
+class ExpiredKey(IcdCoderError):
+    """The access key has had its time."""
+
+
+class MissingScope(IcdCoderError):
+    """The access key does not open this route; ``scope`` would."""
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(
+            f"the access key has no scope '{scope}': use a key made with `icd-coder keys create --scopes {scope},...`"
+        )
+
+
+class RateLimited(IcdCoderError):
+    """The access key was used too often; ``retry_after_seconds`` from now it may be used again."""
+
+    def __init__(self, limit: str, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"the access key has had its {limit}: wait {retry_after_seconds} seconds")

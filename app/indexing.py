@@ -16,6 +16,7 @@ from sqlalchemy import Engine, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import postgresql
+from app.access_log.chain import COMMAND_LINE, Entry, append
 from app.db import database_errors, is_sqlite, writing
 from app.inference import Coder
 from app.neighbours import repository
@@ -113,6 +114,9 @@ class Indexer:
             missing = [document for document in missing if not _is_embedded(known, document)]
             for document in missing:
                 self._insert(session, document, vectors[document.document_id], known)
+            stored = [document.document_id for document in (batch if texts else missing)]
+            if stored:
+                append(session.connection(), Entry(COMMAND_LINE, "index", stored))
         return len(missing), texts
 
     def _is_done(self, known: dict[str, Known], document: Document) -> bool:

@@ -6,13 +6,19 @@ import socket
 from model.errors import InvalidOption
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, no_auth: bool) -> socket.socket:
     """A bound socket; the server starts to listen on it when it can answer.
 
     Raises:
-        InvalidOption: the host is not this machine alone, or the port cannot be had.
+        InvalidOption: without keys the host is not this machine alone, or the port cannot be had.
     """
-    require_loopback(host)
+    if not host:
+        raise InvalidOption("--host is empty: use --host 127.0.0.1, or 0.0.0.0 for every address of this machine")
+    if no_auth and not is_loopback(host):
+        raise InvalidOption(
+            f"--no-auth lets anybody in who reaches the port, and the host '{host}' is not loopback: use "
+            "--host 127.0.0.1, or leave --no-auth out and make keys with `icd-coder keys create`"
+        )
     address = "127.0.0.1" if host == "localhost" else host
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
@@ -22,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise InvalidOption(
-            f"the port {port} of {host} cannot be had ({error.strerror}): choose another --port"
+            f"the port {port} of {host} cannot be had ({error.strerror}): choose another --port or --host"
         ) from None
     except OverflowError:
         bound.close()
@@ -30,17 +36,9 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def require_loopback(host: str) -> None:
-    """Raise unless the host is loopback: there are no keys yet, so whoever reaches the port may ask.
-
-    Raises:
-        InvalidOption: any other host.
-    """
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine alone; a name other than localhost may be anything."""
     try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        loopback = False
-    if not loopback:
-        raise InvalidOption(
-            f"the host '{host}' is not loopback, and this version has no access keys: use --host 127.0.0.1"
-        )
+        return False

@@ -8,6 +8,10 @@ import structlog
 from fastapi import FastAPI
 
 from app import health
+from app.access.authentication import Authentication
+from app.access.gate import Gate
+from app.access.requirements import require_declared
+from app.access_log.journal import Journal
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
@@ -28,8 +32,8 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, coder: Coder) -> FastAPI:
-    """The service around one coder; the database of ``settings`` is opened and checked here.
+def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
+    """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
@@ -40,13 +44,18 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
         index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads)
     state = State(
-        coder, build_service(settings, coder, inference, index), index, Readiness(), _recorder(settings, coder, index)
+        coder,
+        build_service(settings, coder, inference, index),
+        index,
+        Readiness(),
+        Journal(None if index is None else index.engine),
+        _recorder(settings, coder, index),
     )
     app = FastAPI(
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(state, inference),
+        lifespan=_lifespan(state, inference, gate),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
@@ -57,7 +66,9 @@ def create_app(settings: Settings, coder: Coder) -> FastAPI:
     for router in (coding_routes.router, neighbour_routes.router, health.router):
         app.include_router(router)
     install_docs_page(app)
+    require_declared(app)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    app.add_middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost
     return app
 
@@ -67,10 +78,10 @@ def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) ->
         return None
     if index is None:
         raise InvalidOption("ICD_CODER_RECORD_CODINGS needs a database: name one with --database, or unset it")
-    return Recorder(index.engine, coder)
+    return Recorder(coder)
 
 
-def _lifespan(state: State, inference: Inference) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(state: State, inference: Inference, gate: Gate) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with inference:
@@ -81,6 +92,7 @@ def _lifespan(state: State, inference: Inference) -> Callable[[FastAPI], Abstrac
                 await warming
         if state.index is not None:
             state.index.engine.dispose()
+        gate.close()
 
     return lifespan
 

@@ -1,8 +1,9 @@
 """The outermost layers: one log line a request, a bounded body, no error that gets out with its message."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -28,6 +29,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         request_id = uuid4().hex
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
         log = structlog.get_logger().bind(request_id=request_id)
         status = 0
         start = perf_counter()
@@ -51,6 +54,7 @@ class RequestLog:
                 method=scope["method"] if scope["method"] in METHODS else "other",
                 route=_template(scope),
                 status=status,
+                who=_who(state),
                 ms=round((perf_counter() - start) * 1000, 1),
             )
 
@@ -118,6 +122,11 @@ async def _while_connected(answering: Awaitable[None], receive: Receive) -> None
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
+
+
+def _who(state: Mapping[str, Any]) -> str:
+    """A key's id, "no-auth", or "nobody" before the gate and on the open paths."""
+    return str(getattr(state.get("caller"), "who", "nobody"))
 
 
 def _declared_length(scope: Scope) -> int:

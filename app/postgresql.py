@@ -143,6 +143,8 @@ def _begin(connection: Connection) -> None:
     if options.get("icd_coder_migrates", False):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATION_LOCK_TIMEOUT}'")
     if options.get("icd_coder_writes", False):
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+        # Whatever the server's default: a snapshot of before the lock would show the writer an old state.
+        lock = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
+        connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {lock}")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

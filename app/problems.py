@@ -20,16 +20,23 @@ from app.db import error_name
 from app.errors import (
     DatabaseOutOfStep,
     DatabaseUnavailable,
+    ExpiredKey,
+    MissingKey,
+    MissingScope,
     NoDatabase,
     NoteTextNotStored,
     NotReady,
     Overloaded,
+    RateLimited,
+    RevokedKey,
     UnknownNote,
+    WrongKey,
 )
 from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoteTooLong
 
 TYPE_PREFIX = "urn:icd-coder:problem:"
 MEDIA_TYPE = "application/problem+json"
+CHALLENGE = 'Bearer realm="icd-coder"'
 STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     NoteTooLong: (413, "note-too-long"),
     InvalidNote: (422, "invalid-note"),
@@ -42,6 +49,12 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     DatabaseUnavailable: (503, "database-unavailable"),
     Overloaded: (503, "overloaded"),
     NotReady: (503, "not-ready"),
+    MissingKey: (401, "missing-key"),
+    WrongKey: (401, "wrong-key"),
+    RevokedKey: (401, "revoked-key"),
+    ExpiredKey: (401, "expired-key"),
+    MissingScope: (403, "missing-scope"),
+    RateLimited: (429, "rate-limited"),
 }
 """Status and stable slug by error class; the first class that fits."""
 HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
@@ -99,26 +112,24 @@ class ProblemHandlers:
         app.add_exception_handler(HTTPException, self.http)
 
     async def known(self, _request: Request, error: Exception) -> JSONResponse:
-        """An error of our own: its message holds no note text by the rule of ``model/errors.py``."""
-        for kind, (status, slug) in STATUS.items():
-            if isinstance(error, kind):
-                return self._answer(status, slug, str(error))
-        structlog.get_logger().error("unmapped error", error=type(error).__name__)
-        return unexpected()
+        """An error of our own."""
+        return known_problem(error, self.retry_after_seconds)
 
     async def database(self, _request: Request, error: Exception) -> JSONResponse:
         """A database error that no repository has named; its message may hold a row."""
         name = error_name(error) if isinstance(error, SQLAlchemyError) else type(error).__name__
         structlog.get_logger().error("database error", error=name)
-        return self._answer(503, "database-unavailable", "the database cannot be used now: try again later")
+        return known_problem(
+            DatabaseUnavailable("the database cannot be used now: try again later"), self.retry_after_seconds
+        )
 
     async def validation(self, request: Request, error: Exception) -> JSONResponse:
         """A body of the wrong shape: names of our fields and our own words, nothing of the input."""
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
-            return self._answer(400, *HTTP_PROBLEMS[400])
+            return problem_response(400, *HTTP_PROBLEMS[400])
         if found and not _is_json(request):
-            return self._answer(415, *HTTP_PROBLEMS[415])
+            return problem_response(415, *HTTP_PROBLEMS[415])
         problems = [_field_problem(item) for item in found]
         return problem_response(
             422,
@@ -134,9 +145,27 @@ class ProblemHandlers:
         slug, detail = HTTP_PROBLEMS.get(status, ("http-error", HTTPStatus(status).phrase))
         return problem_response(status, slug, detail, headers=headers)
 
-    def _answer(self, status: int, slug: str, detail: str) -> JSONResponse:
-        headers = {"Retry-After": str(self.retry_after_seconds)} if status == 503 else None
-        return problem_response(status, slug, detail, headers=headers)
+
+def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
+    """An error of our own as a response: its message holds no note text by the rule of ``model/errors.py``."""
+    for kind, (status, slug) in STATUS.items():
+        if isinstance(error, kind):
+            return problem_response(status, slug, str(error), headers=_headers(error, status, retry_after_seconds))
+    structlog.get_logger().error("unmapped error", error=type(error).__name__)
+    return unexpected()
+
+
+def _headers(error: Exception, status: int, retry_after_seconds: int) -> dict[str, str]:
+    """When to come again, or with what (RFC 9110 10.2.3 and 11.6.1, RFC 6750 3)."""
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    if isinstance(error, MissingScope):
+        return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'}
+    if isinstance(error, MissingKey):
+        return {"WWW-Authenticate": CHALLENGE}
+    if status == 401:
+        return {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+    return {"Retry-After": str(retry_after_seconds)} if status == 503 else {}
 
 
 def problem_response(
@@ -161,6 +190,10 @@ def problem_response(
 def unexpected() -> JSONResponse:
     """The answer to an error that nobody foresaw, without details."""
     return problem_response(500, "internal-error", "the service failed: the log has the request id")
+
+
+KEYED = (401, 403, 429)
+"""What every route behind a key can answer with."""
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,8 +1,9 @@
 """Settings of the service, from the environment (``ICD_CODER_...``) and the command line."""
 
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from model.errors import InvalidOption
@@ -22,6 +23,15 @@ class Settings(BaseSettings):
     )
     record_codings: bool = Field(
         default=False, description="Keep in the database what was suggested for a request that names a stored note."
+    )
+    key_secret: SecretStr | None = Field(
+        default=None, description="Secret under which access keys are hashed; a file is safer."
+    )
+    key_secret_file: Path | None = Field(
+        default=None, description="File with that secret; none: made beside a SQLite file, needed for PostgreSQL."
+    )
+    rate_limit: str = Field(
+        default="600/minute", description="Requests of one key, such as 20/second;5000/hour, or none for no limit."
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     body_seconds: int = Field(default=30, ge=1, description="Time that a client gets to send its body.")

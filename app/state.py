@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.access_log.journal import Journal
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
@@ -27,6 +28,7 @@ class State:
     coding: CodingService
     index: NeighbourIndex | None
     readiness: Readiness
+    journal: Journal
     recorder: Recorder | None
     """None: what was suggested is not kept."""
 

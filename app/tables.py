@@ -1,4 +1,4 @@
-"""The tables: patients, notes, assigned codes, bundles, embeddings, codings and their ranked codes.
+"""The tables: patients, notes, assigned codes, bundles, embeddings, codings and their ranked codes; keys, access log.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
 later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
@@ -148,3 +148,50 @@ class RankedCode(Base):
     code: Mapped[str] = mapped_column(String(20))
     probability: Mapped[float] = mapped_column(Double)
     selected: Mapped[bool]
+
+
+class KeySecret(Base):
+    """One row as soon as there are keys: which secret they were made with, to be told from another one."""
+
+    __tablename__ = "key_secrets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """HMAC-SHA256 of a constant under the secret, hex; the secret itself is never in the database."""
+
+
+class ApiKey(Base):
+    """An access key without its secret part; rows are revoked, never deleted."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(16), unique=True)
+    """The part of the key that may be shown, and by which it is looked up."""
+    name: Mapped[str] = mapped_column(String(100))
+    scopes: Mapped[str] = mapped_column(String(200))
+    """Sorted, with commas."""
+    tag: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """HMAC-SHA256 of id, secret part, scopes and expiry under the server's secret."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AccessLogRow(Base):
+    """Who did what to which notes; triggers refuse to change or delete a row (``app/access_log/chain.py``)."""
+
+    __tablename__ = "access_log"
+
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """From 1, without gaps."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    request_id: Mapped[str | None] = mapped_column(String(32))
+    who: Mapped[str] = mapped_column(String(40))
+    action: Mapped[str] = mapped_column(String(100))
+    note_ids: Mapped[str] = mapped_column(Text)
+    """A JSON list of pseudonymous ids."""
+    status: Mapped[int | None]
+    previous_hash: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))

@@ -1,14 +1,12 @@
 """Keeping what was suggested for a stored note: who asks for it sets ``ICD_CODER_RECORD_CODINGS``."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, insert, select
 
-from app.db import database_errors, writing
 from app.errors import UnknownNote
 from app.inference import Coder
 from app.tables import Bundle, Coding, Note, RankedCode
@@ -33,46 +31,42 @@ class Ranked(Protocol):
 class Recorder:
     """Records the answers of one coder; an answer that cannot be recorded is not given."""
 
-    engine: Engine
     coder: Coder
 
-    async def record(self, note_id: str | None, codes: Sequence[Ranked]) -> None:
-        """Keep the codes of a request that named a stored note; a text alone is not kept.
-
-        Raises:
-            UnknownNote, DatabaseUnavailable: see :func:`record_coding`.
+    def recording(self, note_id: str | None, codes: Sequence[Ranked]) -> Callable[[Connection], int] | None:
+        """What keeps the codes of a request that named a stored note, to be run in the transaction of its access log
+        row; None for a text alone, which is not kept.
         """
-        if note_id is not None:
-            await asyncio.to_thread(record_coding, self.engine, note_id, self.coder, codes)
+        if note_id is None:
+            return None
+        return lambda connection: record_coding(connection, note_id, self.coder, codes)
 
 
-def record_coding(engine: Engine, note_id: str, coder: Coder, codes: Sequence[Ranked]) -> int:
-    """Store a coding with its ranked codes in one transaction; its row id.
+def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Sequence[Ranked]) -> int:
+    """Store a coding with its ranked codes in the caller's transaction; its row id.
 
     Raises:
         UnknownNote: the note was deleted meanwhile.
-        DatabaseUnavailable: the database cannot be written.
     """
-    with database_errors(engine.url), writing(engine).begin() as connection:
-        note = connection.scalar(select(Note.id).where(Note.note_id == note_id))
-        if note is None:
-            raise UnknownNote("no note is stored under this note_id: send the text")
-        _register(connection, coder)
-        values = {"note_id": note, "bundle_id": coder.bundle_id, "created_at": datetime.now(UTC)}
-        coding: int = connection.execute(insert(Coding).values(values).returning(Coding.id)).scalar_one()
-        rows = [
-            {
-                "coding_id": coding,
-                "rank": code.rank,
-                "system": code.system,
-                "code": code.code,
-                "probability": code.probability,
-                "selected": code.selected,
-            }
-            for code in codes
-        ]
-        if rows:
-            connection.execute(insert(RankedCode), rows)
+    note = connection.scalar(select(Note.id).where(Note.note_id == note_id))
+    if note is None:
+        raise UnknownNote("no note is stored under this note_id: send the text")
+    _register(connection, coder)
+    values = {"note_id": note, "bundle_id": coder.bundle_id, "created_at": datetime.now(UTC)}
+    coding: int = connection.execute(insert(Coding).values(values).returning(Coding.id)).scalar_one()
+    rows = [
+        {
+            "coding_id": coding,
+            "rank": code.rank,
+            "system": code.system,
+            "code": code.code,
+            "probability": code.probability,
+            "selected": code.selected,
+        }
+        for code in codes
+    ]
+    if rows:
+        connection.execute(insert(RankedCode), rows)
     return coding
 
 

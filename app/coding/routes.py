@@ -6,8 +6,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter
 
+from app.access.requirements import ByAnyKey, ByPredict
+from app.access.withholding import permitted, visible_prediction
 from app.coding.schemas import LabelCounts, ModelAnswer, PredictAnswer, PredictRequest
-from app.problems import documented
+from app.neighbours.schemas import notes_read
+from app.problems import KEYED, documented
 from app.state import Coding, Parts
 
 router = APIRouter(prefix="/v1", tags=["coding"])
@@ -15,18 +18,21 @@ VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
 
 
 @router.post(
-    "/predict", response_model_exclude_none=True, responses=documented(400, 404, 408, 409, 413, 415, 422, 500, 503)
+    "/predict",
+    response_model_exclude_none=True,
+    responses=documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
 )
-async def predict(request: PredictRequest, coding: Coding, parts: Parts) -> PredictAnswer:
+async def predict(request: PredictRequest, visit: ByPredict, coding: Coding, parts: Parts) -> PredictAnswer:
     """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
-    answer = await coding.predict(request)
-    if parts.recorder is not None:
-        await parts.recorder.record(request.note_id, answer.codes)
-    return answer
+    asked, warnings = permitted(request, visit)
+    answer = await coding.predict(asked)
+    record = None if parts.recorder is None else parts.recorder.recording(asked.note_id, answer.codes)
+    await parts.journal.write(visit.entry(notes_read(asked, answer)), record)
+    return visible_prediction(answer, visit, warnings)
 
 
-@router.get("/model", responses=documented(500))
-async def model(parts: Parts) -> ModelAnswer:
+@router.get("/model", responses=documented(*KEYED, 500, 503))
+async def model(_visit: ByAnyKey, parts: Parts) -> ModelAnswer:
     """The bundle that answers: identity, label space, card, versions."""
     systems = Counter(label.system for label in parts.coder.labels.labels)
     return ModelAnswer(

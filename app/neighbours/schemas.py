@@ -1,6 +1,7 @@
 """What the neighbour route takes and gives."""
 
-from typing import Annotated, Self
+from collections.abc import Sequence
+from typing import Annotated, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -74,3 +75,16 @@ class NeighboursAnswer(Strict):
     tokens: Tokens | None = Field(default=None, description="Absent for a note_id, whose embedding is stored.")
     warnings: list[str]
     timings_ms: dict[str, float]
+
+
+class WithNeighbours(Protocol):
+    """An answer that names stored notes."""
+
+    @property
+    def neighbours(self) -> Sequence[Neighbour]: ...
+
+
+def notes_read(query: NoteQuery, answer: WithNeighbours) -> list[str]:
+    """The ids of the stored notes of which an answer tells: the one that was asked about, and the neighbours."""
+    asked = [] if query.note_id is None else [query.note_id]
+    return [*asked, *(note.note_id for note in answer.neighbours)]

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from fastapi.testclient import TestClient
 
+from app.access.gate import OpenGate
 from app.db import migrate
 from app.logs import configure_logs
 from app.main import create_app
@@ -39,7 +40,7 @@ def indexed(url: str, coder: FakeCoder, tmp_path: Path) -> str:
 @pytest.fixture
 def client(indexed: str, coder: FakeCoder, logs: StringIO) -> Iterator[TestClient]:
     """The service over the indexed notes."""
-    with TestClient(create_app(load_settings(database=indexed), coder)) as client:
+    with TestClient(create_app(load_settings(database=indexed), coder, OpenGate())) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner, Result
 
+from app.access.gate import OpenGate
 from app.coding.note_files import find_notes
 from app.commands import commands
 from app.db import open_engine, writing
@@ -282,10 +283,33 @@ def test_a_named_database_that_is_missing_is_an_error(invoke: Invoke, note_file:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", "8.8.8.8", ""])
-def test_serve_refuses_a_host_that_is_not_loopback(invoke: Invoke, host: str) -> None:
-    """Until keys exist."""
-    with pytest.raises(InvalidOption, match=r"not loopback.*--host 127\.0\.0\.1"):
-        invoke("serve", "--bundle", "b", "--host", host)
+def test_serve_without_keys_refuses_a_host_that_is_not_loopback(invoke: Invoke, host: str) -> None:
+    """Anybody could ask."""
+    with pytest.raises(InvalidOption, match=r"(not loopback|is empty).*--host 127\.0\.0\.1"):
+        invoke("serve", "--bundle", "b", "--no-auth", "--host", host)
+
+
+def test_serve_needs_a_database_for_its_keys(invoke: Invoke) -> None:
+    """Or the word that none are wanted."""
+    with pytest.raises(InvalidOption, match="name one with --database, or answer without keys .* --no-auth"):
+        invoke("serve", "--bundle", "b", "--port", "0")
+
+
+def test_serve_with_keys_answers_other_machines(invoke: Invoke, indexed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On every address, and only with a key."""
+    served: list[Any] = []
+
+    def run(app: Any, bound: socket.socket, _seconds: int) -> None:
+        served.append((app, bound.getsockname()[0]))
+        bound.close()
+
+    monkeypatch.setattr("app.server.run", run)
+    monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
+    invoke("serve", "--bundle", "b", "--database", indexed, "--host", "0.0.0.0", "--port", "0")
+    app, address = served[0]
+    assert address == "0.0.0.0"
+    with TestClient(app) as client:
+        assert client.get("/v1/model").status_code == 401
 
 
 def test_serve_refuses_a_port_in_use(invoke: Invoke) -> None:
@@ -307,7 +331,7 @@ def test_serve_uses_the_database_beside_the_bundle(
     if there:
         write_dataset(tmp_path / "data")
         invoke("index", "--bundle", "b", "--data", "data")
-    result = invoke("serve", "--bundle", "b", "--port", "0")
+    result = invoke("serve", "--bundle", "b", "--port", "0", "--no-auth")
     assert result.exit_code == 0
     assert ("icd-coder index --bundle b" in result.stderr) is not there
     with TestClient(served[0]) as client:
@@ -318,7 +342,9 @@ def test_serve_uses_the_database_beside_the_bundle(
 def test_migrate_makes_the_tables(invoke: Invoke, tmp_path: Path) -> None:
     """Ready to be served, though empty."""
     invoke("migrate", "--database", "sqlite:///new.sqlite3")
-    with TestClient(create_app(load_settings(database=f"sqlite:///{tmp_path}/new.sqlite3"), FakeCoder())) as client:
+    with TestClient(
+        create_app(load_settings(database=f"sqlite:///{tmp_path}/new.sqlite3"), FakeCoder(), OpenGate())
+    ) as client:
         answer = client.post("/v1/predict", json={"text": "diabetes"}).json()
     assert answer["neighbours"] == []
     assert any("icd-coder index" in warning for warning in answer["warnings"])

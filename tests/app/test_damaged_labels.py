@@ -24,7 +24,7 @@ def test_damaged_labels_pass_when_allowed(coder: FakeCoder) -> None:
     assert require_whole_labels(coder, Path("bundle"), allowed=True) is coder
 
 
-@pytest.mark.parametrize("arguments", [["serve", "--port", "0"], ["code", "note.txt"]])
+@pytest.mark.parametrize("arguments", [["serve", "--port", "0", "--no-auth"], ["code", "note.txt"]])
 def test_the_verbs_refuse_damaged_labels(
     coder: FakeCoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str]
 ) -> None:

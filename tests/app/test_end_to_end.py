@@ -59,12 +59,12 @@ def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]
 
 
 @contextmanager
-def serving(bundle: Path, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(bundle: Path, log: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A server on a free port, ready; its log goes to a file."""
     with (
         log.open("wb") as sink,
         subprocess.Popen(
-            command("serve", "--bundle", str(bundle), "--port", "0"), cwd=ROOT, stdout=sink, stderr=sink
+            command("serve", "--bundle", str(bundle), "--port", "0", *options), cwd=ROOT, stdout=sink, stderr=sink
         ) as server,
     ):
         try:
@@ -100,7 +100,7 @@ def post(address: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_server_answers_as_code_does_and_stops_at_sigterm(bundle: Path, tmp_path: Path) -> None:
     """Neighbours, evidence and codes are the same; no note text is logged; the exit status is 0."""
-    with serving(bundle, tmp_path / "log") as (server, address):
+    with serving(bundle, tmp_path / "log", "--no-auth") as (server, address):
         answer = post(address, {"text": DOCUMENTS[0].text})
         named = post(address, {"text": DOCUMENTS[0].text, "subject_id": "s1"})
         planted = post(address, {"text": DOCUMENTS[3].text, "neighbours": 50})
@@ -125,9 +125,30 @@ def test_a_server_answers_as_code_does_and_stops_at_sigterm(bundle: Path, tmp_pa
     assert {**line, "timings_ms": None} == {"id": "stdin", **answer, "timings_ms": None}
 
 
+def test_keys_made_beside_a_running_server_open_it(bundle: Path, tmp_path: Path) -> None:
+    """Until they are revoked; the log of it all is whole."""
+    database = ("--database", default_url(bundle))
+    with serving(bundle, tmp_path / "log") as (_server, address):
+        made = run("keys", "create", "--name", "x", "--scopes", "neighbours", *database)
+        assert made.returncode == 0, made.stderr
+        key = made.stdout.strip()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        body = json.dumps({"note_id": "a1"}).encode()
+        asked = urllib.request.Request(f"{address}/v1/neighbours", body, headers)  # noqa: S310 - our own server
+        with urllib.request.urlopen(asked, timeout=30) as response:  # noqa: S310 - our own server
+            assert [note["note_id"] for note in json.load(response)["neighbours"]] == ["a3"]
+        assert run("keys", "revoke", key.split("_")[1], *database).returncode == 0
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+            urllib.request.urlopen(asked, timeout=30)  # noqa: S310 - our own server
+        refused.value.close()
+    assert key[21:] not in (tmp_path / "log").read_text()
+    verified = run("verify-log", "--anchor", str(tmp_path / "anchor"), *database)
+    assert (verified.returncode, verified.stdout.startswith("whole: ")) == (0, True)
+
+
 def test_ctrl_c_stops_the_server_without_a_traceback(bundle: Path, tmp_path: Path) -> None:
     """As for any command."""
-    with serving(bundle, tmp_path / "log") as (server, _address):
+    with serving(bundle, tmp_path / "log", "--no-auth") as (server, _address):
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 130
     assert "Traceback" not in (tmp_path / "log").read_text()

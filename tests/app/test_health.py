@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from app.access.gate import OpenGate
 from app.main import create_app
 from app.settings import load_settings
 from tests.app.answers import NOTE, problem, wait_until_ready
@@ -49,7 +50,7 @@ def test_ready_only_after_the_warm_up(indexed: str) -> None:
     """Until then 503 says what is missing."""
     coder = FakeCoder()
     coder.gate.clear()
-    with TestClient(create_app(load_settings(database=indexed), coder)) as client:
+    with TestClient(create_app(load_settings(database=indexed), coder, OpenGate())) as client:
         assert coder.entered.acquire(timeout=10)
         response = client.get("/readyz")
         assert problem(response) == (503, "not-ready")
@@ -63,7 +64,7 @@ def test_ready_only_after_the_warm_up(indexed: str) -> None:
 def test_a_failed_warm_up_is_told(coder: FakeCoder, logs: StringIO) -> None:
     """By its class, not its message."""
     coder.error = RuntimeError(CANARY)
-    with TestClient(create_app(load_settings(), coder)) as client:
+    with TestClient(create_app(load_settings(), coder, OpenGate())) as client:
         assert client.post("/v1/predict", json={"text": NOTE}).status_code == 500
         detail = client.get("/readyz").json()["detail"]
     assert detail == "not ready: the warm-up prediction failed (RuntimeError)"
@@ -72,7 +73,7 @@ def test_a_failed_warm_up_is_told(coder: FakeCoder, logs: StringIO) -> None:
 
 def test_a_full_queue_is_a_503_with_retry_after(coder: FakeCoder) -> None:
     """One note at work, one waiting: of three sent behind the closed gate at least one comes back at once."""
-    with TestClient(create_app(load_settings(max_waiting=1, retry_after_seconds=7), coder)) as client:
+    with TestClient(create_app(load_settings(max_waiting=1, retry_after_seconds=7), coder, OpenGate())) as client:
         wait_until_ready(client, coder)
         coder.gate.clear()
         answers: list[Any] = []

@@ -1,5 +1,6 @@
 """Indexing adds what is missing, whole or not at all, on both engines."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from app.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
 from app.verification import verify_index
 from model.dataset import Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
+from tests.app.access_log.rows import logged
 from tests.app.fakes import CANARY, LABELS, NOTES, FakeCoder, index_into, random_documents, write_dataset
 
 
@@ -273,3 +275,13 @@ def test_deleting_a_note_deletes_its_codes_and_embedding(indexed: str) -> None:
     with writing(open_engine(indexed)).begin() as connection:
         connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
     assert [count(indexed, table) for table in (Note, Embedding, AssignedCode)] == [2, 2, 3]
+
+
+def test_what_was_stored_is_in_the_access_log(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """A row a batch, with its notes; a run that stores nothing leaves none."""
+    data = write_dataset(tmp_path / "data", random_documents(20))
+    for _ in range(2):
+        index_into(url, coder, data)
+        notes = [json.loads(note_ids) for _, action, note_ids, _ in logged(open_engine(url)) if action == "index"]
+        assert list(map(len, notes)) == [16, 4]
+    assert notes[0][0] == "r0"

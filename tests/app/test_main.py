@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.access.gate import OpenGate
 from app.main import create_app
 from app.problems import STATUS
 from app.settings import load_settings
@@ -27,7 +28,7 @@ JSON = {"Content-Type": "application/json"}
 @pytest.fixture
 def bare(coder: FakeCoder) -> Iterator[TestClient]:
     """The service without a database."""
-    with TestClient(create_app(load_settings(), coder)) as client:
+    with TestClient(create_app(load_settings(), coder, OpenGate())) as client:
         yield client
 
 
@@ -156,7 +157,7 @@ def test_a_stored_note_excludes_itself_its_patient_and_the_named_one(
 def test_a_stored_note_without_text_still_has_neighbours(url: str, coder: FakeCoder, tmp_path: Path) -> None:
     """Its embedding is there; a prediction would need the text. The missing snippets are explained."""
     index_into(url, coder, write_dataset(tmp_path / "data"))
-    with TestClient(create_app(load_settings(database=url), coder)) as client:
+    with TestClient(create_app(load_settings(database=url), coder, OpenGate())) as client:
         answer = client.post("/v1/neighbours", json={"note_id": "n1"}).json()
         assert [neighbour["note_id"] for neighbour in answer["neighbours"]] == ["n3"]
         assert "tokens" not in answer
@@ -260,7 +261,7 @@ def test_a_body_over_the_limit_is_413_also_in_chunks(coder: FakeCoder) -> None:
             yield b"x" * 100
         yield b'"}'
 
-    with TestClient(create_app(load_settings(max_body_bytes=1000), coder)) as client:
+    with TestClient(create_app(load_settings(max_body_bytes=1000), coder, OpenGate())) as client:
         assert problem(client.post("/v1/predict", json={"text": "x" * 1000})) == (413, "body-too-large")
         assert problem(client.post("/v1/predict", content=chunks(), headers=JSON)) == (413, "body-too-large")
         assert client.post("/v1/predict", json={"text": "x" * 900}).status_code == 200
@@ -270,7 +271,7 @@ def test_a_body_over_the_limit_is_413_also_in_chunks(coder: FakeCoder) -> None:
 
 def test_a_note_over_the_limit_is_413(coder: FakeCoder) -> None:
     """The message names both numbers."""
-    with TestClient(create_app(load_settings(max_characters=100), coder)) as client:
+    with TestClient(create_app(load_settings(max_characters=100), coder, OpenGate())) as client:
         response = client.post("/v1/predict", json={"text": "x" * 101})
     assert problem(response) == (413, "note-too-long")
     assert "101 characters, the limit is 100" in response.json()["detail"]
@@ -312,7 +313,7 @@ def test_a_good_request_is_logged_without_its_content(client: TestClient, logs: 
     response = client.post(f"/v1/predict?q={CANARY}", json={"text": f"{CANARY} hypertension"})
     assert response.status_code == 200
     line = json.loads(logs.getvalue().splitlines()[-1])
-    assert set(line) == {"event", "request_id", "method", "route", "status", "ms", "level", "timestamp"}
+    assert set(line) == {"event", "request_id", "method", "route", "status", "who", "ms", "level", "timestamp"}
     assert (line["method"], line["route"], line["status"]) == ("POST", "/v1/predict", 200)
     assert line["request_id"] == response.headers["x-request-id"]
     assert CANARY not in json.dumps(line)
@@ -321,7 +322,7 @@ def test_a_good_request_is_logged_without_its_content(client: TestClient, logs: 
 def test_a_database_of_another_embedding_stops_the_start(indexed: str) -> None:
     """Before any port is opened."""
     with pytest.raises(EmbeddingMismatch, match="add its embeddings with"):
-        create_app(load_settings(database=indexed), FakeCoder(embedding_id="f" * 64))
+        create_app(load_settings(database=indexed), FakeCoder(embedding_id="f" * 64), OpenGate())
 
 
 def test_threads_get_their_own_answers(client: TestClient) -> None:
@@ -375,7 +376,7 @@ def test_stored_text_comes_out_in_the_snippet_alone(url: str, coder: FakeCoder, 
     """And nowhere else in the answer."""
     note = Document("c1", "p1", "train", f"{CANARY} hypertension", ())
     index_into(url, coder, write_dataset(tmp_path / "data", [note]), store_text=True)
-    with TestClient(create_app(load_settings(database=url), coder)) as client:
+    with TestClient(create_app(load_settings(database=url), coder, OpenGate())) as client:
         answer = client.post("/v1/predict", json={"text": "hypertension"}).json()
     assert answer["neighbours"][0].pop("snippet") == note.text
     assert CANARY not in json.dumps(answer)

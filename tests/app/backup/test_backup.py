@@ -12,7 +12,7 @@ from app.backup.dump import dump
 from app.backup.load import load
 from app.backup.table_files import TABLES
 from app.coding.recording import record_coding
-from app.db import open_engine
+from app.db import open_engine, writing
 from app.errors import DatabaseOutOfStep
 from app.neighbours.index import open_index
 from app.neighbours.search import Filters
@@ -76,7 +76,8 @@ def test_a_backup_restores_every_row_into_either_engine(
     other.bundle_id = "c" * 64
     index_into(indexed, other, tmp_path / "data", splits=("train", "dev"))
     suggestion = RankedCode(1, "icd9cm", "401.9", "T", 0.1 + 0.2, 0.5, True, 1, ())
-    record_coding(open_engine(indexed), "n1", coder, [suggestion])
+    with writing(open_engine(indexed)).begin() as connection:
+        record_coding(connection, "n1", coder, [suggestion])
     file = tmp_path / "notes.icdbackup"
     written = dump(open_engine(indexed), file)
     assert load(file, target) == written

@@ -2,6 +2,7 @@
 
 from fastapi.testclient import TestClient
 
+from app.access.gate import OpenGate
 from app.main import create_app
 from app.settings import load_settings
 from tests.app.fakes import LABELS, NOTES, FakeCoder
@@ -33,7 +34,7 @@ def test_the_query_s_own_patient_is_heard_no_more_than_shown(client: TestClient,
 def test_without_a_database_the_ranker_hears_nothing_and_the_answer_says_so(coder: FakeCoder) -> None:
     """An empty list would say that there are no similar notes."""
     coder.uses_neighbours = True
-    with TestClient(create_app(load_settings(database=None), coder)) as client:
+    with TestClient(create_app(load_settings(database=None), coder, OpenGate())) as client:
         answer = client.post("/v1/predict", json={"text": TEXT}).json()
     assert coder.voters == []
     assert any("no database" in warning for warning in answer["warnings"])

@@ -6,8 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from app.access.gate import OpenGate
 from app.coding.recording import record_coding
-from app.db import open_engine
+from app.db import open_engine, writing
 from app.deletion import delete_note
 from app.errors import UnknownNote
 from app.main import create_app
@@ -42,7 +43,7 @@ def test_a_stored_notes_coding_is_kept_and_goes_with_it(
 ) -> None:
     """By a bundle that has not indexed itself; a text alone leaves nothing."""
     coder.bundle_id = "c" * 64
-    with TestClient(create_app(load_settings(database=indexed, record_codings=True), coder)) as client:
+    with TestClient(create_app(load_settings(database=indexed, record_codings=True), coder, OpenGate())) as client:
         assert client.post("/v1/predict", json={"text": "hypertension"}).status_code == 200
         assert kept() == []
         assert client.post("/v1/predict", json={"note_id": "n1", "top_k": 2}).status_code == 200
@@ -59,11 +60,11 @@ def test_nothing_is_kept_by_default(client: TestClient, kept: Callable[[], list[
 
 def test_a_note_that_went_meanwhile_is_named(indexed: str, coder: FakeCoder) -> None:
     """Nothing is kept of it."""
-    with pytest.raises(UnknownNote):
-        record_coding(open_engine(indexed), "absent", coder, [])
+    with pytest.raises(UnknownNote), writing(open_engine(indexed)).begin() as connection:
+        record_coding(connection, "absent", coder, [])
 
 
 def test_recording_needs_a_database(coder: FakeCoder) -> None:
     """Said at the start, not at the first note."""
     with pytest.raises(InvalidOption, match="ICD_CODER_RECORD_CODINGS needs a database"):
-        create_app(load_settings(record_codings=True), coder)
+        create_app(load_settings(record_codings=True), coder, OpenGate())

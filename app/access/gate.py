@@ -1,0 +1,94 @@
+"""The gate of the service: who comes in, by key, or anybody on this machine."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from app.access.caller import ANYBODY, Caller
+from app.access.keys import find_caller
+from app.access.rate_limit import RateLimits
+from app.access.secret import open_secret
+from app.db import open_engine, require_current
+from app.errors import MissingKey, WrongKey
+from app.settings import Settings
+from model.errors import InvalidOption
+
+SCHEME = "bearer"
+HOW = "send the header `Authorization: Bearer KEY` with a key of `icd-coder keys create`"
+
+
+class Gate(Protocol):
+    """Lets callers in or not."""
+
+    async def admit(self, authorization: list[str]) -> Caller:
+        """The caller, by the values of the header Authorization."""
+
+    def close(self) -> None:
+        """Release what the gate holds."""
+
+
+class OpenGate:
+    """No keys: whoever reaches the port may do everything, so the port must be loopback."""
+
+    async def admit(self, authorization: list[str]) -> Caller:  # noqa: ARG002 - the protocol's
+        """Anybody."""
+        return ANYBODY
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True)
+class KeyGate:
+    """Keys of one database, looked up at every request: a revoked key opens nothing from then on."""
+
+    engine: Engine
+    secret: bytes
+    limits: RateLimits
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"KeyGate({self.engine!r})"
+
+    async def admit(self, authorization: list[str]) -> Caller:
+        """The holder of the key.
+
+        Raises:
+            MissingKey, WrongKey, RevokedKey, ExpiredKey: nobody.
+            RateLimited: too often.
+            DatabaseUnavailable: the keys cannot be read now.
+        """
+        if not authorization:
+            raise MissingKey(f"the request has no access key: {HOW}")
+        scheme, _, text = authorization[0].partition(" ")
+        if len(authorization) > 1 or scheme.lower() != SCHEME:
+            raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
+        caller = await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
+        self.limits.count(caller.who)
+        return caller
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+
+def open_gate(settings: Settings, no_auth: bool) -> Gate:
+    """The gate of the settings, checked before a bundle is loaded.
+
+    Raises:
+        InvalidOption: there is no database to keep keys in, or the secret or the limit cannot be used.
+        MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
+    """
+    if no_auth:
+        return OpenGate()
+    if settings.database is None:
+        raise InvalidOption(
+            "access keys are kept in a database and none is in use: name one with --database, or answer without keys "
+            "on this machine alone with --no-auth"
+        )
+    limits = RateLimits(settings.rate_limit)
+    engine = open_engine(settings.database)
+    require_current(engine)
+    return KeyGate(engine, open_secret(engine, settings), limits)

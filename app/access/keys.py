@@ -1,0 +1,178 @@
+"""Access keys: made, shown once, found again, revoked. The database keeps no secret part (docs/decisions/0015)."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+
+from app.access.caller import Caller
+from app.access.scopes import Scope, parse_scopes, write_scopes
+from app.access_log.chain import COMMAND_LINE, Entry, append
+from app.db import database_errors, writing
+from app.errors import ExpiredKey, RevokedKey, WrongKey
+from app.tables import ApiKey, KeySecret
+from model.errors import InvalidOption
+
+FORM = re.compile(r"icd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+"""The id, which may be shown, and 256 random bits."""
+USE_NOTED_EVERY = timedelta(minutes=1)
+"""So that a busy key does not write at every request."""
+LONGEST_NAME = 100
+# Made once: building a statement takes as long as running it.
+_BY_ID = select(
+    ApiKey.key_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.tag, ApiKey.revoked_at, ApiKey.last_used_at
+).where(ApiKey.key_id == bindparam("sent"))
+WRONG = "the access key is none of this service's: send the key as `icd-coder keys create` showed it"
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key at the only moment at which it is whole."""
+
+    key_id: str
+    text: str = field(repr=False)
+
+
+class Grant(NamedTuple):
+    """What a key opens, and until when."""
+
+    key_id: str
+    scopes: str
+    expires_at: datetime | None
+
+    def tag(self, secret: bytes, random: str) -> bytes:
+        """HMAC-SHA256 of the key's secret part and the grant under the server's secret.
+
+        Over the grant too: who changes scopes or expiry in the table gets a key that opens nothing.
+        """
+        expires = (
+            None if self.expires_at is None else self.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
+        )
+        return hmac.digest(secret, json.dumps([self.key_id, random, self.scopes, expires]).encode(), hashlib.sha256)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """What can be told of a key."""
+
+    key_id: str
+    name: str
+    scopes: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """One word."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
+
+
+def create_key(
+    engine: Engine, secret: bytes, name: str, scopes: frozenset[Scope], lifetime: timedelta | None = None
+) -> NewKey:
+    """Make a key; its text is in the answer and nowhere else.
+
+    Raises:
+        InvalidOption: the name is empty, too long or not one line.
+        DatabaseUnavailable: the database cannot be written.
+    """
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InvalidOption(f"--name cannot be used: give one line of 1 to {LONGEST_NAME} characters")
+    key_id, random = secrets.token_hex(8), secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    grant = Grant(key_id, write_scopes(scopes), now + lifetime if lifetime else None)
+    values = {**grant._asdict(), "name": name, "tag": grant.tag(secret, random), "created_at": now}
+    with database_errors(engine.url), writing(engine).begin() as connection:
+        connection.execute(insert(ApiKey).values(values))
+        append(connection, Entry(COMMAND_LINE, f"keys create {key_id}"))
+    return NewKey(key_id, f"icd_{key_id}_{random}")
+
+
+def list_keys(engine: Engine) -> list[KnownKey]:
+    """All keys in the order of their making.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be read.
+    """
+    columns = [getattr(ApiKey, name) for name in KnownKey.__dataclass_fields__]
+    with database_errors(engine.url), engine.connect() as connection:
+        return [KnownKey(*row) for row in connection.execute(select(*columns).order_by(ApiKey.id))]
+
+
+def revoke_key(engine: Engine, key_id: str) -> None:
+    """From now on the key opens nothing; a key that was revoked stays so since then.
+
+    Raises:
+        InvalidOption: there is no such key.
+        DatabaseUnavailable: the database cannot be written.
+    """
+    with database_errors(engine.url), writing(engine).begin() as connection:
+        if connection.scalar(select(ApiKey.id).where(ApiKey.key_id == key_id)) is None:
+            raise InvalidOption("no key has this id: see the first column of `icd-coder keys list`")
+        _revoke(connection, [key_id])
+
+
+def revoke_all_keys(engine: Engine) -> int:
+    """Revoke every key and forget their secret, so that the next key may be made with another one; their number.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be written.
+    """
+    with database_errors(engine.url), writing(engine).begin() as connection:
+        valid = connection.scalars(select(ApiKey.key_id).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.id)).all()
+        _revoke(connection, valid)
+        connection.execute(delete(KeySecret))
+    return len(valid)
+
+
+def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
+    """Who holds this key, which must be valid now.
+
+    Raises:
+        WrongKey, RevokedKey, ExpiredKey: it opens nothing.
+        DatabaseUnavailable: the database cannot be read, or the use not be noted.
+    """
+    parts = FORM.fullmatch(text)
+    if parts is None:
+        raise WrongKey(WRONG)
+    with database_errors(engine.url), engine.connect() as connection:
+        row = connection.execute(_BY_ID, {"sent": parts[1]}).one_or_none()
+    if row is None:
+        raise WrongKey(WRONG)
+    grant = Grant(row.key_id, row.scopes, row.expires_at)
+    if not hmac.compare_digest(row.tag, grant.tag(secret, parts[2])):
+        raise WrongKey(WRONG)
+    now = datetime.now(UTC)
+    if row.revoked_at is not None:
+        raise RevokedKey("the access key was revoked: ask the operator for another one")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise ExpiredKey("the access key has expired: ask the operator for another one")
+    if row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY:
+        _note_use(engine, row.key_id, now)
+    return Caller(row.key_id, parse_scopes(row.scopes))
+
+
+def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:
+    for key_id in key_ids:
+        revoked = connection.execute(
+            update(ApiKey)
+            .where(ApiKey.key_id == key_id, ApiKey.revoked_at.is_(None))
+            .values(revoked_at=datetime.now(UTC))
+        )
+        if revoked.rowcount:
+            append(connection, Entry(COMMAND_LINE, f"keys revoke {key_id}"))
+
+
+def _note_use(engine: Engine, key_id: str, now: datetime) -> None:
+    with database_errors(engine.url), writing(engine).begin() as connection:
+        connection.execute(update(ApiKey).where(ApiKey.key_id == key_id).values(last_used_at=now))

@@ -1,0 +1,125 @@
+"""Every route by every method with every kind of key: what is let in, and what is refused and how.
+
+A new route needs a row in ROUTES; without one, test_every_route_has_a_row fails.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+from app.access.scopes import Scope
+from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
+from tests.app.fakes import FakeCoder
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+REFUSED = {
+    "none": "missing-key",
+    "wrong": "wrong-key",
+    "malformed": "wrong-key",
+    "revoked": "revoked-key",
+    "expired": "expired-key",
+}
+NOBODY: frozenset[str] = frozenset()
+ANYBODY = frozenset({*REFUSED, *Scope})
+ANY_KEY = frozenset(Scope)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A route with one of its methods: who may, and a request that then gets a 2xx."""
+
+    method: str
+    template: str
+    may: frozenset[str]
+    body: dict[str, Any] | None = None
+    path: str = ""
+    """Where the template has parameters."""
+
+
+ROUTES = [
+    Row("POST", "/v1/predict", frozenset({Scope.PREDICT}), {"text": "hypertension"}),
+    Row("POST", "/v1/neighbours", frozenset({Scope.NEIGHBOURS}), {"text": "hypertension"}),
+    Row("GET", "/v1/model", ANY_KEY),
+    Row("GET", "/healthz", ANYBODY),
+    Row("GET", "/readyz", ANYBODY),
+    Row("GET", "/docs", ANYBODY),
+    Row("GET", "/openapi.json", ANYBODY),
+    Row("HEAD", "/openapi.json", ANYBODY),
+]
+ABSENT = Row("", "/v1/absent", NOBODY)
+ROW = {(row.method, row.template): row for row in ROUTES}
+TEMPLATES = list({row.template: row for row in [*ROUTES, ABSENT]})
+KINDS = [*REFUSED, *(scope.value for scope in Scope)]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service for the whole file."""
+
+    app: FastAPI
+    client: TestClient
+    keys: dict[str, str | None]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Ready, behind keys, over a few notes."""
+    coder = FakeCoder()
+    app, gate = keyed_app(indexed_database(tmp_path_factory.mktemp("matrix"), coder), coder, rate_limit="none")
+    with TestClient(app) as client:
+        keys = keys_of_every_kind(gate)
+        answer = client.post("/v1/predict", json={"text": "diabetes"}, headers=bearer(keys["predict"]))
+        assert answer.status_code == 200  # coded behind the warm-up, so /readyz is 200 from here on
+        yield Service(app, client, keys)
+
+
+def expected(row: Row | None, template: str, kind: str) -> tuple[int, str | None]:
+    """Status and slug, by the rules of docs/decisions/0015."""
+    is_open = any(each.template == template and each.may == ANYBODY for each in ROUTES)
+    if kind in REFUSED and not is_open:
+        return 401, REFUSED[kind]
+    if template == ABSENT.template:
+        return 404, "unknown-route"
+    if row is None:
+        return 405, "wrong-method"
+    return (200, None) if kind in row.may else (403, "missing-scope")
+
+
+def test_every_route_has_a_row(service: Service) -> None:
+    """And every row its route."""
+    there = {
+        (method, route.path) for route in iter_route_contexts(service.app.routes) for method in route.methods or ()
+    }
+    assert there == set(ROW)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_route_by_a_method(service: Service, template: str, method: str) -> None:
+    """With every kind of key."""
+    row = ROW.get((method, template))
+    path = row.path if row is not None and row.path else template
+    found = {}
+    for kind in KINDS:
+        body = None if row is None else row.body
+        answer = service.client.request(method, path, json=body, headers=bearer(service.keys[kind]))
+        found[kind] = (answer.status_code, _slug(answer, method))
+        if answer.status_code in (401, 403):
+            assert answer.headers["www-authenticate"].startswith('Bearer realm="icd-coder"')
+    wanted = {kind: expected(row, template, kind) for kind in KINDS}
+    if method == "HEAD":  # whose answers have no body
+        wanted = {kind: (status, None) for kind, (status, _) in wanted.items()}
+    assert found == wanted
+
+
+def _slug(answer: Any, method: str) -> str | None:
+    if answer.status_code < 400 or method == "HEAD":
+        return None
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Zzyzxcanary" not in answer.text
+    return str(answer.json()["type"]).rpartition(":")[2]

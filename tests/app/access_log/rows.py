@@ -1,0 +1,33 @@
+"""Rows of an access log, for tests."""
+
+from sqlalchemy import Engine, select, text
+
+from app.access_log.chain import Entry, append, last_link
+from app.db import is_sqlite, writing
+from app.tables import AccessLogRow
+
+
+def add_rows(engine: Engine, count: int) -> None:
+    """Append rows of invented requests, each in a transaction of its own."""
+    for _ in range(count):
+        with writing(engine).begin() as connection:
+            number = last_link(connection).sequence + 1
+            append(connection, Entry("0123456789abcdef", "POST /v1/predict", [f"n{number}", "ü"], 200, f"r{number}"))
+
+
+def tamper(engine: Engine, *statements: str) -> None:
+    """Change rows as somebody who owns the database can: with the triggers out of the way."""
+    if is_sqlite(engine):
+        off = [f"DROP TRIGGER IF EXISTS access_log_{event}" for event in ("update", "delete", "insert")]
+    else:
+        off = ["ALTER TABLE access_log DISABLE TRIGGER ALL"]
+    with writing(engine).begin() as connection:
+        for statement in (*off, *statements):
+            connection.execute(text(statement))
+
+
+def logged(engine: Engine) -> list[tuple[str, str, str, int | None]]:
+    """Who, action, note ids and status of every row."""
+    columns = (AccessLogRow.who, AccessLogRow.action, AccessLogRow.note_ids, AccessLogRow.status)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(AccessLogRow.sequence))]

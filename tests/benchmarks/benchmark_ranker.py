@@ -49,9 +49,7 @@ def main() -> None:
             for name, value in zip(seconds, (encoded - started, lexical - encoded, ended - lexical), strict=True):
                 seconds[name].append(value)
     print(f"{len(note.split())} words, {len(scores.windowed.ids)} tokens, {len(ranking.columns)} candidates")
-    print(
-        f"{len(coder.labels)} labels, {len(coder.codes)} codes in the universe, {coder.precision}, {options.threads} threads"
-    )
+    print(f"{len(coder.labels)} labels, {len(coder.codes)} codes in the universe, {coder.precision}")
     for name, values in seconds.items():
         share = median(values) / median(seconds["encoder"])
         print(f"{name:17} {1000 * median(values):7.1f} ms, {share:.3f} of the encoder")

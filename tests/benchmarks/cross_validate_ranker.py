@@ -3,7 +3,8 @@
 python tests/benchmarks/cross_validate_ranker.py DATA OUT [--epochs 10] [--pairs] [--without-neighbours]
 
 DATA is made by `icd-coder prepare codiesp`; the folds are those of docs/studies/codiesp_folds.tsv (by article).
-Networks are trained by `train`'s recipe (MiniLM frozen, SD), each without one fold, and kept in OUT: a run goes on where it
+Networks are trained by the recipe of `train` (MiniLM frozen, SD), each without one fold, and kept in OUT, where a run
+goes on that
 stopped. Every other channel is nested: for an outer fold k, the fusions learn from notes of folds j, whose features
 come from lexicon, titles and neighbours that know neither j nor k. With --pairs the classifier is nested too: ten more
 networks, each without two folds. Without it, the features of fold j come from the network that was trained without j

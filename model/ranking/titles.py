@@ -13,7 +13,8 @@ from model.ranking.channel_features import ChannelFeatures
 from model.ranking.read_note import ReadNote, read_note
 from model.ranking.scope import UNSAID
 
-_FEATURES = ("coverage", "matched", "words", "term_words", "note_coverage", "margin", "log_rank")
+_SAID = ("coverage", "matched", "words", "term_words", "note_coverage", "margin", "log_gap", "log_codes")
+_FEATURES = (*_SAID, "log_rank")
 NAMES = tuple(f"titles.{name}" for name in _FEATURES)
 LEAST = 0.5
 """A term that is covered less is no evidence; untuned."""
@@ -28,12 +29,13 @@ class _Said:
     """Stems of terms that a note says, by stem; distinct pairs of stem and sentence.
 
     Shape:
-        stem, sentence (N,) int64; strength (N,) float64.
+        stem, sentence (N,) int64; strength (N,) float64; word (N,) int64, where in the note.
     """
 
     stem: np.ndarray
     sentence: np.ndarray
     strength: np.ndarray
+    word: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ class CoveringWords:
     """Of the words in the note, ascending, int64."""
     coverage: float
     """Share of the name's weight that they cover, LEAST to 1."""
+
+
+@dataclass(frozen=True)
+class _Covered:
+    """How the best sentence of each term covers it, (M,): the weight and the number of its stems, the sentence, and the
+    words that stand between the first and the last of them and are none."""
+
+    matched: np.ndarray
+    words: np.ndarray
+    sentence: np.ndarray
+    between: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -92,11 +105,20 @@ class TitleIndex:
         """The same of a note that was read."""
         said = self._said(note)
         terms, whole = self._shortlist(said)
-        matched, words, _ = self._best_sentence(terms, said)
-        covered = matched / self._total[terms]
+        best = self._best_sentence(terms, said)
+        covered = best.matched / self._total[terms]
         kept = covered >= LEAST
         values = np.column_stack(
-            [covered, matched, words, np.diff(self.term_indptr)[terms], whole, self._total[terms] - matched]
+            [
+                covered,
+                best.matched,
+                best.words,
+                np.diff(self.term_indptr)[terms],
+                whole,
+                self._total[terms] - best.matched,
+                np.log2(1 + best.between),
+                np.log2(np.diff(self.code_indptr)[terms]),
+            ]
         )
         return self._by_code(terms[kept], values[kept])
 
@@ -112,8 +134,8 @@ class TitleIndex:
         asked = np.isin(self.columns[entries], columns)
         place, codes = place[asked], self.columns[entries[asked]]
         terms, back = np.unique(shortlist[place], return_inverse=True)
-        matched, _, sentence = self._best_sentence(terms, said)
-        coverage = matched / self._total[terms]
+        best = self._best_sentence(terms, said)
+        matched, sentence, coverage = best.matched, best.sentence, best.matched / self._total[terms]
         found: dict[int, CoveringWords] = {}
         for pair in np.lexsort((-matched[back], -coverage[back], codes)).tolist():
             column, term = int(codes[pair]), int(back[pair])
@@ -143,7 +165,7 @@ class TitleIndex:
         strength = self.word_strength[entries]
         order = np.lexsort((-strength, sentence, stem))
         first = order[(np.diff(stem[order], prepend=-1) != 0) | (np.diff(sentence[order], prepend=-1) != 0)]
-        return _Said(stem[first], sentence[first], strength[first])
+        return _Said(stem[first], sentence[first], strength[first], np.flatnonzero(known)[place][first])
 
     def _shortlist(self, said: _Said) -> tuple[np.ndarray, np.ndarray]:
         """Terms that the whole note covers best, with that coverage: no sentence covers one better."""
@@ -159,8 +181,8 @@ class TitleIndex:
             terms = np.sort(terms[order[:SHORTLIST]])
         return terms, coverage[terms]
 
-    def _best_sentence(self, terms: np.ndarray, said: _Said) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Largest weight of each term's stems that one sentence says, how many stems those are, and the sentence."""
+    def _best_sentence(self, terms: np.ndarray, said: _Said) -> _Covered:
+        """How well the sentence that says most of each term does so."""
         place, entries = _slices(self.term_indptr, terms)
         wanted = self.term_stems[entries]
         indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))
@@ -172,7 +194,13 @@ class TitleIndex:
         count = np.bincount(key, minlength=len(terms) * width).reshape(-1, width)
         best = matched.argmax(axis=1)
         rows = np.arange(len(terms))
-        return matched[rows, best], count[rows, best], best
+        inside = np.flatnonzero(said.sentence[where] == best[place[repeat]])
+        word, term = said.word[where[inside]], place[repeat[inside]]
+        first, last = np.full(len(terms), np.iinfo(np.int64).max), np.zeros(len(terms), dtype=np.int64)
+        np.minimum.at(first, term, word)
+        np.maximum.at(last, term, word)
+        between = np.maximum(last - np.minimum(first, last) + 1 - count[rows, best], 0)
+        return _Covered(matched[rows, best], count[rows, best], best, between)
 
     def _by_code(self, terms: np.ndarray, values: np.ndarray) -> ChannelFeatures:
         """Each code with the features of its best covered term; of equally covered ones the weightiest."""

@@ -20,7 +20,7 @@ from training.ranking.judged_pairs import JudgedPairs, note_folds
 from training.ranking.pairs_map import pairs_map
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
 
-TARGET_RATES = (0.05, 0.1, 0.2)
+TARGET_RATES = (0.05, 0.1, 0.2, 0.3)
 """False-negative rates of the conformal sets."""
 
 

@@ -10,6 +10,7 @@ from model.ranking.code_universe import CodeUniverse
 from model.ranking.read_note import read_note
 from model.ranking.scope import UNSAID
 from model.ranking.titles import LEAST, TitleIndex
+from model.ranking.titles import NAMES as NAMES_OF
 from training.ranking.titles_fit import fit_titles, term_stems
 
 TRAINED = LabelSpace((Label("icd10cm", "I10", "Essential (primary) hypertension", 5),))
@@ -128,3 +129,12 @@ def test_an_index_without_names_says_nothing() -> None:
     nameless = fit_titles(CodeUniverse([Label("icd10cm", "I10", "")]), ())
     assert nameless.features("hypertension").columns.shape == (0,)
     assert np.isfinite(nameless.features("hypertension").values).all()
+
+
+def test_words_that_stand_apart_are_told_from_those_together(index: TitleIndex) -> None:
+    """The words between the first and the last of a name in its best sentence, as log2(1 + words)."""
+    gap, column = NAMES_OF.index("titles.log_gap"), UNIVERSE.column(Code("icd10cm", "A04.7"))
+    for text, words in (("Pseudomembranous colitis was seen.", 0), ("Colitis, perhaps even pseudomembranous.", 2)):
+        features = index.features(text)
+        row = features.values[features.columns.tolist().index(column)]
+        assert row[gap] == pytest.approx(np.log2(1 + words))

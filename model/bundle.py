@@ -89,12 +89,15 @@ def sign_bundle(folder: Path) -> str:
     return _sha256(folder / "manifest.json")
 
 
-def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED, threads: int = 0) -> Coder:
+def load_bundle(
+    path: str | Path, device: str = "cpu", precision: str = RECORDED, threads: int = 0, with_ranker: bool = True
+) -> Coder:
     """Verify every file of a bundle and open it.
 
     Args:
         precision: auto, fp32, bf16, int8, or ``recorded``: the one that training wrote down.
         threads: of an int8 encoder; 0 for as many as torch has.
+        with_ranker: False for the classifier alone, with its own thresholds.
 
     Raises:
         MissingInput: there is no bundle at ``path``, or no OpenVINO for its int8 encoder.
@@ -117,7 +120,7 @@ def load_bundle(path: str | Path, device: str = "cpu", precision: str = RECORDED
     _load_weights(network, path / "model.safetensors")
     tokenizer = _read_tokenizer(path / "tokenizer", network)
     threshold, policies = _read_thresholds(path / "ranker" / "thresholds.json")
-    ranker = load_ranker(path / "ranker", labels) if config.ranker else None
+    ranker = load_ranker(path / "ranker", labels) if config.ranker and with_ranker else None
     int8 = _open_int8(path, network, threads) if chosen == "int8" else None
     return Coder(
         network=network.to(device).eval() if int8 is None else network.eval(),

@@ -44,7 +44,7 @@ def test_a_command_in_the_docs_exists_with_its_flags(page: str, command: str) ->
     rest = words[1:]
     if hasattr(verb, "commands"):
         verb, rest = verb.commands[rest[0]], rest[1:]
-    known = {option for parameter in verb.params for option in parameter.opts} | {"--help"}
+    known = {option for one in verb.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
     for word in rest:
         if word.startswith("--"):
             assert word.split("=")[0] in known, f"{page}: {command}: {word}"

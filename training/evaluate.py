@@ -47,11 +47,13 @@ def evaluate_bundle(
     precision: str = "auto",
     explained: ExplainedSample | None = None,
     neighbours: bool = False,
+    ranker: bool = True,
 ) -> dict[str, Any]:
     """Score every document of the split, write the report directory, and return report.json's content.
 
     Args:
         explained: also measure the explanations of some of the documents.
+        ranker: judge the bundle's ranker where it has one; False for the classifier alone.
         neighbours: let a ranker hear the most similar training notes, as a service with a database does.
 
     Raises:
@@ -62,12 +64,14 @@ def evaluate_bundle(
     require_free(out)
     dataset = load_dataset(data)
     documents = dataset.require(split)
-    coder = load_bundle(bundle, device, precision)
+    coder = load_bundle(bundle, device, precision, with_ranker=ranker)
     require_same_labels(coder, dataset, bundle)
     if explained is not None:
         require_explainable(coder)
     if neighbours and not coder.uses_neighbours:
-        raise InvalidOption(f"'{bundle}' has no ranker that listens to neighbours: leave --neighbours out")
+        raise InvalidOption(
+            f"'{bundle}' has no ranker to listen to neighbours, or --no-ranker is given: leave --neighbours out"
+        )
     subject = ReportSubject(
         data=data.name,
         split=split,

@@ -68,6 +68,9 @@ def evaluate(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the draw for --explanations.")] = 0,
+    ranker: Annotated[
+        bool, typer.Option(help="Judge the bundle's ranker, or the classifier alone, as papers on classifiers do.")
+    ] = True,
     neighbours: Annotated[
         bool,
         typer.Option(
@@ -94,7 +97,7 @@ def evaluate(
             )
         explained = ExplainedSample(explanations, seed) if explanations else None
         device = resolve_device(device)
-        report = evaluate_bundle(bundle, data, split, out, baselines, device, precision, explained, neighbours)
+        report = evaluate_bundle(bundle, data, split, out, baselines, device, precision, explained, neighbours, ranker)
     elif scores is not None and bundle is None:
         if explanations:
             raise InvalidOption("--explanations needs a --bundle: stored scores explain nothing")

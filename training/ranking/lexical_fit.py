@@ -18,6 +18,7 @@ from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.stemming import LANGUAGES
 from training.ranking.code_names import other_names, table_titles
 from training.ranking.lexicon_fit import fit_lexicon
+from training.ranking.phrase_choice import NOTES_PER_OCCURRENCE
 from training.ranking.titles_fit import Terms, read_terms, titles_of
 from training.ranking.training_note import TrainingNote, training_note
 
@@ -64,7 +65,7 @@ class LexicalFit:
     """Size of the label space, which comes first in the universe."""
     language: str = "en"
     least: int | None = PRIVATE_NOTES
-    """Notes that a phrase has to stand in at least; None: see :func:`training.ranking.phrase_choice.choose_phrases`."""
+    """Notes that a phrase has to stand in, or more of many notes; None for one."""
 
     @cached_property
     def codes(self) -> CodeUniverse:
@@ -98,7 +99,8 @@ class LexicalFit:
 
     def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
         """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
-        lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, self.least)
+        least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
+        lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
         titles = titles_of(self.terms, self.codes, notes, self.language)
         return LexicalChannels(lexicon, titles, self.kin)
 

@@ -103,6 +103,14 @@ def test_evaluate_writes_a_run_file_and_lets_the_ranker_hear_training_notes(made
     np.testing.assert_allclose(heard[0], coder.of_label_space(coder.ranked(document.text, voters)), rtol=1e-6)
 
 
+def test_the_classifier_of_a_ranked_bundle_can_be_judged_alone(made: Path) -> None:
+    """Its scores and its threshold are those of the bundle without a ranker."""
+    alone = evaluate_bundle(made / "ranked", made / "data", "test", made / "classifier", ranker=False)
+    plain = evaluate_bundle(made / "bundle", made / "data", "test", made / "plain")
+    np.testing.assert_array_equal(*(np.load(made / name / "scores.npy") for name in ("classifier", "plain")))
+    assert (alone["ranking"], alone["threshold"]) == (None, plain["threshold"])
+
+
 def test_a_bundle_that_hears_no_neighbours_refuses_them(made: Path) -> None:
     """With the remedy."""
     with pytest.raises(InvalidOption, match="leave --neighbours out"):

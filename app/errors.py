@@ -23,8 +23,20 @@ class NoDatabase(IcdCoderError):
     """The request needs a database and the service runs without one."""
 
 
-class Overloaded(IcdCoderError):
-    """The waiting queue is full, or the service is stopping."""
+class TryLater(IcdCoderError):
+    """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
+
+    def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class Overloaded(TryLater):
+    """The waiting queue is full or too slow, or the service is stopping."""
+
+
+class OutOfTime(TryLater):
+    """The note was not coded within the time that a note gets."""
 
 
 class NotReady(IcdCoderError):

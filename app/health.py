@@ -18,16 +18,20 @@ class Health(BaseModel):
     status: str
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> Health:
     """The process answers; it does so while a note is coded."""
     return Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(503))
 async def readyz(parts: Parts) -> Health:
     """A note was coded at start and the database, where one is used, can be read; else what is missing."""
     missing = []
+    if parts.readiness.stopping:
+        missing.append("the service is stopping")
     if parts.readiness.warm_up:
         missing.append(f"the warm-up prediction {parts.readiness.warm_up}")
     if parts.index is not None:

@@ -5,17 +5,18 @@ truncates wrongly without an error, and a second copy of the model would not fit
 """
 
 import asyncio
+import math
 import os
-import queue
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 
-from app.errors import Overloaded
+from app.errors import OutOfTime, Overloaded
+from app.note_job import NoteJob, Pace
+from app.waiting_line import LineClosed, LineFull, WaitingLine
 from model.errors import InvalidOption
 from model.labels import LabelSpace
 from model.prediction import CodedNote
@@ -94,18 +95,20 @@ def _require_device(device: str) -> None:
 class Inference:
     """The worker thread. Use it as an async context manager, or call ``start`` and ``close``."""
 
-    def __init__(self, coder: Coder, max_waiting: int, threads: int = 0) -> None:
+    def __init__(self, coder: Coder, max_waiting: int, threads: int = 0, deadline_seconds: float | None = None) -> None:
         """Nothing runs yet.
 
         Args:
             coder: used by the worker thread only.
             max_waiting: notes in the queue beside the one at work.
             threads: threads of torch; 0 for the cores of this process.
+            deadline_seconds: from a note's arrival to its answer; None for as long as it takes.
         """
         self._coder = coder
         self._threads = threads or available_cores()
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=max_waiting)
-        self._stopping = threading.Event()
+        self._deadline = deadline_seconds
+        self._line: WaitingLine[NoteJob] = WaitingLine(max_waiting)
+        self._pace = Pace()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -123,15 +126,18 @@ class Inference:
 
     def close(self) -> None:
         """Refuse new notes and drop those that wait; the note at work ends in its own time."""
-        self._stopping.set()
-        while True:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if job is not None:
-                job.refuse()
-        self._jobs.put(None)
+        for job in self._line.close():
+            job.refuse(Overloaded(STOPPING))
+
+    @property
+    def waiting(self) -> int:
+        """Notes in the queue."""
+        return len(self._line)
+
+    @property
+    def working(self) -> bool:
+        """Whether a note is being coded."""
+        return self._line.busy
 
     @property
     def uses_neighbours(self) -> bool:
@@ -154,26 +160,71 @@ class Inference:
 
         Raises:
             InvalidOption: the bundle has no such policy.
-            Overloaded: the queue is full, or the service is stopping.
+            Overloaded: the queue is full or too long for the deadline, or the service is stopping.
+            OutOfTime: the deadline has passed; a note at work ends in its own time and its answer is dropped.
             What ``neighbours`` raises.
         """
-        job = _Job(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
-        if self._stopping.is_set():
-            raise Overloaded(STOPPING)
-        try:
-            self._jobs.put_nowait(job)
-        except queue.Full:
-            raise Overloaded(f"{self._jobs.maxsize} notes are waiting already: send the note again later") from None
-        return await asyncio.wrap_future(job.future)
+        job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
+        self._join(job, self._deadline)
+        return await self._finished(job, self._deadline)
 
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
-        await self.predict(WARM_UP_NOTE, top_k=1, explain="attention")
+        job = NoteJob(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
+        self._join(job, None)
+        await self._finished(job, None)
+
+    def _join(self, job: NoteJob, deadline: float | None) -> None:
+        """Wait in the line, unless it is known beforehand to take too long."""
+        before = self.waiting + self.working
+        needed = self._pace.seconds(before + 1)
+        if before and deadline is not None and needed > deadline:
+            raise Overloaded(
+                f"a note gets {deadline:g} seconds, and with the {before} before it this one would take about "
+                f"{math.ceil(needed)}: send it again later",
+                math.ceil(needed - deadline),
+            )
+        try:
+            self._line.join(job)
+        except LineClosed:
+            raise Overloaded(STOPPING) from None
+        except LineFull:
+            raise Overloaded(
+                f"{self._line.places} notes are waiting already: send the note again later",
+                math.ceil(self._pace.seconds(1)),
+            ) from None
+
+    async def _finished(self, job: NoteJob, deadline: float | None) -> CodedNote:
+        limit = asyncio.timeout(deadline)
+        try:
+            async with limit:
+                return await asyncio.wrap_future(job.future)
+        except TimeoutError:
+            if not limit.expired():
+                raise  # the coder's own, or the database's
+            raise self._out_of_time(job, deadline) from None
+        finally:
+            job.future.cancel()
+            self._line.leave(job)
+
+    def _out_of_time(self, job: NoteJob, deadline: float | None) -> OutOfTime:
+        before = self._line.before(job)
+        if before is None:
+            why, left = "it was still being coded", self._pace.mean
+        else:
+            left = self._pace.seconds(before + 1)
+            why = f"{before} notes were still before it, so it would have taken about {math.ceil(left)} seconds more"
+        return OutOfTime(
+            f"the note was not coded within the {deadline:g} seconds that a note gets ({why}): send it again later",
+            math.ceil(left),
+        )
 
     def _work(self) -> None:
         use_threads(self._threads)
-        while (job := self._jobs.get()) is not None:
+        while (job := self._line.take()) is not None:
             job.run()
+            if job.worked is not None:
+                self._pace.count(job.worked)
 
 
 def use_threads(count: int) -> None:
@@ -188,25 +239,3 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-class _Job:
-    """A call whose result, or error, goes to its future."""
-
-    def __init__(self, call: Callable[[], CodedNote]) -> None:
-        self.future: Future[CodedNote] = Future()
-        self._call = call
-
-    def run(self) -> None:
-        if not self.future.set_running_or_notify_cancel():
-            return
-        try:
-            result = self._call()
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(result)
-
-    def refuse(self) -> None:
-        if self.future.set_running_or_notify_cancel():
-            self.future.set_exception(Overloaded(STOPPING))

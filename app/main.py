@@ -16,6 +16,7 @@ from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
 from app.docs_page import install_docs_page
+from app.draining import Draining
 from app.inference import Coder, Inference
 from app.logs import described
 from app.middleware import BodyLimit, RequestLog
@@ -42,12 +43,12 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     index: NeighbourIndex | None = None
     if database:
         index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
-    inference = Inference(coder, settings.max_waiting, settings.torch_threads)
+    inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds)
     state = State(
         coder,
         build_service(settings, coder, inference, index),
         index,
-        Readiness(),
+        Readiness(drain_seconds=settings.drain_seconds),
         Journal(None if index is None else index.engine),
         _recorder(settings, coder, index),
     )
@@ -68,6 +69,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     install_docs_page(app)
     require_declared(app)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    app.add_middleware(Draining, readiness=state.readiness, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost
     return app

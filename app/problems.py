@@ -26,9 +26,11 @@ from app.errors import (
     NoDatabase,
     NoteTextNotStored,
     NotReady,
+    OutOfTime,
     Overloaded,
     RateLimited,
     RevokedKey,
+    TryLater,
     UnknownNote,
     WrongKey,
 )
@@ -48,6 +50,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     DatabaseOutOfStep: (503, "database-out-of-step"),
     DatabaseUnavailable: (503, "database-unavailable"),
     Overloaded: (503, "overloaded"),
+    OutOfTime: (503, "out-of-time"),
     NotReady: (503, "not-ready"),
     MissingKey: (401, "missing-key"),
     WrongKey: (401, "wrong-key"),
@@ -165,6 +168,8 @@ def _headers(error: Exception, status: int, retry_after_seconds: int) -> dict[st
         return {"WWW-Authenticate": CHALLENGE}
     if status == 401:
         return {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'}
+    if isinstance(error, TryLater) and error.retry_after_seconds is not None:
+        retry_after_seconds = max(retry_after_seconds, error.retry_after_seconds)
     return {"Retry-After": str(retry_after_seconds)} if status == 503 else {}
 
 

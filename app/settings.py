@@ -41,9 +41,17 @@ class Settings(BaseSettings):
     max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
     max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
     max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
-    retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait.")
+    deadline_seconds: int = Field(
+        default=60, ge=1, description="Time that a note gets, from its arrival in the queue; then a 503."
+    )
+    retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait, at least.")
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
     shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")
+    drain_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Time at a stop in which probes are still answered: /readyz says 503 to a load balancer.",
+    )
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -14,10 +14,15 @@ from app.neighbours.index import NeighbourIndex
 
 @dataclass
 class Readiness:
-    """What has still to happen before the first note."""
+    """What has still to happen before the first note, and after the last."""
 
     warm_up: str = "has not finished"
     """Empty once a note was coded."""
+    stopping: bool = False
+    in_flight: int = 0
+    """Requests that the service has let in and not answered yet, without those of probes."""
+    drain_seconds: int = 0
+    """How long probes are answered at a stop, at least."""
 
 
 @dataclass(frozen=True)

@@ -96,3 +96,34 @@ def test_a_full_queue_is_a_503_with_retry_after(coder: FakeCoder) -> None:
     overloaded = next(answer for answer in answers if answer.status_code == 503)
     assert problem(overloaded) == (503, "overloaded")
     assert overloaded.headers["retry-after"] == "7"
+
+
+def test_a_probe_may_ask_by_head(client: TestClient, coder: FakeCoder) -> None:
+    """Some load balancers do."""
+    wait_until_ready(client, coder)
+    for path in ("/healthz", "/readyz"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_while_stopping_only_probes_are_answered(client: TestClient, coder: FakeCoder) -> None:
+    """And /readyz says why."""
+    wait_until_ready(client, coder)
+    client.app.state.parts.readiness.stopping = True  # type: ignore[attr-defined]
+    refused = client.post("/v1/predict", json={"text": NOTE})
+    assert problem(refused) == (503, "overloaded")
+    assert refused.headers["retry-after"] == "5"
+    assert problem(client.get("/readyz")) == (503, "not-ready")
+    assert client.get("/readyz").json()["detail"] == "not ready: the service is stopping"
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_note_past_its_deadline_is_a_503_with_retry_after(coder: FakeCoder) -> None:
+    """With a type of its own."""
+    with TestClient(create_app(load_settings(deadline_seconds=1), coder, OpenGate())) as client:
+        wait_until_ready(client, coder)
+        coder.gate.clear()
+        late = client.post("/v1/predict", json={"text": NOTE})
+        coder.gate.set()
+    assert problem(late) == (503, "out-of-time")
+    assert int(late.headers["retry-after"]) >= 5

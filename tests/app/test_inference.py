@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import app
-from app.errors import Overloaded
+from app.errors import OutOfTime, Overloaded
 from app.inference import Inference, available_cores, use_threads
 from tests.app.fakes import FakeCoder
 
@@ -133,3 +133,97 @@ async def _code_one(coder: FakeCoder) -> threading.Thread:
 def test_the_worker_has_ended_when_the_context_has() -> None:
     """A thread inside torch while the interpreter ends aborts the process."""
     assert not asyncio.run(_code_one(FakeCoder())).is_alive()
+
+
+def test_who_goes_away_frees_a_place_at_once(coder: FakeCoder) -> None:
+    """The next one may wait there, while the note at work is still at work."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1) as inference:
+            coder.gate.clear()
+            first = asyncio.create_task(inference.predict("first", 1, "none"))
+            await entered(coder)
+            gone = asyncio.create_task(inference.predict("gone", 1, "none"))
+            await asyncio.sleep(0)
+            assert (inference.waiting, inference.working) == (1, True)
+            gone.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+            assert inference.waiting == 0
+            second = asyncio.create_task(inference.predict("second", 1, "none"))
+            await asyncio.sleep(0)
+            coder.gate.set()
+            await asyncio.gather(first, second)
+
+    asyncio.run(scene())
+    assert coder.texts == ["first", "second"]
+
+
+def test_a_note_past_its_deadline_is_refused_and_frees_its_place(coder: FakeCoder) -> None:
+    """The one at work ends in its own time; the one that waited is never coded."""
+
+    async def scene() -> list[object]:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=0.5) as inference:
+            coder.gate.clear()
+            working = asyncio.create_task(inference.predict("working", 1, "none"))
+            await entered(coder)
+            waiting = asyncio.create_task(inference.predict("waiting", 1, "none"))
+            answers = await asyncio.gather(working, waiting, return_exceptions=True)
+            assert inference.waiting == 0
+            coder.gate.set()
+            return list(answers)
+
+    working, waiting = asyncio.run(scene())
+    assert isinstance(working, OutOfTime)
+    assert isinstance(waiting, OutOfTime)
+    assert "within the 0.5 seconds that a note gets (it was still being coded)" in str(working)
+    assert "(1 notes were still before it, so it would have taken about" in str(waiting)
+    assert coder.texts == ["working"]
+
+
+def test_a_note_that_cannot_be_in_time_is_refused_at_once(coder: FakeCoder) -> None:
+    """By the pace of the notes before it; alone it is always tried, or a slow note would shut the door for good."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=4, threads=1, deadline_seconds=30) as inference:
+            inference._pace.count(100)
+            coder.gate.clear()
+            alone = asyncio.create_task(inference.predict("alone", 1, "none"))
+            await entered(coder)
+            with pytest.raises(Overloaded, match="gets 30 seconds, and with the 1 before it .* about 200") as refused:
+                await inference.predict("second", 1, "none")
+            assert refused.value.retry_after_seconds == 170
+            coder.gate.set()
+            await alone
+
+    asyncio.run(scene())
+    assert coder.texts == ["alone"]
+
+
+def test_a_timeout_of_the_coder_itself_is_not_the_deadline(coder: FakeCoder) -> None:
+    """It is an error like any other."""
+    coder.error = TimeoutError()
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=30) as inference:
+            with pytest.raises(TimeoutError):
+                await inference.predict("first", 1, "none")
+
+    asyncio.run(scene())
+
+
+def test_the_warm_up_has_no_deadline(coder: FakeCoder) -> None:
+    """The first note may take longer than any other."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=0.1) as inference:
+            coder.gate.clear()
+            warming = asyncio.create_task(inference.warm_up())
+            await entered(coder)
+            with pytest.raises(OutOfTime):
+                await inference.predict("first", 1, "none")
+            assert not warming.done()
+            coder.gate.set()
+            await warming
+
+    asyncio.run(scene())

@@ -1,0 +1,80 @@
+"""The bounded line of notes before the worker; who leaves it frees a place at once."""
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class LineFull(Exception):
+    """Every place is taken."""
+
+
+class LineClosed(Exception):
+    """Nobody may join any more."""
+
+
+class WaitingLine(Generic[Item]):
+    """First come, first served, for one worker thread and any number of others."""
+
+    def __init__(self, places: int) -> None:
+        """An empty line with so many places, beside the item at work."""
+        self.places = places
+        self._items: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._busy = False
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._items)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the worker has an item that it took."""
+        return self._busy
+
+    def join(self, item: Item) -> None:
+        """Go to the end of the line.
+
+        Raises:
+            LineFull, LineClosed: the item is not in the line.
+        """
+        with self._changed:
+            if self._closed:
+                raise LineClosed
+            if len(self._items) >= self.places:
+                raise LineFull
+            self._items.append(item)
+            self._changed.notify()
+
+    def leave(self, item: Item) -> None:
+        """Free the item's place, if it still has one."""
+        with self._changed:
+            if item in self._items:
+                self._items.remove(item)
+
+    def before(self, item: Item) -> int | None:
+        """How many are served before a waiting item, the one at work included; None for one that does not wait."""
+        with self._changed:
+            return self._items.index(item) + self._busy if item in self._items else None
+
+    def take(self) -> Item | None:
+        """The worker's next item, as soon as there is one; None when the line is closed."""
+        with self._changed:
+            self._busy = False
+            self._changed.wait_for(lambda: self._items or self._closed)
+            if self._closed:
+                return None
+            self._busy = True
+            return self._items.popleft()
+
+    def close(self) -> list[Item]:
+        """Let nobody join or be taken any more; those who waited."""
+        with self._changed:
+            self._closed = True
+            waiting = list(self._items)
+            self._items.clear()
+            self._changed.notify_all()
+        return waiting

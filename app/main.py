@@ -68,7 +68,12 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         app.include_router(router)
     install_docs_page(app)
     require_declared(app)
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
+    app.add_middleware(
+        BodyLimit,
+        max_body_bytes=settings.max_body_bytes,
+        seconds=settings.body_seconds,
+        max_depth=settings.max_depth,
+    )
     app.add_middleware(Draining, readiness=state.readiness, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost

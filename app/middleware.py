@@ -9,10 +9,16 @@ from uuid import uuid4
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.json_depth import is_deeper
 from app.logs import described
 from app.problems import HTTP_PROBLEMS, problem_response, unexpected
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+BODY_TOO_DEEP = (
+    "body-too-deep",
+    "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
+)
 
 
 class RequestLog:
@@ -60,11 +66,15 @@ class RequestLog:
 
 
 class BodyLimit:
-    """Reads the body before the application does; 413 as soon as it is too large, chunked too, 408 when it is slow."""
+    """Reads the body before the application does.
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, seconds: float) -> None:
+    413 as soon as it is too large, chunked too, 408 when it is slow, 422 when it is nested too deeply to be parsed.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, seconds: float, max_depth: int) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.max_depth = max_depth
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,12 +92,18 @@ class BodyLimit:
         if messages is None:
             await problem_response(413, *HTTP_PROBLEMS[413])(scope, receive, send)
             return
+        if scope["method"] in WITH_BODY and self._is_too_deep(messages):
+            await problem_response(422, *BODY_TOO_DEEP)(scope, receive, send)
+            return
         waiting = iter(messages)
 
         async def replay() -> Message:
             return next(waiting, None) or await receive()
 
         await _while_connected(self.app(scope, replay, send), receive)
+
+    def _is_too_deep(self, messages: list[Message]) -> bool:
+        return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
 
     async def _read(self, scope: Scope, receive: Receive) -> list[Message] | None:
         """The body's messages, or None when they are too large together."""

@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     body_seconds: int = Field(default=30, ge=1, description="Time that a client gets to send its body.")
+    max_depth: int = Field(default=20, ge=1, description="How deeply the JSON of a body may be nested.")
     max_characters: int = Field(
         default=MAX_CHARACTERS, ge=1, le=MAX_CHARACTERS, description="Longest note, in code points."
     )

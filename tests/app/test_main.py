@@ -191,13 +191,14 @@ def test_model_describes_the_bundle(client: TestClient) -> None:
     assert {"python", "icd-coder", "torch"} <= set(answer["versions"])
 
 
+@pytest.mark.parametrize("route", ["predict", "neighbours"])
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
         (b"", (422, "invalid-request")),
         (b"{", (400, "malformed-body")),
         (b"\xff\xfe", (400, "malformed-body")),
-        (b"[" * 100_000, (400, "malformed-body")),
+        (b"[" * 20, (400, "malformed-body")),
         (b"[]", (422, "invalid-request")),
         (b'"text"', (422, "invalid-request")),
         (b"{}", (422, "invalid-request")),
@@ -234,13 +235,31 @@ def test_bad_bodies_are_problems_that_echo_nothing(
     logs: StringIO,
     body: bytes,
     expected: tuple[int, str],
+    route: str,
 ) -> None:
     """A 4xx with a stable type; neither the answer nor the log holds a word of the request."""
-    response = client.post("/v1/predict", content=body, headers=JSON)
+    if route == "neighbours" and (b"top_k" in body or b"explain" in body):
+        expected = (expected[0], expected[1].replace("invalid-option", "invalid-request"))
+    response = client.post(f"/v1/{route}", content=body, headers=JSON)
     assert problem(response) == expected
     assert CANARY not in response.text
-    assert '"route": "/v1/predict"' in logs.getvalue()
+    assert f'"route": "/v1/{route}"' in logs.getvalue()
     assert CANARY not in logs.getvalue()
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"text": ' + b'{"Zzyzxcanary":' * 20 + b"1" + b"}" * 21])
+def test_a_body_that_is_nested_too_deeply_is_not_parsed(client: TestClient, body: bytes) -> None:
+    """One level less is, and has the wrong shape."""
+    response = client.post("/v1/predict", content=body, headers=JSON)
+    assert problem(response) == (422, "body-too-deep")
+    assert CANARY not in response.text
+    fits = b'{"text": ' + b'{"a":' * 19 + b"1" + b"}" * 20
+    assert problem(client.post("/v1/predict", content=fits, headers=JSON)) == (422, "invalid-request")
+
+
+def test_brackets_in_a_note_are_no_nesting(client: TestClient) -> None:
+    """Only the JSON's own count."""
+    assert client.post("/v1/predict", json={"text": "[" * 1000 + ' \\" {' * 30}).status_code == 200
 
 
 def test_a_body_that_is_not_declared_as_json_is_refused(client: TestClient) -> None:

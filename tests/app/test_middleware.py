@@ -25,7 +25,7 @@ def test_a_slow_body_is_refused_and_the_connection_closed() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    limit = BodyLimit(never, max_body_bytes=1_000_000, seconds=0.1)
+    limit = BodyLimit(never, max_body_bytes=1_000_000, seconds=0.1, max_depth=20)
     asyncio.run(limit({"type": "http", "headers": [], "method": "POST"}, receive, send))
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
@@ -52,7 +52,7 @@ def test_the_answer_stops_when_the_client_goes_away() -> None:
     async def send(_message: Any) -> None:
         pytest.fail("nobody is there to read")
 
-    limit = BodyLimit(slow, max_body_bytes=100, seconds=5)
+    limit = BodyLimit(slow, max_body_bytes=100, seconds=5, max_depth=20)
     asyncio.run(asyncio.wait_for(limit({"type": "http", "headers": [], "method": "POST"}, receive, send), 5))
     assert ended == ["stopped"]
 

@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -230,7 +230,7 @@ def code(
     from app.neighbours.index import open_index
     from app.settings import load_settings
 
-    limits = {} if max_characters is None else {"max_characters": max_characters}
+    limits: dict[str, Any] = {} if max_characters is None else {"max_characters": max_characters}
     settings = load_settings(database=database, **limits)
     notes = find_notes(paths)
     if output is not Format.TABLE:
@@ -272,6 +272,12 @@ def serve(
     no_auth: Annotated[
         bool, typer.Option("--no-auth", help="Ask for no access keys; on a loopback --host only.")
     ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file of settings; the environment wins over it.")
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Open bundle, database and secret, say what would be served, and end.")
+    ] = False,
     allow_damaged_labels: DamagedOption = False,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "auto",
@@ -286,6 +292,7 @@ def serve(
       icd-coder serve --bundle out/bundle --no-auth
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
       icd-coder serve --bundle out/bundle-int8 --precision int8 --host 0.0.0.0
+      icd-coder serve --bundle out/bundle --config icd-coder.toml --check
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.access.gate import open_gate
@@ -295,13 +302,14 @@ def serve(
     from app.listening import listen
     from app.logs import configure_logs
     from app.main import create_app
+    from app.preflight import described_service
     from app.server import run
     from app.settings import load_settings
 
-    settings = load_settings()
+    settings = load_settings(config)
     url = database or settings.database or _default_database(bundle)
     settings = settings.model_copy(update={"database": url})
-    with listen(host, port, no_auth) as bound:
+    with listen(host, 0 if check else port, no_auth) as bound:  # a service may run on the port that is checked
         if url is not None:
             require_usable(url)
         gate = open_gate(settings, no_auth)
@@ -309,6 +317,10 @@ def serve(
             load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
         )
         app = create_app(settings, coder, gate)
+        if check:
+            typer.echo("\n".join(described_service(app, settings, no_auth)))
+            gate.close()
+            return
         configure_logs(sys.stderr)
         run(app, bound, settings.shutdown_seconds)
 

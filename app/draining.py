@@ -1,8 +1,9 @@
 """The layer that counts what is in flight and, at a stop, lets nothing new in."""
 
+from collections.abc import Set
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.access.authentication import OPEN_PATHS
 from app.errors import Overloaded
 from app.inference import STOPPING
 from app.problems import known_problem
@@ -12,13 +13,14 @@ from app.state import Readiness
 class Draining:
     """Behind the gate, before the body is read: 503 while the service is stopping, but on the paths of probes."""
 
-    def __init__(self, app: ASGIApp, readiness: Readiness, retry_after_seconds: int) -> None:
+    def __init__(self, app: ASGIApp, readiness: Readiness, retry_after_seconds: int, probes: Set[str]) -> None:
         self.app = app
         self.readiness = readiness
+        self.probes = probes
         self.retry_after_seconds = retry_after_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self.probes:
             await self.app(scope, receive, send)
             return
         if self.readiness.stopping:

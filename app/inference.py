@@ -95,7 +95,14 @@ def _require_device(device: str) -> None:
 class Inference:
     """The worker thread. Use it as an async context manager, or call ``start`` and ``close``."""
 
-    def __init__(self, coder: Coder, max_waiting: int, threads: int = 0, deadline_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        coder: Coder,
+        max_waiting: int,
+        threads: int = 0,
+        deadline_seconds: float | None = None,
+        counted: Callable[[NoteJob, CodedNote], None] | None = None,
+    ) -> None:
         """Nothing runs yet.
 
         Args:
@@ -103,10 +110,12 @@ class Inference:
             max_waiting: notes in the queue beside the one at work.
             threads: threads of torch; 0 for the cores of this process.
             deadline_seconds: from a note's arrival to its answer; None for as long as it takes.
+            counted: told each coded note, in the event loop.
         """
         self._coder = coder
         self._threads = threads or available_cores()
         self._deadline = deadline_seconds
+        self._counted = counted
         self._line: WaitingLine[NoteJob] = WaitingLine(max_waiting)
         self._pace = Pace()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
@@ -166,7 +175,10 @@ class Inference:
         """
         job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
         self._join(job, self._deadline)
-        return await self._finished(job, self._deadline)
+        note = await self._finished(job, self._deadline)
+        if self._counted is not None:
+            self._counted(job, note)
+        return note
 
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""

@@ -17,6 +17,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
     """Send structlog's and every library's log to the stream as JSON lines."""
     shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,  # the request's id
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -8,7 +8,7 @@ import structlog
 from fastapi import FastAPI
 
 from app import health
-from app.access.authentication import Authentication
+from app.access.authentication import OPEN_PATHS, Authentication
 from app.access.gate import Gate
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
@@ -19,6 +19,9 @@ from app.docs_page import install_docs_page
 from app.draining import Draining
 from app.inference import Coder, Inference
 from app.logs import described
+from app.metrics import Metrics
+from app.metrics_route import PATH as METRICS_PATH
+from app.metrics_route import metrics_router
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
 from app.neighbours.index import NeighbourIndex, open_index
@@ -43,13 +46,15 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     index: NeighbourIndex | None = None
     if database:
         index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
-    inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds)
+    metrics = Metrics(coder)
+    inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
     state = State(
         coder,
-        build_service(settings, coder, inference, index),
+        build_service(settings, coder, inference, index, metrics.stage),
         index,
         Readiness(drain_seconds=settings.drain_seconds),
         Journal(None if index is None else index.engine),
+        metrics,
         _recorder(settings, coder, index),
     )
     app = FastAPI(
@@ -64,19 +69,27 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for router in (coding_routes.router, neighbour_routes.router, health.router):
+    for router in (coding_routes.router, neighbour_routes.router, health.router, metrics_router(settings.metrics)):
         app.include_router(router)
     install_docs_page(app)
-    require_declared(app)
+    open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
+    require_declared(app, open_paths)
     app.add_middleware(
         BodyLimit,
         max_body_bytes=settings.max_body_bytes,
         seconds=settings.body_seconds,
         max_depth=settings.max_depth,
     )
-    app.add_middleware(Draining, readiness=state.readiness, retry_after_seconds=settings.retry_after_seconds)
-    app.add_middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds)
-    app.add_middleware(RequestLog)  # the last added is the outermost
+    app.add_middleware(
+        Draining,
+        readiness=state.readiness,
+        retry_after_seconds=settings.retry_after_seconds,
+        probes=open_paths | {METRICS_PATH},
+    )
+    app.add_middleware(
+        Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds, open_paths=open_paths
+    )
+    app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
     return app
 
 

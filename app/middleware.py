@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.json_depth import is_deeper
 from app.logs import described
+from app.metrics import Metrics
 from app.problems import HTTP_PROBLEMS, problem_response, unexpected
+from app.request_id import request_id as id_of
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -22,19 +23,20 @@ BODY_TOO_DEEP = (
 
 
 class RequestLog:
-    """Gives each request an id (``X-Request-ID``), logs it without its content, answers unforeseen errors.
+    """Gives each request an id (``X-Request-ID``), logs and counts it without its content, answers unforeseen errors.
 
     The error is not raised further: the server would log its message.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
+        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = uuid4().hex
+        request_id = id_of(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         log = structlog.get_logger().bind(request_id=request_id)
@@ -49,19 +51,24 @@ class RequestLog:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self.app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the last line of defence of every request
             log.error("unexpected error", **described(error))
             if status == 0:
                 await unexpected()(scope, receive, send_with_id)
         finally:
+            seconds = perf_counter() - start
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = _template(scope)
+            self.metrics.request(method, route, status, seconds)
             log.info(
                 "request",
-                method=scope["method"] if scope["method"] in METHODS else "other",
-                route=_template(scope),
+                method=method,
+                route=route,
                 status=status,
                 who=_who(state),
-                ms=round((perf_counter() - start) * 1000, 1),
+                ms=round(seconds * 1000, 1),
             )
 
 

@@ -1,15 +1,17 @@
-"""Settings of the service, from the environment (``ICD_CODER_...``) and the command line."""
+"""Settings of the service, from the environment (``ICD_CODER_...``), a TOML file and the command line."""
 
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from model.errors import InvalidOption
+from model.errors import InvalidOption, MalformedInput, MissingInput
 from model.note_text import MAX_CHARACTERS
 
 PREFIX = "ICD_CODER_"
+MetricsAccess = Literal["admin", "open", "off"]
 
 
 class Settings(BaseSettings):
@@ -46,6 +48,10 @@ class Settings(BaseSettings):
         default=60, ge=1, description="Time that a note gets, from its arrival in the queue; then a 503."
     )
     retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait, at least.")
+    metrics: MetricsAccess = Field(
+        default="admin",
+        description="Who may read /metrics: admin (a key with that scope), open (anybody), off (nobody).",
+    )
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
     shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")
     drain_seconds: int = Field(
@@ -55,15 +61,44 @@ class Settings(BaseSettings):
     )
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Settings from the environment; ``overrides`` win.
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment, then from a TOML file; ``overrides`` win over both.
 
     Raises:
-        InvalidOption: a value cannot be used; the message names the first such setting.
+        InvalidOption: a value cannot be used, or the file holds an unknown one; the message names the first.
+        MissingInput, MalformedInput: the file cannot be read as TOML.
     """
     try:
-        return Settings(**overrides)
+        return _settings_over(config)(**overrides)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InvalidOption(f"the setting {PREFIX}{name.upper()} cannot be used: {first['msg']}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise MalformedInput(f"'{config}' is no TOML ({error}): write lines such as max_characters = 100000") from None
+    except UnicodeDecodeError:
+        raise MalformedInput(f"'{config}' is not UTF-8: write it again in UTF-8") from None
+    except OSError as error:
+        raise MissingInput(f"'{config}' cannot be read ({error.strerror}): mend the path of --config") from None
+
+
+def _settings_over(config: Path | None) -> type[Settings]:
+    """The settings with a file below the environment."""
+    if config is None:
+        return Settings
+    if not config.is_file():
+        raise MissingInput(f"the file '{config}' is not there: name a TOML file with --config")
+
+    class SettingsOverFile(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config)
+
+    return SettingsOverFile

@@ -9,6 +9,7 @@ from app.access_log.journal import Journal
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
+from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
 
 
@@ -34,6 +35,7 @@ class State:
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal
+    metrics: Metrics
     recorder: Recorder | None
     """None: what was suggested is not kept."""
 

@@ -1,6 +1,6 @@
 """Which scope a route needs: every route says so, or the service does not start."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -41,14 +41,14 @@ ByPredict = Annotated[Visit, Depends(Requires(Scope.PREDICT))]
 ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
 
 
-def require_declared(app: FastAPI) -> None:
+def require_declared(app: FastAPI, open_paths: Set[str] = OPEN_PATHS) -> None:
     """Raise unless every route says which scope it needs, or is open.
 
     Raises:
         RuntimeError: names the first route that does neither; a mistake of ours, not of a user.
     """
     for route in iter_route_contexts(app.routes):
-        if route.path in OPEN_PATHS:
+        if route.path in open_paths:
             continue
         dependant = getattr(route, "dependant", None)
         if dependant is None or not any(isinstance(call, Requires) for call in _calls(dependant)):

@@ -1,6 +1,6 @@
 """Coding a note: prediction, neighbours, one answer. The service and ``icd-coder code`` share it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -17,11 +17,19 @@ from model.note_text import check_note
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST
 
+Observe = Callable[[str, float], None]
+"""Told each stage and its seconds."""
+
+
+def unobserved(_stage: str, _seconds: float) -> None:
+    """Nobody counts."""
+
 
 @dataclass
 class Stopwatch:
     """Milliseconds by stage."""
 
+    observe: Observe = unobserved
     timings: dict[str, float] = field(default_factory=dict)
     _start: float = field(default_factory=perf_counter)
 
@@ -31,6 +39,7 @@ class Stopwatch:
         start = perf_counter()
         yield
         self.timings[name] = _milliseconds(start)
+        self.observe(name, perf_counter() - start)
 
     def finish(self) -> dict[str, float]:
         """All stages and the total."""
@@ -46,6 +55,7 @@ class CodingService:
     neighbours: NeighbourService
     max_characters: int
     max_top_k: int
+    observe: Observe = unobserved
 
     async def predict(self, request: PredictRequest) -> PredictAnswer:
         """Ranked codes with evidence, then the most similar stored notes.
@@ -56,7 +66,7 @@ class CodingService:
             Overloaded, DatabaseUnavailable: not now.
         """
         self._check_limits(request.top_k, request.neighbours)
-        watch = Stopwatch()
+        watch = Stopwatch(self.observe)
         note = await self.neighbours.resolve(request)
         text = note.require_text()
         check_note(text, self.max_characters)
@@ -93,7 +103,7 @@ class CodingService:
             As :meth:`predict`.
         """
         self._check_limits(1, request.neighbours)
-        watch = Stopwatch()
+        watch = Stopwatch(self.observe)
         note = await self.neighbours.resolve(request)
         tokens, vector = None, note.vector
         if vector is None:
@@ -120,7 +130,11 @@ class CodingService:
 
 
 def build_service(
-    settings: Settings, coder: Coder, inference: Inference, index: NeighbourIndex | None
+    settings: Settings,
+    coder: Coder,
+    inference: Inference,
+    index: NeighbourIndex | None,
+    observe: Observe = unobserved,
 ) -> CodingService:
     """The coding service with the limits of the settings."""
     return CodingService(
@@ -129,6 +143,7 @@ def build_service(
         NeighbourService(index, settings.max_neighbours),
         settings.max_characters,
         settings.max_top_k,
+        observe,
     )
 
 

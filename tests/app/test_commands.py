@@ -20,7 +20,15 @@ from app.db import open_engine, writing
 from app.main import create_app
 from app.settings import load_settings
 from model.dataset import Document
-from model.errors import IcdCoderError, InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
+from model.errors import (
+    EmbeddingMismatch,
+    IcdCoderError,
+    InvalidNote,
+    InvalidOption,
+    MalformedInput,
+    MissingInput,
+    NoteTooLong,
+)
 from model.note_text import MAX_CHARACTERS
 from tests.app.fakes import CANARY, NOTES, FakeCoder, write_dataset
 
@@ -337,6 +345,30 @@ def test_serve_uses_the_database_beside_the_bundle(
     with TestClient(served[0]) as client:
         found = client.post("/v1/predict", json={"text": NOTES[0].text}).json()["neighbours"]
     assert bool(found) is there
+
+
+def test_serve_check_opens_everything_and_serves_nothing(invoke: Invoke, indexed: str, tmp_path: Path) -> None:
+    """Bundle, database, keys and limits, those of the file too; also beside a running service."""
+    (tmp_path / "icd.toml").write_text(f'database = "{indexed}"\nmax_characters = 777\n')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = invoke("serve", "--bundle", "b", "--check", "--port", port, "--config", "icd.toml")
+    assert result.exit_code == 0
+    for part in ("bbbbbbbbbbbb, 4 codes", "notes.sqlite3", "asked for", "777 characters", "metrics   admin"):
+        assert part in result.stdout
+
+
+def test_serve_check_names_what_is_wrong(invoke: Invoke, indexed: str, coder: FakeCoder) -> None:
+    """As serving would: exit code 2, in one sentence."""
+    coder.embedding_id = "f" * 64
+    with pytest.raises(EmbeddingMismatch):
+        invoke("serve", "--bundle", "b", "--check", "--no-auth", "--database", indexed)
+    with pytest.raises(MissingInput, match="absent"):
+        invoke("serve", "--bundle", "b", "--check", "--database", "sqlite:///absent.sqlite3")
+    with pytest.raises(InvalidOption, match="not loopback"):
+        invoke("serve", "--bundle", "b", "--check", "--no-auth", "--host", "0.0.0.0")
+    with pytest.raises(MissingInput, match="no.toml"):
+        invoke("serve", "--bundle", "b", "--check", "--no-auth", "--config", "no.toml")
 
 
 def test_migrate_makes_the_tables(invoke: Invoke, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ ROUTES = [
     Row("HEAD", "/healthz", ANYBODY),
     Row("GET", "/readyz", ANYBODY),
     Row("HEAD", "/readyz", ANYBODY),
+    Row("GET", "/metrics", frozenset({Scope.ADMIN})),
     Row("GET", "/docs", ANYBODY),
     Row("GET", "/openapi.json", ANYBODY),
     Row("HEAD", "/openapi.json", ANYBODY),

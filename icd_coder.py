@@ -28,7 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify-index": ("app.commands", "check that every stored note is whole and found"),
     "backup": ("app.commands", "write the database into one file with checksums"),
     "restore": ("app.commands", "bring a backup into an empty database of either engine"),
-    "code": ("app.commands", "code notes from files or standard input, without a server"),
+    "code": ("app.commands", "code notes from files or standard input, by a bundle or a running service"),
     "serve": ("app.commands", "answer over HTTP"),
     "keys": ("app.access.commands", "make, list and revoke access keys"),
     "verify-log": ("app.access.commands", "check that no row of the access log was changed or removed"),

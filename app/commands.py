@@ -3,11 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.coding.formats import Format
+
+if TYPE_CHECKING:  # --help must be fast
+    from app.coding.note_files import NoteFile
+    from app.coding.offline import Ask, Write
+    from app.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 
@@ -183,7 +188,11 @@ def restore(
 @commands.command()
 def code(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders of *.txt, or -.")],
-    bundle: BundleOption,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="Bundle directory made by `icd-coder train`.")] = None,
+    server: Annotated[
+        str | None, typer.Option("--server", help="Instead of a bundle: address of a running `icd-coder serve`.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", help="File with the access key for --server.")] = None,
     database: Annotated[str | None, typer.Option("--database", help=f"{DATABASE_HELP} None: no neighbours.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to write the answers.")] = Format.TABLE,
     top_k: Annotated[
@@ -210,7 +219,7 @@ def code(
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Code notes without a server, as a table, JSON lines or CodiEsp's id<TAB>code.
+    """Code notes by a bundle, or by a running service, as a table, JSON lines or CodiEsp's id<TAB>code.
 
     \b
     Examples:
@@ -219,24 +228,73 @@ def code(
       icd-coder code --bundle out/bundle --format jsonl notes/ > answers.jsonl
       icd-coder code --bundle out/bundle --explain attingrad --top-k 5 note.txt
       icd-coder code --bundle out/bundle --policy conformal-0.1 --selected-only note.txt
+      icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key note.txt
       cat note.txt | icd-coder code --bundle out/bundle --selected-only -
     """
     from app.coding.formats import writer
     from app.coding.note_files import find_notes, require_distinct_ids
-    from app.coding.offline import Ask, OfflineCoding
-    from app.damaged_labels import require_whole_labels
-    from app.db import require_usable
-    from app.inference import load_coder
-    from app.neighbours.index import open_index
+    from app.coding.offline import Ask
+    from app.coding.remote import require_one_place
     from app.settings import load_settings
 
     limits: dict[str, Any] = {} if max_characters is None else {"max_characters": max_characters}
-    settings = load_settings(database=database, **limits)
+    settings = load_settings(None, database=database, **limits)
+    require_one_place(bundle, server, database, key_file)
     notes = find_notes(paths)
     if output is not Format.TABLE:
         require_distinct_ids(notes)
     for note in notes:
         note.read(settings.max_characters)  # a bad file is named before the first note is coded
+    with_neighbours = server is not None or database is not None
+    ranking = output is Format.CODIESP or selected_only
+    default_top_k = min(CODES_IN_A_RANKING, settings.max_top_k) if ranking else CODES_IN_A_TABLE
+    ask = Ask(
+        top_k=top_k or default_top_k,
+        explain="none" if output is Format.CODIESP else explain.value,
+        neighbours=min(NEIGHBOURS, settings.max_neighbours) if with_neighbours else 0,
+        selected_only=selected_only,
+        subject_id=subject_id,
+        policy=policy,
+    )
+    write = writer(output, with_neighbours)
+    if bundle is None:
+        _code_by_server(str(server), key_file, settings, ask, notes, write)
+    else:
+        _code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, ask, notes, write)
+
+
+def _code_by_server(
+    server: str, key_file: Path | None, settings: "Settings", ask: "Ask", notes: "list[NoteFile]", write: "Write"
+) -> None:
+    from urllib.parse import urlsplit
+
+    from app.client import Client, read_key
+    from app.coding.remote import RemoteCoding
+    from app.listening import is_loopback
+
+    if server.startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
+        typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
+    with Client(server, None if key_file is None else read_key(key_file)) as client:
+        RemoteCoding(client, ask, settings.max_characters).run(notes, write)
+
+
+def _code_by_bundle(
+    bundle: Path,
+    device: str,
+    precision: str,
+    allow_damaged_labels: bool,
+    settings: "Settings",
+    ask: "Ask",
+    notes: "list[NoteFile]",
+    write: "Write",
+) -> None:
+    from app.coding.offline import OfflineCoding
+    from app.damaged_labels import require_whole_labels
+    from app.db import require_usable
+    from app.inference import load_coder
+    from app.neighbours.index import open_index
+
+    database = settings.database
     if database is not None:
         require_usable(database)
     coder = require_whole_labels(
@@ -247,17 +305,7 @@ def code(
         if database is not None
         else None
     )
-    ranking = output is Format.CODIESP or selected_only
-    default_top_k = min(CODES_IN_A_RANKING, settings.max_top_k) if ranking else CODES_IN_A_TABLE
-    ask = Ask(
-        top_k=top_k or default_top_k,
-        explain="none" if output is Format.CODIESP else explain.value,
-        neighbours=0 if found is None else min(NEIGHBOURS, settings.max_neighbours),
-        selected_only=selected_only,
-        subject_id=subject_id,
-        policy=policy,
-    )
-    OfflineCoding(coder, found, settings, ask).run(notes, writer(output, found is not None))
+    OfflineCoding(coder, found, settings, ask).run(notes, write)
 
 
 @commands.command()

@@ -40,6 +40,17 @@ class Ask:
                 "--subject-id cannot be used: give one line of 1 to 200 characters, or leave it out"
             ) from None
 
+    def request(self, text: str) -> PredictRequest:
+        """What is asked for one note."""
+        return PredictRequest(
+            text=text,
+            subject_id=self.subject_id,
+            top_k=self.top_k,
+            explain=self.explain,
+            neighbours=self.neighbours,
+            policy=self.policy,
+        )
+
 
 @dataclass(frozen=True)
 class OfflineCoding:
@@ -64,21 +75,11 @@ class OfflineCoding:
             service = build_service(self.settings, self.coder, inference, self.index)
             for note in notes:
                 text = note.read(self.settings.max_characters)
-                answer = await service.predict(self._request(text))
-                write(note, text, _selected(answer) if self.ask.selected_only else answer)
-
-    def _request(self, text: str) -> PredictRequest:
-        return PredictRequest(
-            text=text,
-            subject_id=self.ask.subject_id,
-            top_k=self.ask.top_k,
-            explain=self.ask.explain,
-            neighbours=self.ask.neighbours,
-            policy=self.ask.policy,
-        )
+                answer = await service.predict(self.ask.request(text))
+                write(note, text, selected_part(answer) if self.ask.selected_only else answer)
 
 
-def _selected(answer: PredictAnswer) -> PredictAnswer:
+def selected_part(answer: PredictAnswer) -> PredictAnswer:
     """The answer with its selected codes alone, among those that the neighbours share too."""
     neighbours = [
         note.model_copy(update={"shared": [code for code in note.shared if code.selected]})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 from fastapi.testclient import TestClient
 
 from app.problems import TYPE_PREFIX
@@ -24,3 +25,15 @@ def wait_until_ready(client: TestClient, coder: FakeCoder) -> None:
     assert client.post("/v1/predict", json={"text": NOTE}).status_code == 200
     while coder.entered.acquire(blocking=False):
         continue
+
+
+def through(client: TestClient) -> httpx.MockTransport:
+    """A transport to the service under test."""
+
+    def send(request: httpx.Request) -> httpx.Response:
+        answer = client.request(
+            request.method, request.url.path, content=request.content, headers=dict(request.headers.items())
+        )
+        return httpx.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
+
+    return httpx.MockTransport(send)

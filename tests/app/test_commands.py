@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from app.access.gate import OpenGate
+from app.client import Client
 from app.coding.note_files import find_notes
 from app.commands import commands
 from app.db import open_engine, writing
@@ -30,6 +31,7 @@ from model.errors import (
     NoteTooLong,
 )
 from model.note_text import MAX_CHARACTERS
+from tests.app.answers import through
 from tests.app.fakes import CANARY, NOTES, FakeCoder, write_dataset
 
 NOTE = "Ein Gruß 🫀:\r\nHypertension, then diabetes.\n"
@@ -96,6 +98,45 @@ def test_json_lines_equal_the_rest_answer(invoke: Invoke, client: TestClient, in
     assert line == answer
     for code in line["codes"]:
         assert all(NOTE[span["start"] : span["end"]] == span["text"] for span in code["evidence"])
+
+
+def test_a_service_codes_as_the_bundle_does(
+    invoke: Invoke, client: TestClient, indexed: str, note_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same lines, by its own database, with the key of the file."""
+    (note_file.parent / "key").write_text("icd_0_x\n")
+    made: list[tuple[str, str | None]] = []
+
+    def connect(url: str, key: str | None) -> Client:
+        made.append((url, key))
+        return Client(url, key, transport=through(client))
+
+    monkeypatch.setattr("app.client.Client", connect)
+    arguments = ["--format", "jsonl", "--selected-only", "--subject-id", "p1", str(note_file)]
+    asked = invoke("code", "--server", "http://127.0.0.1:1", "--key-file", "key", *arguments)
+    offline = invoke("code", "--bundle", "b", "--database", indexed, *arguments)
+    remote, local = (json.loads(result.stdout) for result in (asked, offline))
+    assert {**remote, "timings_ms": None} == {**local, "timings_ms": None}
+    assert made == [("http://127.0.0.1:1", "icd_0_x")]
+    assert "warning" not in asked.stderr
+    far = invoke("code", "--server", "http://coder.example", str(note_file))
+    assert "plain HTTP" in far.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--bundle", "b", "--server", "http://127.0.0.1:1"],
+        ["--server", "http://127.0.0.1:1", "--database", "sqlite:///x"],
+        ["--bundle", "b", "--key-file", "key"],
+        ["--server", "nowhere"],
+    ],
+)
+def test_notes_are_coded_in_one_place(invoke: Invoke, note_file: Path, options: list[str]) -> None:
+    """By a bundle or a service, with what belongs to it."""
+    with pytest.raises(InvalidOption, match=r"--bundle|--server|address"):
+        invoke("code", *options, str(note_file))
 
 
 def test_the_table_shows_codes_evidence_and_neighbours(invoke: Invoke, indexed: str, note_file: Path) -> None:

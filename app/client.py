@@ -1,0 +1,228 @@
+"""A client of the service for Python programs; client and server are meant to be of one version.
+
+with Client("http://127.0.0.1:8000", key) as client:
+    answer = client.predict(PredictRequest(text="72 year old woman ..."))
+"""
+
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import BaseModel, ValidationError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+
+from app.coding.schemas import ModelAnswer, PredictAnswer, PredictRequest
+from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
+from model.errors import IcdCoderError, InvalidOption, MissingInput
+
+Answer = TypeVar("Answer", bound=BaseModel)
+LONGEST_WAIT = 60
+"""Seconds between two tries at most, whatever the service asks for."""
+
+
+class ReceivedProblem(BaseModel):
+    """An error as the service sends it (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str = ""
+    status: int
+    detail: str = "the server has not said why: look at its log, or at a proxy before it"
+
+
+class ServiceProblem(IcdCoderError):
+    """The service refused a request; ``problem`` says why, ``retry_after_seconds`` when to come again."""
+
+    def __init__(self, problem: ReceivedProblem, retry_after_seconds: int | None = None) -> None:
+        self.problem = problem
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"the service answered {problem.status}: {problem.detail}")
+
+
+class RequestRefused(ServiceProblem):
+    """The request has to be changed (4xx)."""
+
+
+class AccessRefused(ServiceProblem):
+    """The key has to be another one (401, 403)."""
+
+
+class NotNow(ServiceProblem):
+    """The same request may be answered later (429, 503)."""
+
+
+class ServiceFailed(ServiceProblem):
+    """The service has failed (other 5xx), or answered what it should not."""
+
+
+class ServiceUnreachable(IcdCoderError):
+    """Nobody answers at the address, or not in time."""
+
+
+class Client:
+    """Asks one service; use it as a context manager, from one thread at a time.
+
+    No proxy or password of the environment is used: notes go to the named server alone.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        seconds: float = 120,
+        attempts: int = 5,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            url: ``http://host:port`` or ``https://host``.
+            key: an access key; None for a service without keys.
+            seconds: for one try.
+            attempts: tries of a request that the service asks to send again later.
+
+        Raises:
+            InvalidOption: the address or the key cannot be one.
+        """
+        headers = {} if key is None else {"Authorization": f"Bearer {_valid_key(key)}"}
+        self._url = require_address(url)
+        self._http = httpx.Client(
+            base_url=self._url,
+            headers=headers,
+            timeout=seconds,
+            trust_env=False,
+            verify=ssl.create_default_context(),
+            transport=transport,
+        )
+        self._tries = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, NotNow) and error.retry_after_seconds is not None),
+            stop=stop_after_attempt(attempts),
+            wait=_asked_wait,
+            sleep=sleep,
+            reraise=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def predict(self, request: PredictRequest) -> PredictAnswer:
+        """Ranked codes with evidence and neighbours.
+
+        Raises:
+            ServiceProblem: one of its kinds, by status.
+            ServiceUnreachable: no answer.
+        """
+        return self._ask("POST", "/v1/predict", PredictAnswer, request)
+
+    def neighbours(self, request: NeighboursRequest) -> NeighboursAnswer:
+        """The most similar stored notes. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/neighbours", NeighboursAnswer, request)
+
+    def model(self) -> ModelAnswer:
+        """The bundle that answers. Raises as :meth:`predict`."""
+        return self._ask("GET", "/v1/model", ModelAnswer)
+
+    def health(self) -> bool:
+        """Whether the service can answer now.
+
+        Raises:
+            ServiceUnreachable: no answer.
+            ServiceProblem: not one that a service gives here.
+        """
+        try:
+            self._send("GET", "/readyz", None)
+        except NotNow:
+            return False
+        return True
+
+    def _ask(self, method: str, path: str, kind: type[Answer], body: BaseModel | None = None) -> Answer:
+        content = None if body is None else body.model_dump_json(exclude_none=True)
+        response = self._tries(self._send, method, path, content)
+        try:
+            return kind.model_validate_json(response.content)
+        except ValidationError:
+            problem = ReceivedProblem(
+                status=response.status_code, detail=f"the answer to {path} has another shape: is it another version?"
+            )
+            raise ServiceFailed(problem) from None  # the original can hold the answer
+
+    def _send(self, method: str, path: str, content: str | None) -> httpx.Response:
+        try:
+            headers = {} if content is None else {"Content-Type": "application/json"}
+            response = self._http.request(method, path, content=content, headers=headers)
+        except httpx.TransportError as error:
+            raise ServiceUnreachable(
+                f"no answer from '{self._url}' ({type(error).__name__}): check the address, and that the service runs"
+            ) from None
+        if response.status_code == httpx.codes.OK:
+            return response
+        raise _as_error(response)
+
+
+def require_address(url: str) -> str:
+    """The address, without a slash at its end.
+
+    Raises:
+        InvalidOption: it is no http or https address, or it holds a password.
+    """
+    try:
+        parsed = urlsplit(url)
+        usable = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0 and "@" not in url
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidOption("the server's address cannot be used: give one such as http://127.0.0.1:8000")
+    return url.rstrip("/")
+
+
+def read_key(path: Path) -> str:
+    """The access key in a file.
+
+    Raises:
+        MissingInput: the file cannot be read.
+        InvalidOption: it holds no key.
+    """
+    try:
+        return _valid_key(path.read_text(encoding="ascii", errors="replace").strip())
+    except OSError as error:
+        raise MissingInput(f"the key file '{path}' cannot be read ({error.strerror}): mend the path") from None
+
+
+def _valid_key(key: str) -> str:
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise InvalidOption("the access key is not one: give what `icd-coder keys create` has printed")
+    return key
+
+
+def _asked_wait(state: RetryCallState) -> float:
+    error = None if state.outcome is None else state.outcome.exception()
+    asked = error.retry_after_seconds if isinstance(error, ServiceProblem) else None
+    return float(min(asked or 0, LONGEST_WAIT))
+
+
+def _as_error(response: httpx.Response) -> ServiceProblem:
+    status = response.status_code
+    try:
+        problem = ReceivedProblem.model_validate_json(response.content)
+    except ValidationError:  # a proxy's page
+        problem = ReceivedProblem(status=status)
+    wait = response.headers.get("retry-after", "")
+    kind: type[ServiceProblem] = ServiceFailed
+    if status in (401, 403):
+        kind = AccessRefused
+    elif status in (429, 503):
+        kind = NotNow
+    elif 400 <= status < 500:
+        kind = RequestRefused
+    return kind(problem, int(wait) if wait.isascii() and wait.isdigit() else None)

@@ -1,0 +1,41 @@
+"""Coding the notes of files by a running service."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.client import Client, require_address
+from app.coding.note_files import NoteFile
+from app.coding.offline import Ask, Write, selected_part
+from model.errors import InvalidOption
+
+
+@dataclass(frozen=True)
+class RemoteCoding:
+    """Sends one note after the other and hands each answer on at once."""
+
+    client: Client
+    ask: Ask
+    max_characters: int
+
+    def run(self, notes: list[NoteFile], write: Write) -> None:
+        """Code the notes; ``write`` gets the file, its text and the answer.
+
+        Raises:
+            What :meth:`app.coding.note_files.NoteFile.read` and :meth:`app.client.Client.predict` raise.
+        """
+        for note in notes:
+            text = note.read(self.max_characters)
+            answer = self.client.predict(self.ask.request(text))
+            write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+
+
+def require_one_place(bundle: Path | None, server: str | None, database: str | None, key_file: Path | None) -> None:
+    """Raise InvalidOption unless the options name a bundle or a service, and only what belongs to it."""
+    if (bundle is None) == (server is None):
+        raise InvalidOption("notes are coded by a bundle or by a service: give one of --bundle and --server")
+    if server is not None and database is not None:
+        raise InvalidOption("--database goes with --bundle: a service of --server has its own")
+    if server is None and key_file is not None:
+        raise InvalidOption("--key-file goes with --server: a bundle needs no key")
+    if server is not None:
+        require_address(server)

@@ -1,0 +1,144 @@
+"""The Python client: the service's answers as types, its problems as exceptions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from app.client import (
+    AccessRefused,
+    Client,
+    NotNow,
+    RequestRefused,
+    ServiceFailed,
+    ServiceUnreachable,
+    read_key,
+    require_address,
+)
+from app.coding.schemas import PredictRequest
+from app.neighbours.schemas import NeighboursRequest
+from model.errors import InvalidOption, MissingInput
+from tests.app.answers import NOTE, through, wait_until_ready
+from tests.app.fakes import CANARY, FakeCoder
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def scripted(*answers: httpx.Response) -> tuple[Client, list[float]]:
+    """A client whose service gives these answers in turn, and the waits that it makes."""
+    waits: list[float] = []
+    left = iter(answers)
+    return Client(ADDRESS, transport=httpx.MockTransport(lambda _: next(left)), attempts=3, sleep=waits.append), waits
+
+
+def test_answers_are_those_of_the_service(client: TestClient, coder: FakeCoder) -> None:
+    """Field by field, but for the timings."""
+    wait_until_ready(client, coder)
+    with Client(ADDRESS, transport=through(client)) as service:
+        assert service.health() is True
+        answer = service.predict(PredictRequest(text=NOTE, top_k=2)).model_dump(mode="json", exclude_none=True)
+        similar = service.neighbours(NeighboursRequest(note_id="n1"))
+        assert service.model().labels.total == 4
+    expected = client.post("/v1/predict", json={"text": NOTE, "top_k": 2}).json()
+    assert {**answer, "timings_ms": None} == {**expected, "timings_ms": None}
+    assert [note.note_id for note in similar.neighbours] == ["n3"]
+
+
+def test_a_problem_is_an_exception_that_carries_it(client: TestClient) -> None:
+    """With its type, and without a word of the note."""
+    with Client(ADDRESS, transport=through(client)) as service, pytest.raises(RequestRefused) as refused:
+        service.predict(PredictRequest(text=f"{CANARY}\0"))
+    assert refused.value.problem.type == "urn:icd-coder:problem:invalid-note"
+    assert refused.value.problem.status == 422
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, AccessRefused), (403, AccessRefused), (404, RequestRefused), (500, ServiceFailed), (302, ServiceFailed)],
+)
+def test_a_status_has_its_exception(status: int, kind: type[Exception]) -> None:
+    """Also of a proxy that sends a page; a redirect is not followed, for the note would go elsewhere."""
+    service, waits = scripted(httpx.Response(status, text="<html>", headers={"Location": "http://elsewhere"}))
+    with pytest.raises(kind, match=f"answered {status}: the server has not said why"):
+        service.model()
+    assert waits == []
+
+
+def test_a_request_is_sent_again_when_the_service_asks(client: TestClient) -> None:
+    """After the time that it names, a minute at most, and not for ever."""
+    busy = [httpx.Response(503, headers={"Retry-After": wait}, json={"status": 503}) for wait in ("7", "3600", "1")]
+    good = client.get("/v1/model")
+    service, waits = scripted(*busy[:2], httpx.Response(200, content=good.content))
+    assert service.model().bundle_id == "b" * 64
+    assert waits == [7, 60]
+    service, waits = scripted(*busy)
+    with pytest.raises(NotNow):
+        service.model()
+    assert waits == [7, 60]
+
+
+def test_a_503_without_a_time_is_not_tried_again() -> None:
+    """Nobody said that it would help."""
+    service, waits = scripted(httpx.Response(503))
+    with pytest.raises(NotNow):
+        service.model()
+    assert waits == []
+    assert scripted(httpx.Response(503))[0].health() is False
+
+
+def test_an_answer_of_another_shape_is_named() -> None:
+    """Without its content."""
+    service, _ = scripted(httpx.Response(200, json={"text": CANARY}))
+    with pytest.raises(ServiceFailed, match="another version") as failed:
+        service.model()
+    assert CANARY not in str(failed.value)
+
+
+def test_nobody_there_is_one_sentence() -> None:
+    """That names the address."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no")
+
+    with pytest.raises(ServiceUnreachable, match=r"no answer from 'http://127\.0\.0\.1:8000' \(ConnectError\)"):
+        Client(ADDRESS, transport=httpx.MockTransport(refuse)).health()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8000",
+        "ftp://x",
+        "http://",
+        "http://a:b@host",
+        "http://[",
+        "http://h:0",
+        "http://h:99999",
+        "file:///x",
+    ],
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(InvalidOption, match="server's address"):
+        require_address(url)
+
+
+def test_a_key_comes_from_a_file(tmp_path: Path) -> None:
+    """And goes into the header alone."""
+    file = tmp_path / "key"
+    file.write_text("icd_0_x\n")
+    seen: list[str] = []
+    answer: Callable[[httpx.Request], httpx.Response] = lambda request: (  # noqa: E731
+        seen.append(request.headers["authorization"]) or httpx.Response(200)
+    )
+    assert Client(ADDRESS, read_key(file), transport=httpx.MockTransport(answer)).health()
+    assert seen == ["Bearer icd_0_x"]
+    file.write_text("two words")
+    with pytest.raises(InvalidOption, match="access key is not one"):
+        read_key(file)
+    with pytest.raises(MissingInput, match="cannot be read"):
+        read_key(tmp_path / "absent")

@@ -1,0 +1,73 @@
+"""Requests made from the OpenAPI document: no server error, nothing that the document does not declare."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.python.asgi import ASGIClient, get_client
+from schemathesis.transport.asgi import ASGI_TRANSPORT
+
+from app.access.gate import OpenGate
+from app.main import create_app
+from app.settings import load_settings
+from tests.app.access.keyed_service import indexed_database
+from tests.app.fakes import FakeCoder
+
+load_all_checks()
+DECLARED = CHECKS.get_by_names(
+    ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
+)
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIClient]:
+    """A running service without keys, over a few notes; one start for all requests."""
+    coder = FakeCoder()
+    url = indexed_database(tmp_path_factory.mktemp("schemathesis"), coder)
+    with get_client(create_app(load_settings(database=url), coder, OpenGate())) as client:
+        assert client.post("/v1/predict", json={"text": "diabetes"}).status_code == 200
+        yield client
+
+
+def cases(document: dict[str, Any]) -> st.SearchStrategy[Case]:
+    """Requests that fit the document and requests that do not, to every route."""
+    schema = schemathesis.openapi.from_dict(document)
+    return st.one_of(*(schema.as_strategy(generation_mode=mode) for mode in GenerationMode))
+
+
+def run(client: ASGIClient, count: int) -> int:
+    """Send so many requests and check each answer; how many were sent."""
+    sent: list[str] = []
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases(client.get("/openapi.json").json()))
+    def answers_as_declared(case: Case) -> None:
+        sent.append(case.path)
+        case.validate_response(ASGI_TRANSPORT.send(case, session=client, base_url="http://testserver"), checks=DECLARED)
+
+    answers_as_declared()
+    assert {"/v1/predict", "/v1/neighbours", "/v1/model", "/readyz", "/metrics"} <= set(sent)
+    return len(sent)
+
+
+def test_300_requests_are_answered_as_declared(client: ASGIClient) -> None:
+    """Good and bad ones."""
+    assert run(client, 300) >= 300
+
+
+@pytest.mark.acceptance
+def test_3000_requests_are_answered_as_declared(client: ASGIClient) -> None:
+    """The long run."""
+    assert run(client, 3000) >= 3000

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from app.errors import Overloaded
+from model.code_choice import CodeChoice
 from model.errors import InvalidOption
 from model.labels import LabelSpace
 from model.prediction import CodedNote
@@ -42,6 +43,8 @@ class Coder(Protocol):
     @property
     def labels(self) -> LabelSpace: ...
     @property
+    def codes(self) -> LabelSpace: ...
+    @property
     def card(self) -> dict[str, Any]: ...
     @property
     def embedding_dim(self) -> int: ...
@@ -58,8 +61,11 @@ class Coder(Protocol):
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
-        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds."""
+        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds, and
+        ``choice`` which codes are listed.
+        """
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit rows (B, D) float32."""
@@ -145,19 +151,21 @@ class Inference:
         explain: str,
         neighbours: FindNeighbours | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> CodedNote:
         """Code one checked note; when the caller goes away before its turn, the note is never coded.
 
         Args:
             neighbours: called in the worker thread with the note's embedding.
             policy: which thresholds select; None for the global one.
+            choice: which codes the answer may hold; None for every code.
 
         Raises:
             InvalidOption: the bundle has no such policy.
             Overloaded: the queue is full, or the service is stopping.
             What ``neighbours`` raises.
         """
-        job = _Job(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
+        job = _Job(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
         if self._stopping.is_set():
             raise Overloaded(STOPPING)
         try:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from model.batch import batch_of_ids
+from model.code_choice import CodeChoice
 from model.explainer import NONE, Explainer, language_of, no_span
 from model.int8_encoder import Int8Encoder
 from model.labels import LabelSpace
@@ -79,6 +80,7 @@ class Coder:
         explain: str = "attention",
         neighbours: Sequence[Neighbours] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
         """Code each text.
 
@@ -90,6 +92,7 @@ class Coder:
             neighbours: of each text, similar notes, nearest first, for a bundle with a ranker; or what finds them by
                 the note's embedding.
             policy: which thresholds select; None for the global one.
+            choice: which codes the answer may hold, before the best ``top_k`` are taken; None for every code.
 
         Raises:
             InvalidNote: a text is empty or holds characters that are no text.
@@ -107,7 +110,11 @@ class Coder:
         for text in texts:
             check_note(text)
         similar = neighbours if neighbours is not None else [None] * len(texts)
-        return [self._code(text, top_k, explain, voters, policy) for text, voters in zip(texts, similar, strict=True)]
+        wanted = choice or CodeChoice()
+        return [
+            self._code(text, top_k, explain, voters, policy, wanted)
+            for text, voters in zip(texts, similar, strict=True)
+        ]
 
     def probabilities(self, text: str, neighbours: Sequence[VotingNeighbour] | None = None) -> np.ndarray:
         """Probability of every code of the label space as an answer gives it, float64 (L,)."""
@@ -186,6 +193,7 @@ class Coder:
         explain: str,
         neighbours: Neighbours,
         policy: str | None,
+        choice: CodeChoice,
     ) -> CodedNote:
         scores = self.score(text)
         neighbours = self._found(neighbours, scores)
@@ -193,9 +201,9 @@ class Coder:
         doubt = None if self.known_words is None else self.known_words.doubt(text)
         if doubt is not None:
             ranked = ranked.without_confidence()
-        ranked = ranked.best(top_k)
+        ranked = choice.of(ranked).best(top_k)
         spans = None
-        if explain != NONE:
+        if explain != NONE and len(ranked.columns):
             spans = self.explainer.spans(text, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)

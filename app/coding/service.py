@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from app.catalogue.code_tree import CodeTree
 from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.inference import Coder, Inference
@@ -12,10 +13,13 @@ from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
+from model.code_choice import CodeChoice
 from model.errors import InvalidOption
 from model.note_text import check_note
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST
+
+NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"
 
 
 @dataclass
@@ -44,6 +48,7 @@ class CodingService:
     bundle_id: str
     inference: Inference
     neighbours: NeighbourService
+    tree: CodeTree
     max_characters: int
     max_top_k: int
 
@@ -56,6 +61,7 @@ class CodingService:
             Overloaded, DatabaseUnavailable: not now.
         """
         self._check_limits(request.top_k, request.neighbours)
+        choice = self._choice(request)
         watch = Stopwatch()
         note = await self.neighbours.resolve(request)
         text = note.require_text()
@@ -63,7 +69,7 @@ class CodingService:
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
             voters = None if search is None else lambda vector: votes_of(search(vector))
-            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy)
+            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy, choice)
         with watch.stage("neighbours"):
             if search is None:
                 found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
@@ -76,9 +82,14 @@ class CodingService:
             codes=weighed.codes,
             neighbours=weighed.neighbours,
             tokens=_tokens(coded.tokens),
-            warnings=[*coded.warnings, *warnings],
+            warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings],
             timings_ms=watch.finish(),
         )
+
+    def _choice(self, request: PredictRequest) -> CodeChoice:
+        """Raises InvalidOption where a system or subtree is none of the bundle's."""
+        allowed = self.tree.allowed(request.systems, request.include, request.exclude)
+        return CodeChoice(allowed, request.minimum_probability)
 
     def _search(self, note: QueryNote, neighbours: int) -> NeighbourSearch | None:
         """For a ranker that listens to neighbours: as many as it was fitted with, and as are asked for."""
@@ -127,6 +138,7 @@ def build_service(
         coder.bundle_id,
         inference,
         NeighbourService(index, settings.max_neighbours),
+        CodeTree(coder.codes),
         settings.max_characters,
         settings.max_top_k,
     )

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from app.db import open_engine
 from app.indexing import IndexReport, index_dataset
 from app.inference import FindNeighbours
+from model.code_choice import CodeChoice
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
 from model.errors import InvalidOption
 from model.icd import Code
@@ -48,7 +49,7 @@ class FakeCoder:
     def __init__(self, embedding_id: str = "e" * 64, dimension: int = 32) -> None:
         self.bundle_id = "b" * 64
         self.embedding_id = embedding_id
-        self.labels = LABELS
+        self.labels = self.codes = LABELS
         self.card: dict[str, Any] = {"loss": "sd"}
         self.embedding_dim = dimension
         self.precision = "fp32"
@@ -69,6 +70,7 @@ class FakeCoder:
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
         if policy not in (None, "global"):
             raise InvalidOption(f"the bundle has no threshold policy '{policy}'")
@@ -82,7 +84,7 @@ class FakeCoder:
         for text, find in zip(texts, neighbours or [None] * len(texts), strict=True):
             if find is not None:
                 self.voters = list(find(self._vector(text)))
-        return [self._code(text, top_k, explain) for text in texts]
+        return [self._code(text, top_k, explain, choice or CodeChoice()) for text in texts]
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         self.embedded += len(texts)
@@ -94,9 +96,14 @@ class FakeCoder:
         total = np.sum(rows, axis=0)
         return (total / np.linalg.norm(total)).astype(np.float32)
 
-    def _code(self, text: str, top_k: int, explain: str) -> CodedNote:
+    def _code(self, text: str, top_k: int, explain: str, choice: CodeChoice) -> CodedNote:
         found = [(match := re.search(word, text, re.IGNORECASE)) and match.span() for word in KEYWORDS]
-        order = sorted(range(len(LABELS)), key=lambda column: (found[column] is None, column))
+        order = [
+            column
+            for column in sorted(range(len(LABELS)), key=lambda column: (found[column] is None, column))
+            if (choice.allowed is None or choice.allowed[column])
+            and (0.9 if found[column] else 0.01) >= choice.minimum_probability
+        ]
         codes = tuple(
             self._ranked(text, rank, column, found[column], explain)
             for rank, column in enumerate(order[:top_k], start=1)

@@ -8,22 +8,27 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from app.errors import Overloaded
 from model.code_choice import CodeChoice
 from model.errors import InvalidOption
+from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
+from model.ranking.audit import AuditedNote
 from model.ranking.neighbour_vote import VotingNeighbour
+from model.thresholds import ThresholdPolicy
 
 FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
+
+Answer = TypeVar("Answer")
 
 WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."
 
@@ -66,6 +71,18 @@ class Coder(Protocol):
         """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds, and
         ``choice`` which codes are listed.
         """
+
+    def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
+        """Of the answers, with or without a database of neighbours."""
+
+    def audit(
+        self,
+        text: str,
+        assigned: Collection[Code],
+        explain: str = "attention",
+        neighbours: FindNeighbours | None = None,
+    ) -> AuditedNote:
+        """The assigned codes of a note beside its ranking."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit rows (B, D) float32."""
@@ -110,7 +127,7 @@ class Inference:
         """
         self._coder = coder
         self._threads = threads or available_cores()
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=max_waiting)
+        self._jobs: queue.Queue[_Job[Any] | None] = queue.Queue(maxsize=max_waiting)
         self._stopping = threading.Event()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
 
@@ -165,7 +182,32 @@ class Inference:
             Overloaded: the queue is full, or the service is stopping.
             What ``neighbours`` raises.
         """
-        job = _Job(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
+        return await self._done(
+            lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0],
+        )
+
+    async def audit(
+        self, text: str, assigned: Collection[Code], explain: str, neighbours: FindNeighbours | None
+    ) -> AuditedNote:
+        """Audit one checked note, in its turn among those to be coded.
+
+        Raises:
+            NoRanker, InvalidOption: the bundle cannot.
+            Overloaded: as :meth:`predict`.
+        """
+        return await self._done(lambda: self._coder.audit(text, assigned, explain, neighbours))
+
+    async def embed(self, text: str) -> np.ndarray:
+        """The document embedding of one checked note, a unit row (D,) float32, in its turn.
+
+        Raises:
+            Overloaded: as :meth:`predict`.
+        """
+        return await self._done(lambda: self._coder.embed([text])[0])
+
+    async def _done(self, call: Callable[[], Answer]) -> Answer:
+        """What the call gives, run by the worker."""
+        job = _Job(call)
         if self._stopping.is_set():
             raise Overloaded(STOPPING)
         try:
@@ -198,11 +240,11 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-class _Job:
+class _Job(Generic[Answer]):
     """A call whose result, or error, goes to its future."""
 
-    def __init__(self, call: Callable[[], CodedNote]) -> None:
-        self.future: Future[CodedNote] = Future()
+    def __init__(self, call: Callable[[], Answer]) -> None:
+        self.future: Future[Answer] = Future()
         self._call = call
 
     def run(self) -> None:

@@ -12,6 +12,12 @@ from app.access.authentication import Authentication
 from app.access.gate import Gate
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
+from app.audit import routes as audit_routes
+from app.audit.service import AuditService
+from app.catalogue import routes as catalogue_routes
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.code_tree import CodeTree
+from app.catalogue.title_words import TitleWords
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
@@ -43,13 +49,17 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     if database:
         index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads)
+    service = build_service(settings, coder, inference, index)
     state = State(
         coder,
-        build_service(settings, coder, inference, index),
+        service,
+        AuditService(service, index),
+        _catalogue(coder, index),
         index,
         Readiness(),
         Journal(None if index is None else index.engine),
         _recorder(settings, coder, index),
+        settings.max_batch,
     )
     app = FastAPI(
         title="icd-coder",
@@ -63,14 +73,19 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for router in (coding_routes.router, neighbour_routes.router, health.router):
-        app.include_router(router)
+    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, health):
+        app.include_router(routes.router)
     install_docs_page(app)
     require_declared(app)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, seconds=settings.body_seconds)
     app.add_middleware(Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds)
     app.add_middleware(RequestLog)  # the last added is the outermost
     return app
+
+
+def _catalogue(coder: Coder, index: NeighbourIndex | None) -> Catalogue:
+    policies = coder.threshold_policies(with_neighbours=index is not None)
+    return Catalogue(coder.bundle_id, CodeTree(coder.codes), TitleWords(coder.codes), policies)
 
 
 def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:

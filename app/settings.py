@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     )
     max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
     max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
+    max_batch: int = Field(default=32, ge=1, description="Most notes in one batch.")
     max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
     retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait.")
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")

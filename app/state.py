@@ -6,6 +6,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.access_log.journal import Journal
+from app.audit.service import AuditService
+from app.catalogue.catalogue import Catalogue
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
@@ -26,11 +28,15 @@ class State:
 
     coder: Coder
     coding: CodingService
+    auditing: AuditService
+    catalogue: Catalogue
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal
     recorder: Recorder | None
     """None: what was suggested is not kept."""
+    max_batch: int
+    """Most notes in one request."""
 
 
 def _state(request: Request) -> State:

@@ -46,6 +46,15 @@ class CodeTree:
         prefix = _undotted(node.code)
         return shelf.columns[bisect_left(shelf.spelled, prefix) : bisect_left(shelf.spelled, prefix + LAST)]
 
+    def category(self, code: Code) -> Code:
+        """The category of a code, which may be none of the codes."""
+        return normalise(code.system, _undotted(code.code)[: category_length(*code)])
+
+    def children(self, code: Code) -> list[Code]:
+        """The codes right beneath a code, in their order."""
+        below = [self.codes[column].key for column in self.beneath(code).tolist()]
+        return [each for each in below if self.parent(each) == code]
+
     def parent(self, code: Code) -> Code | None:
         """The nearest code or category above; None of a category."""
         spelled, least = _undotted(code.code), category_length(code.system, code.code)

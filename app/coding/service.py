@@ -8,7 +8,7 @@ from time import perf_counter
 from app.catalogue.code_tree import CodeTree
 from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
-from app.inference import Coder, Inference
+from app.inference import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
@@ -68,7 +68,7 @@ class CodingService:
         check_note(text, self.max_characters)
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
-            voters = None if search is None else lambda vector: votes_of(search(vector))
+            voters = _votes(search)
             coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy, choice)
         with watch.stage("neighbours"):
             if search is None:
@@ -81,7 +81,7 @@ class CodingService:
             precision=coded.precision,
             codes=weighed.codes,
             neighbours=weighed.neighbours,
-            tokens=_tokens(coded.tokens),
+            tokens=token_counts(coded.tokens),
             warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings],
             timings_ms=watch.finish(),
         )
@@ -96,6 +96,10 @@ class CodingService:
         if not self.inference.uses_neighbours:
             return None
         return self.neighbours.search(note, max(neighbours, *NEAREST))
+
+    def voters(self, note: QueryNote, neighbours: int) -> FindNeighbours | None:
+        """What finds the neighbours that a ranker hears, by the rules on patients; None where it hears none."""
+        return _votes(self._search(note, neighbours))
 
     async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
         """The most similar stored notes alone; a stored note needs no text, its embedding is there.
@@ -113,7 +117,7 @@ class CodingService:
             with watch.stage("inference"):
                 # Not embed(): only a prediction tells how much of the note was read.
                 coded = await self.inference.predict(text, top_k=1, explain="none")
-            tokens, vector = _tokens(coded.tokens), coded.embedding
+            tokens, vector = token_counts(coded.tokens), coded.embedding
         with watch.stage("neighbours"):
             found, warnings = await self.neighbours.find(vector, note, request.neighbours)
         return NeighboursAnswer(
@@ -144,7 +148,12 @@ def build_service(
     )
 
 
-def _tokens(count: TokenCount) -> Tokens:
+def _votes(search: NeighbourSearch | None) -> FindNeighbours | None:
+    return None if search is None else lambda vector: votes_of(search(vector))
+
+
+def token_counts(count: TokenCount) -> Tokens:
+    """As an answer gives them."""
     return Tokens(read=count.read, total=count.total, truncated=count.truncated)
 
 

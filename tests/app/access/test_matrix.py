@@ -43,8 +43,11 @@ class Row:
 
 ROUTES = [
     Row("POST", "/v1/predict", frozenset({Scope.PREDICT}), {"text": "hypertension"}),
+    Row("POST", "/v1/predict/batch", frozenset({Scope.PREDICT}), {"items": [{"text": "hypertension"}]}),
+    Row("POST", "/v1/audit", frozenset({Scope.PREDICT}), {"text": "hypertension", "codes": [{"code": "401.9"}]}),
     Row("POST", "/v1/neighbours", frozenset({Scope.NEIGHBOURS}), {"text": "hypertension"}),
     Row("GET", "/v1/model", ANY_KEY),
+    Row("GET", "/v1/codes", ANY_KEY),
     Row("GET", "/healthz", ANYBODY),
     Row("GET", "/readyz", ANYBODY),
     Row("GET", "/docs", ANYBODY),

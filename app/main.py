@@ -27,6 +27,8 @@ from app.logs import described
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
 from app.neighbours.index import NeighbourIndex, open_index
+from app.notes import routes as note_routes
+from app.notes.service import NoteService
 from app.problems import ProblemHandlers
 from app.settings import Settings
 from app.state import Readiness, State
@@ -55,6 +57,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         service,
         AuditService(service, index),
         _catalogue(coder, index),
+        NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
         index,
         Readiness(),
         Journal(None if index is None else index.engine),
@@ -73,7 +76,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, health):
+    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
         app.include_router(routes.router)
     install_docs_page(app)
     require_declared(app)

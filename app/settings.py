@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     record_codings: bool = Field(
         default=False, description="Keep in the database what was suggested for a request that names a stored note."
     )
+    store_text: bool = Field(
+        default=False, description="Keep the texts of notes that POST /v1/notes stores; else their embeddings alone."
+    )
     key_secret: SecretStr | None = Field(
         default=None, description="Secret under which access keys are hashed; a file is safer."
     )

@@ -12,6 +12,7 @@ from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
 from app.neighbours.index import NeighbourIndex
+from app.notes.service import NoteService
 
 
 @dataclass
@@ -30,6 +31,7 @@ class State:
     coding: CodingService
     auditing: AuditService
     catalogue: Catalogue
+    notes: NoteService
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal

@@ -6,7 +6,7 @@ Several bundles can index into one database: a note is stored once, with one emb
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -88,8 +88,11 @@ class Indexer:
                 bar.update(len(batch))
         return IndexReport(added, len(documents) - added, texts_added)
 
-    def store(self, document: Document, vector: np.ndarray, entry: Entry) -> bool:
+    def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
         """Store one document with the embedding (D,) that was made of it, and the row of the access log with it.
+
+        Args:
+            entry: the row, by whether the document is new.
 
         Returns:
             Whether it is new; the same document again changes nothing.
@@ -109,7 +112,7 @@ class Indexer:
             self._add_texts(session, [document], known)
             if stored is None or not stored.is_embedded:
                 self._insert(session, document, vector, known)
-            append(session.connection(), entry)
+            append(session.connection(), entry(stored is None))
         return stored is None
 
     def _require_usable(self) -> None:

@@ -56,7 +56,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         coder,
         service,
         AuditService(service, index),
-        _catalogue(coder, index),
+        _catalogue(coder, service.tree, index),
         NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
         index,
         Readiness(),
@@ -86,9 +86,9 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     return app
 
 
-def _catalogue(coder: Coder, index: NeighbourIndex | None) -> Catalogue:
+def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
     policies = coder.threshold_policies(with_neighbours=index is not None)
-    return Catalogue(coder.bundle_id, CodeTree(coder.codes), TitleWords(coder.codes), policies)
+    return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies)
 
 
 def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:

@@ -52,7 +52,9 @@ class NoteService:
         document = Document(request.note_id, request.subject_id or "", SPLIT, request.text, codes)
         vector = await self.inference.embed(request.text)
         indexer = Indexer(index.engine, self.coder, SOURCE, self.coder.codes, self.store_text)
-        created = await asyncio.to_thread(indexer.store, document, vector, visit.entry([request.note_id], 201))
+        created = await asyncio.to_thread(
+            indexer.store, document, vector, lambda new: visit.entry([request.note_id], 201 if new else 200)
+        )
         return NoteKept(note_id=request.note_id, created=created, text_stored=self.store_text)
 
     async def read(self, note_id: str, visit: Visit) -> StoredNote:

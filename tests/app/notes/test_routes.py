@@ -75,10 +75,21 @@ def test_the_same_note_again_changes_nothing_and_another_is_a_conflict(client: T
     client.post("/v1/notes", json=NOTE)
     again = client.post("/v1/notes", json=NOTE)
     assert (again.status_code, again.json()["created"]) == (200, False)
+    assert [status for _, _, status in visits(indexed)] == [201, 200]
     counted = verify_index(open_engine(indexed)).embeddings
     for change in ({"text": "Another invented note."}, {"codes": []}, {"subject_id": "p1"}):
         assert problem(client.post("/v1/notes", json=NOTE | change)) == (409, "note-stored")
     assert verify_index(open_engine(indexed)).embeddings == counted
+
+
+def test_both_engines_keep_a_note_and_let_it_go(migrated_url: str, coder: FakeCoder) -> None:
+    """The first note of a database too."""
+    with TestClient(create_app(load_settings(database=migrated_url, store_text=True), coder, OpenGate())) as client:
+        assert client.post("/v1/notes", json=NOTE).status_code == 201
+        assert client.post("/v1/notes", json=NOTE).status_code == 200
+        assert client.get(PATH).json()["text"] == NOTE["text"]
+        assert client.post("/v1/audit", json={"note_id": NOTE["note_id"]}).json()["unsupported"]
+        assert client.delete(PATH).json()["embeddings"] == 1
 
 
 def test_words_of_a_stored_note_need_the_scope_text(tmp_path: Path, coder: FakeCoder) -> None:

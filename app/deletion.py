@@ -33,7 +33,7 @@ def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Del
     with database_errors(engine.url), writing(engine).begin() as connection:
         found = connection.execute(select(Note.id, Note.patient_id).where(Note.note_id == note_id)).one_or_none()
         if found is None:
-            raise UnknownNote(f"no note is stored under '{note_id}': see the note_id of an answer")
+            raise UnknownNote("no note is stored under this note_id: see the note_id of an answer")
         note, patient = found
         before = _count(connection, note)
         connection.execute(delete(Note).where(Note.id == note))

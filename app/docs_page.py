@@ -52,7 +52,8 @@ def _route(path: str, method: str, operation: dict[str, Any], schemas: dict[str,
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is None:
         key = f" {escape(KEY)}" if "security" in operation else ""
-        yield f"<pre>curl -s ADDRESS{escape(path)}{key}</pre>"
+        verb = "" if method == "get" else f" -X {method.upper()}"
+        yield f"<pre>curl -s ADDRESS{escape(path)}{verb}{key}</pre>"
     else:
         yield f"<p>Body: {_kind(body)}</p>"
         for example in schemas[_name(body)].get("examples", []):

@@ -15,6 +15,10 @@ class UnknownNote(IcdCoderError):
     """No note is stored under the given id."""
 
 
+class NoteStored(IcdCoderError):
+    """Another note is stored under the given id."""
+
+
 class NoteTextNotStored(IcdCoderError):
     """The note is stored without its text."""
 

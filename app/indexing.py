@@ -6,8 +6,8 @@ Several bundles can index into one database: a note is stored once, with one emb
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app import postgresql
 from app.access_log.chain import COMMAND_LINE, Entry, append
 from app.db import database_errors, is_sqlite, writing
+from app.errors import NoteStored
 from app.inference import Coder
 from app.neighbours import repository
 from app.neighbours.index import require_same_dimension
@@ -86,6 +87,33 @@ class Indexer:
                 added, texts_added = added + new, texts_added + texts
                 bar.update(len(batch))
         return IndexReport(added, len(documents) - added, texts_added)
+
+    def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
+        """Store one document with the embedding (D,) that was made of it, and the row of the access log with it.
+
+        Args:
+            entry: the row, by whether the document is new.
+
+        Returns:
+            Whether it is new; the same document again changes nothing.
+
+        Raises:
+            NoteStored: another text, patient or list of codes is stored under its id; nothing was written.
+            MalformedInput, EmbeddingMismatch, DatabaseUnavailable: as :meth:`run`.
+        """
+        _require_storable(document, self.store_text)
+        self._require_usable()
+        with database_errors(self.engine.url), Session(writing(self.engine)) as session, session.begin():
+            known = replace(self, rebuild=True)._known(session, [document])  # compared here, with the codes
+            stored = known.get(document.document_id)
+            if stored is not None and not self._is_unchanged(session, _hash_key(session), document, stored):
+                raise NoteStored("another note is stored under this note_id: delete it first, or choose another id")
+            self._register_bundle(session)
+            self._add_texts(session, [document], known)
+            if stored is None or not stored.is_embedded:
+                self._insert(session, document, vector, known)
+            append(session.connection(), entry(stored is None))
+        return stored is None
 
     def _require_usable(self) -> None:
         with database_errors(self.engine.url), self.engine.connect() as connection:

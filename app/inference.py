@@ -8,19 +8,23 @@ import asyncio
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from app.errors import OutOfTime, Overloaded
-from app.note_job import NoteJob, Pace
+from app.note_job import Answer, NoteJob, Pace
 from app.waiting_line import LineClosed, LineFull, WaitingLine
+from model.code_choice import CodeChoice
 from model.errors import InvalidOption
+from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
+from model.ranking.audit import AuditedNote
 from model.ranking.neighbour_vote import VotingNeighbour
+from model.thresholds import ThresholdPolicy
 
 FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
@@ -43,6 +47,8 @@ class Coder(Protocol):
     @property
     def labels(self) -> LabelSpace: ...
     @property
+    def codes(self) -> LabelSpace: ...
+    @property
     def card(self) -> dict[str, Any]: ...
     @property
     def embedding_dim(self) -> int: ...
@@ -59,8 +65,23 @@ class Coder(Protocol):
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
-        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds."""
+        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds, and
+        ``choice`` which codes are listed.
+        """
+
+    def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
+        """Of the answers, with or without a database of neighbours."""
+
+    def audit(
+        self,
+        text: str,
+        assigned: Collection[Code],
+        explain: str = "attention",
+        neighbours: FindNeighbours | None = None,
+    ) -> AuditedNote:
+        """The assigned codes of a note beside its ranking."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit rows (B, D) float32."""
@@ -101,7 +122,7 @@ class Inference:
         max_waiting: int,
         threads: int = 0,
         deadline_seconds: float | None = None,
-        counted: Callable[[NoteJob, CodedNote], None] | None = None,
+        counted: Callable[[NoteJob[CodedNote], CodedNote], None] | None = None,
     ) -> None:
         """Nothing runs yet.
 
@@ -116,7 +137,7 @@ class Inference:
         self._threads = threads or available_cores()
         self._deadline = deadline_seconds
         self._counted = counted
-        self._line: WaitingLine[NoteJob] = WaitingLine(max_waiting)
+        self._line: WaitingLine[NoteJob[Any]] = WaitingLine(max_waiting)
         self._pace = Pace()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
 
@@ -160,12 +181,14 @@ class Inference:
         explain: str,
         neighbours: FindNeighbours | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> CodedNote:
         """Code one checked note; when the caller goes away before its turn, the note is never coded.
 
         Args:
             neighbours: called in the worker thread with the note's embedding.
             policy: which thresholds select; None for the global one.
+            choice: which codes the answer may hold; None for every code.
 
         Raises:
             InvalidOption: the bundle has no such policy.
@@ -173,20 +196,43 @@ class Inference:
             OutOfTime: the deadline has passed; a note at work ends in its own time and its answer is dropped.
             What ``neighbours`` raises.
         """
-        job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy)[0])
-        self._join(job, self._deadline)
-        note = await self._finished(job, self._deadline)
+        job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
+        note = await self._done(job, self._deadline)
         if self._counted is not None:
             self._counted(job, note)
         return note
 
+    async def audit(
+        self, text: str, assigned: Collection[Code], explain: str, neighbours: FindNeighbours | None
+    ) -> AuditedNote:
+        """Audit one checked note, in its turn among those to be coded.
+
+        Raises:
+            NoRanker, InvalidOption: the bundle cannot.
+            Overloaded, OutOfTime: as :meth:`predict`.
+        """
+        job = NoteJob(lambda: self._coder.audit(text, assigned, explain, neighbours))
+        return await self._done(job, self._deadline)
+
+    async def embed(self, text: str) -> np.ndarray:
+        """The document embedding of one checked note, a unit row (D,) float32, in its turn.
+
+        Raises:
+            Overloaded, OutOfTime: as :meth:`predict`.
+        """
+        return await self._done(NoteJob(lambda: self._coder.embed([text])[0]), self._deadline)
+
+    async def _done(self, job: NoteJob[Answer], deadline: float | None) -> Answer:
+        """What the job gives, once the worker has come to it."""
+        self._join(job, deadline)
+        return await self._finished(job, deadline)
+
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
         job = NoteJob(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
-        self._join(job, None)
-        await self._finished(job, None)
+        await self._done(job, None)
 
-    def _join(self, job: NoteJob, deadline: float | None) -> None:
+    def _join(self, job: NoteJob[Any], deadline: float | None) -> None:
         """Wait in the line, unless it is known beforehand to take too long."""
         before = self.waiting + self.working
         needed = self._pace.seconds(before + 1)
@@ -206,7 +252,7 @@ class Inference:
                 math.ceil(self._pace.seconds(1)),
             ) from None
 
-    async def _finished(self, job: NoteJob, deadline: float | None) -> CodedNote:
+    async def _finished(self, job: NoteJob[Answer], deadline: float | None) -> Answer:
         limit = asyncio.timeout(deadline)
         try:
             async with limit:
@@ -219,7 +265,7 @@ class Inference:
             job.future.cancel()
             self._line.leave(job)
 
-    def _out_of_time(self, job: NoteJob, deadline: float | None) -> OutOfTime:
+    def _out_of_time(self, job: NoteJob[Any], deadline: float | None) -> OutOfTime:
         before = self._line.before(job)
         if before is None:
             why, left = "it was still being coded", self._pace.mean

@@ -12,6 +12,12 @@ from app.access.authentication import OPEN_PATHS, Authentication
 from app.access.gate import Gate
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
+from app.audit import routes as audit_routes
+from app.audit.service import AuditService
+from app.catalogue import routes as catalogue_routes
+from app.catalogue.catalogue import Catalogue
+from app.catalogue.code_tree import CodeTree
+from app.catalogue.title_words import TitleWords
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
@@ -25,6 +31,8 @@ from app.metrics_route import metrics_router
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
 from app.neighbours.index import NeighbourIndex, open_index
+from app.notes import routes as note_routes
+from app.notes.service import NoteService
 from app.problems import ProblemHandlers
 from app.settings import Settings
 from app.state import Readiness, State
@@ -48,14 +56,19 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
     metrics = Metrics(coder)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
+    service = build_service(settings, coder, inference, index, metrics.stage)
     state = State(
         coder,
-        build_service(settings, coder, inference, index, metrics.stage),
+        service,
+        AuditService(service, index),
+        _catalogue(coder, service.tree, index),
+        NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
         index,
         Readiness(drain_seconds=settings.drain_seconds),
         Journal(None if index is None else index.engine),
         metrics,
         _recorder(settings, coder, index),
+        settings.max_batch,
     )
     app = FastAPI(
         title="icd-coder",
@@ -69,8 +82,9 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for router in (coding_routes.router, neighbour_routes.router, health.router, metrics_router(settings.metrics)):
-        app.include_router(router)
+    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
+        app.include_router(routes.router)
+    app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
     require_declared(app, open_paths)
@@ -91,6 +105,11 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
     return app
+
+
+def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
+    policies = coder.threshold_policies(with_neighbours=index is not None)
+    return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies)
 
 
 def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:

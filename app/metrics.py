@@ -55,7 +55,7 @@ class Metrics:
         """Count a stage of a note."""
         self._stage_seconds.labels(name).observe(seconds)
 
-    def coded(self, job: NoteJob, note: CodedNote) -> None:
+    def coded(self, job: NoteJob[CodedNote], note: CodedNote) -> None:
         """Count a coded note."""
         self._notes.inc()
         self._tokens.labels("read").inc(note.tokens.read)

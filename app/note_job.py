@@ -4,18 +4,19 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from time import perf_counter
-
-from model.prediction import CodedNote
+from typing import Generic, TypeVar
 
 WEIGHT = 0.2
 """Of the newest note in the running mean; untuned."""
 
+Answer = TypeVar("Answer")
 
-class NoteJob:
+
+class NoteJob(Generic[Answer]):
     """A call whose result, or error, goes to its future."""
 
-    def __init__(self, call: Callable[[], CodedNote]) -> None:
-        self.future: Future[CodedNote] = Future()
+    def __init__(self, call: Callable[[], Answer]) -> None:
+        self.future: Future[Answer] = Future()
         self.waited = 0.0
         """Seconds before its turn."""
         self.worked: float | None = None

@@ -3,7 +3,7 @@
 FastAPI's own 422 echoes the input, and an unexpected error's message can hold a note: both are replaced here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +24,7 @@ from app.errors import (
     MissingKey,
     MissingScope,
     NoDatabase,
+    NoteStored,
     NoteTextNotStored,
     NotReady,
     OutOfTime,
@@ -34,7 +35,7 @@ from app.errors import (
     UnknownNote,
     WrongKey,
 )
-from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoteTooLong
+from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoRanker, NoteTooLong
 
 TYPE_PREFIX = "urn:icd-coder:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -45,7 +46,9 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     InvalidOption: (422, "invalid-option"),
     UnknownNote: (404, "unknown-note"),
     NoteTextNotStored: (409, "text-not-stored"),
+    NoteStored: (409, "note-stored"),
     NoDatabase: (409, "no-database"),
+    NoRanker: (409, "no-ranker"),
     EmbeddingMismatch: (503, "embedding-mismatch"),
     DatabaseOutOfStep: (503, "database-out-of-step"),
     DatabaseUnavailable: (503, "database-unavailable"),
@@ -68,6 +71,7 @@ HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     413: ("body-too-large", "the body is larger than the service's max_body_bytes: send one note alone"),
     415: ("wrong-content-type", "the body is not sent as JSON: set the header Content-Type: application/json"),
 }
+INTERNAL = ("internal-error", "the service failed: the log has the request id")
 SAFE_MESSAGES = frozenset(
     {
         "missing",
@@ -79,6 +83,7 @@ SAFE_MESSAGES = frozenset(
         "literal_error",
         "greater_than_equal",
         "text_or_note_id",
+        "codes_of_a_text",
     }
 )
 """Kinds of validation error whose message is made of the schema alone."""
@@ -131,15 +136,9 @@ class ProblemHandlers:
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
             return problem_response(400, *HTTP_PROBLEMS[400])
-        if found and not _is_json(request):
+        if any(item["loc"][:1] == ("body",) for item in found) and not _is_json(request):
             return problem_response(415, *HTTP_PROBLEMS[415])
-        problems = [_field_problem(item) for item in found]
-        return problem_response(
-            422,
-            "invalid-request",
-            "the request does not have the shape of the route: see errors, and /docs",
-            errors=problems,
-        )
+        return _response(shape_problem(found))
 
     async def http(self, _request: Request, error: Exception) -> JSONResponse:
         """Unknown route, wrong method, unreadable body."""
@@ -156,6 +155,34 @@ def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
             return problem_response(status, slug, str(error), headers=_headers(error, status, retry_after_seconds))
     structlog.get_logger().error("unmapped error", error=type(error).__name__)
     return unexpected()
+
+
+def problem_of(error: Exception) -> Problem:
+    """The same as a part of an answer that has other parts; an error that nobody foresaw without details."""
+    for kind, (status, slug) in STATUS.items():
+        if isinstance(error, kind):
+            return make_problem(status, slug, str(error))
+    return make_problem(500, *INTERNAL)
+
+
+def shape_problem(found: Sequence[Any]) -> Problem:
+    """Of a body, or a part of one, of the wrong shape: names of our fields and our own words, nothing of the input.
+
+    Args:
+        found: the errors of pydantic.
+    """
+    return make_problem(
+        422,
+        "invalid-request",
+        "the request does not have the shape of the route: see errors, and /docs",
+        [_field_problem(item) for item in found],
+    )
+
+
+def make_problem(status: int, slug: str, detail: str, errors: list[FieldProblem] | None = None) -> Problem:
+    """A problem with its type and title."""
+    title = HTTPStatus(status).phrase
+    return Problem(type=TYPE_PREFIX + slug, title=title, status=status, detail=detail, errors=errors)
 
 
 def _headers(error: Exception, status: int, retry_after_seconds: int) -> dict[str, str]:
@@ -181,20 +208,17 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem as a response."""
-    problem = Problem(
-        type=TYPE_PREFIX + slug,
-        title=HTTPStatus(status).phrase,
-        status=status,
-        detail=detail,
-        errors=errors,
-    )
+    return _response(make_problem(status, slug, detail, errors), headers)
+
+
+def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
     content = problem.model_dump(exclude_none=True)
-    return JSONResponse(content, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content, status_code=problem.status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def unexpected() -> JSONResponse:
     """The answer to an error that nobody foresaw, without details."""
-    return problem_response(500, "internal-error", "the service failed: the log has the request id")
+    return problem_response(500, *INTERNAL)
 
 
 KEYED = (401, 403, 429)

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     record_codings: bool = Field(
         default=False, description="Keep in the database what was suggested for a request that names a stored note."
     )
+    store_text: bool = Field(
+        default=False, description="Keep the texts of notes that POST /v1/notes stores; else their embeddings alone."
+    )
     key_secret: SecretStr | None = Field(
         default=None, description="Secret under which access keys are hashed; a file is safer."
     )
@@ -43,6 +46,7 @@ class Settings(BaseSettings):
     )
     max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
     max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
+    max_batch: int = Field(default=32, ge=1, description="Most notes in one batch.")
     max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
     deadline_seconds: int = Field(
         default=60, ge=1, description="Time that a note gets, from its arrival in the queue; then a 503."

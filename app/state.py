@@ -6,11 +6,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.access_log.journal import Journal
+from app.audit.service import AuditService
+from app.catalogue.catalogue import Catalogue
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
 from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
+from app.notes.service import NoteService
 
 
 @dataclass
@@ -32,12 +35,17 @@ class State:
 
     coder: Coder
     coding: CodingService
+    auditing: AuditService
+    catalogue: Catalogue
+    notes: NoteService
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal
     metrics: Metrics
     recorder: Recorder | None
     """None: what was suggested is not kept."""
+    max_batch: int
+    """Most notes in one request."""
 
 
 def _state(request: Request) -> State:

@@ -1,7 +1,7 @@
 """The coder: notes in, ranked codes with evidence and a document embedding out."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,17 +9,21 @@ import torch
 from torch import Tensor
 
 from model.batch import batch_of_ids
+from model.code_choice import CodeChoice
+from model.errors import NoRanker
 from model.explainer import NONE, Explainer, language_of, no_span
+from model.icd import Code
 from model.int8_encoder import Int8Encoder
 from model.labels import LabelSpace
 from model.network import CodingNetwork
 from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.ranking.audit import AuditedNote, audit_note
 from model.ranking.known_words import KnownWords
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
 from model.selection import Ranked, rank_with, rank_without
-from model.thresholds import GlobalThreshold, ThresholdPolicy
+from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
 
 FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
@@ -79,6 +83,7 @@ class Coder:
         explain: str = "attention",
         neighbours: Sequence[Neighbours] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
         """Code each text.
 
@@ -90,6 +95,7 @@ class Coder:
             neighbours: of each text, similar notes, nearest first, for a bundle with a ranker; or what finds them by
                 the note's embedding.
             policy: which thresholds select; None for the global one.
+            choice: which codes the answer may hold, before the best ``top_k`` are taken; None for every code.
 
         Raises:
             InvalidNote: a text is empty or holds characters that are no text.
@@ -107,7 +113,11 @@ class Coder:
         for text in texts:
             check_note(text)
         similar = neighbours if neighbours is not None else [None] * len(texts)
-        return [self._code(text, top_k, explain, voters, policy) for text, voters in zip(texts, similar, strict=True)]
+        wanted = choice or CodeChoice()
+        return [
+            self._code(text, top_k, explain, voters, policy, wanted)
+            for text, voters in zip(texts, similar, strict=True)
+        ]
 
     def probabilities(self, text: str, neighbours: Sequence[VotingNeighbour] | None = None) -> np.ndarray:
         """Probability of every code of the label space as an answer gives it, float64 (L,)."""
@@ -128,6 +138,46 @@ class Coder:
     def codes(self) -> LabelSpace:
         """Codes by the columns of an answer: the label space, and what a ranker adds to it."""
         return self.labels if self.ranker is None else self.ranker.codes
+
+    def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
+        """The threshold policies of the answers, the global one first; of a ranker with or without neighbours."""
+        if self.ranker is not None:
+            fusion = self.ranker.with_neighbours if with_neighbours else None
+            return (fusion or self.ranker.without_neighbours).policies
+        known = {policy.name: policy for policy in self.policies}
+        everywhere = known.pop(GLOBAL, ThresholdPolicy(GLOBAL, self.threshold.value))
+        return (replace(everywhere, everywhere=self.threshold.value, own=None), *known.values())
+
+    def audit(
+        self, text: str, assigned: Collection[Code], explain: str = "attention", neighbours: Neighbours = None
+    ) -> AuditedNote:
+        """The assigned codes of a note beside its ranking, with evidence for them and for those that seem missing.
+
+        Args:
+            explain, neighbours: as in :meth:`predict`.
+
+        Raises:
+            NoRanker: the bundle has none.
+            InvalidNote, InvalidOption: as :meth:`predict`, or the ranker has no conformal set.
+        """
+        if self.ranker is None:
+            raise NoRanker("the bundle has no ranker, so nothing can be audited: train one from enough notes, or again")
+        self.explainer.require(explain)
+        check_note(text)
+        scores = self.score(text)
+        voters = self._found(neighbours, scores)
+        ranking = self.ranker.rank(text, scores.probabilities, voters)
+        found = audit_note(ranking, assigned, self.codes)
+        columns = self.codes.columns([each.code for each in (*found.supported, *found.unsupported, *found.missing)])
+        if explain != NONE and len(columns):
+            spans = self.explainer.spans(text, scores.windowed, scores.states, columns, explain)
+            found = audit_note(ranking, assigned, self.codes, spans)
+        doubt = self._doubt(text)
+        if doubt:
+            found = replace(found, missing=())
+        tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
+        warnings = (*doubt, *self._unheard(voters), *_truncation(tokens))
+        return AuditedNote(found, tokens, warnings, self.precision)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Document embeddings, unit rows (B, H) float32."""
@@ -186,23 +236,30 @@ class Coder:
         explain: str,
         neighbours: Neighbours,
         policy: str | None,
+        choice: CodeChoice,
     ) -> CodedNote:
         scores = self.score(text)
         neighbours = self._found(neighbours, scores)
         ranked = self._rank(text, scores, neighbours, policy)
-        doubt = None if self.known_words is None else self.known_words.doubt(text)
-        if doubt is not None:
+        doubt = self._doubt(text)
+        if doubt:
             ranked = ranked.without_confidence()
-        ranked = ranked.best(top_k)
+        ranked = choice.of(ranked).best(top_k)
         spans = None
-        if explain != NONE:
+        if explain != NONE and len(ranked.columns):
             spans = self.explainer.spans(text, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        warnings = [doubt] if doubt else []
-        if self.uses_neighbours and neighbours is None:
-            warnings.append("ranked without neighbours")
-        return CodedNote(codes, scores.embedding, tokens, (*warnings, *self._warnings(tokens, codes)), self.precision)
+        warnings = (*doubt, *self._unheard(neighbours), *self._warnings(tokens, codes))
+        return CodedNote(codes, scores.embedding, tokens, warnings, self.precision)
+
+    def _doubt(self, text: str) -> tuple[str, ...]:
+        """One warning of a text of another kind, or none."""
+        doubt = None if self.known_words is None else self.known_words.doubt(text)
+        return () if doubt is None else (doubt,)
+
+    def _unheard(self, neighbours: Sequence[VotingNeighbour] | None) -> tuple[str, ...]:
+        return ("ranked without neighbours",) if self.uses_neighbours and neighbours is None else ()
 
     def _found(self, neighbours: Neighbours, scores: NoteScores) -> Sequence[VotingNeighbour] | None:
         if callable(neighbours):
@@ -238,12 +295,14 @@ class Coder:
         )
 
     def _warnings(self, tokens: TokenCount, codes: tuple[RankedCode, ...]) -> tuple[str, ...]:
-        warnings = []
-        if tokens.truncated:
-            warnings.append(f"only the first {tokens.read} of {tokens.total} tokens were read")
+        warnings = [*_truncation(tokens)]
         rare = sum(code.selected and code.train_count <= 10 for code in codes)
         if rare:
             warnings.append(f"{rare} selected codes have at most 10 training notes")
         if not any(code.selected for code in codes):
             warnings.append("no code is above its threshold")
         return tuple(warnings)
+
+
+def _truncation(tokens: TokenCount) -> tuple[str, ...]:
+    return (f"only the first {tokens.read} of {tokens.total} tokens were read",) if tokens.truncated else ()

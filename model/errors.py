@@ -49,5 +49,9 @@ class LabelSpaceMismatch(IcdCoderError):
     """Two things that should share a label space do not."""
 
 
+class NoRanker(IcdCoderError):
+    """The request needs a bundle with a ranker."""
+
+
 class EmbeddingMismatch(IcdCoderError):
     """A database was indexed by a bundle with another embedding."""

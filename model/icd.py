@@ -44,6 +44,15 @@ def normalise(system: str, raw: str) -> Code:
     return Code(system, add_dot(system, undotted))
 
 
+def category_length(system: str, code: str) -> int:
+    """Characters of the category that a code belongs to, without a dot: 3 of "I21.4", 4 of "E888.9", 2 of "00.66".
+
+    ICD-10-PCS codes have no dot; their category is the table, named by the first three characters (CMS, ICD-10-PCS
+    Official Guidelines, A1 to A3).
+    """
+    return _dot_place(system, code) or 3
+
+
 def _dot_place(system: str, code: str) -> int | None:
     if system == ICD9CM:
         return 4 if code.startswith("E") else 3

@@ -31,6 +31,11 @@ class Ranked:
             self.columns[:number], self.probabilities[:number], self.thresholds[:number], self.channels[:number]
         )
 
+    def only(self, keep: np.ndarray) -> "Ranked":
+        """The codes that are kept, in the same order; ``keep`` is bool (C,)."""
+        channels = tuple(each for each, kept in zip(self.channels, keep, strict=True) if kept) if self.channels else ()
+        return Ranked(self.columns[keep], self.probabilities[keep], self.thresholds[keep], channels)
+
     def without_confidence(self) -> "Ranked":
         """The same order, and no probability above its threshold: nothing is selected."""
         return replace(self, probabilities=np.minimum(self.probabilities, self.thresholds))

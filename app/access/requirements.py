@@ -39,6 +39,7 @@ class Requires:
 ByAnyKey = Annotated[Visit, Depends(Requires())]
 ByPredict = Annotated[Visit, Depends(Requires(Scope.PREDICT))]
 ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
+ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
 
 
 def require_declared(app: FastAPI, open_paths: Set[str] = OPEN_PATHS) -> None:

@@ -49,14 +49,15 @@ def _suggestion(code: RankedCode, voters: Sequence[VotingNeighbour]) -> Suggeste
         train_count=code.train_count,
         seen_in_training=code.seen_in_training,
         channels=list(code.channels),
-        evidence=[_span(span) for span in code.evidence],
+        evidence=[evidence_span(span) for span in code.evidence],
         no_span=code.no_span,
         neighbour_count=0 if found is None else found.count,
         support=None if found is None else NeighbourSupport(share=found.share, agrees=found.agrees),
     )
 
 
-def _span(span: Evidence) -> EvidenceSpan:
+def evidence_span(span: Evidence) -> EvidenceSpan:
+    """A span as an answer gives it."""
     return EvidenceSpan(
         start=span.start,
         end=span.end,

@@ -7,11 +7,11 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import APIRouter
 
 from app.access.requirements import ByAnyKey, ByPredict
-from app.access.withholding import permitted, visible_prediction
+from app.coding.batch import BatchAnswer, BatchRequest, answer_batch
 from app.coding.schemas import LabelCounts, ModelAnswer, PredictAnswer, PredictRequest
-from app.neighbours.schemas import notes_read
+from app.coding.visible import predict_visibly
 from app.problems import KEYED, documented
-from app.state import Coding, Parts
+from app.state import Parts
 
 router = APIRouter(prefix="/v1", tags=["coding"])
 VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
@@ -22,13 +22,19 @@ VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
     response_model_exclude_none=True,
     responses=documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
 )
-async def predict(request: PredictRequest, visit: ByPredict, coding: Coding, parts: Parts) -> PredictAnswer:
+async def predict(request: PredictRequest, visit: ByPredict, parts: Parts) -> PredictAnswer:
     """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
-    asked, warnings = permitted(request, visit)
-    answer = await coding.predict(asked)
-    record = None if parts.recorder is None else parts.recorder.recording(asked.note_id, answer.codes)
-    await parts.journal.write(visit.entry(notes_read(asked, answer)), record)
-    return visible_prediction(answer, visit, warnings)
+    return await predict_visibly(request, visit, parts)
+
+
+@router.post(
+    "/predict/batch",
+    response_model_exclude_none=True,
+    responses=documented(400, *KEYED, 408, 413, 415, 422, 500),
+)
+async def predict_batch(request: BatchRequest, visit: ByPredict, parts: Parts) -> BatchAnswer:
+    """Predictions of several notes, each with its answer or its problem, in the order of the request."""
+    return await answer_batch(request, visit, parts)
 
 
 @router.get("/model", responses=documented(*KEYED, 500, 503))

@@ -1,12 +1,18 @@
 """What the predict route takes and gives; ``icd-coder code --format jsonl`` gives the same."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from app.neighbours.schemas import Neighbour, NoteQuery, Strict, Tokens
 
 Explain = Literal["none", "attention", "attingrad"]
+System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs"]
+Subtree = Annotated[
+    str, Field(pattern=r"^((icd9cm|icd9pcs|icd10cm|icd10pcs):)?[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$", max_length=20)
+]
+"""A category or a code, with all codes beneath it."""
+MOST_SUBTREES = 100
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 
 
@@ -27,10 +33,25 @@ class PredictRequest(NoteQuery):
         "(a set that misses at most this share of the codes). Default: global; the model card lists the bundle's.",
     )
 
+    minimum_probability: float = Field(default=0.0, ge=0, le=1, description="Codes below it are left out.")
+    systems: list[System] | None = Field(
+        default=None, min_length=1, max_length=4, description="Codes of these systems alone. Default: all."
+    )
+    include: list[Subtree] = Field(
+        default=[],
+        max_length=MOST_SUBTREES,
+        description="Codes beneath one of these alone: a category such as I21, or a code such as I21.4; with its "
+        "system, as in icd10cm:I21, where two of the bundle's have it. Default: all.",
+    )
+    exclude: list[Subtree] = Field(
+        default=[], max_length=MOST_SUBTREES, description="No code beneath one of these, also where it is included."
+    )
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
                 {"text": EXAMPLE_NOTE},
+                {"text": EXAMPLE_NOTE, "minimum_probability": 0.2, "systems": ["icd9cm"], "include": ["401", "410"]},
                 {"text": EXAMPLE_NOTE, "subject_id": "10006", "top_k": 8, "neighbours": 3},
                 {"note_id": "142345", "explain": "none"},
             ]
@@ -65,7 +86,7 @@ class NeighbourSupport(Strict):
 class SuggestedCode(Strict):
     """A suggested code; a suggestion for a human coder, never a decision."""
 
-    rank: int
+    rank: int = Field(description="In this answer, from 1.")
     system: str = Field(description="icd9cm, icd9pcs, icd10cm or icd10pcs")
     code: str
     title: str

@@ -5,18 +5,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from app.catalogue.code_tree import CodeTree
 from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
-from app.inference import Coder, Inference
+from app.inference import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
+from model.code_choice import CodeChoice
 from model.errors import InvalidOption
 from model.note_text import check_note
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST
 
+NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"
 Observe = Callable[[str, float], None]
 """Told each stage and its seconds."""
 
@@ -53,6 +56,7 @@ class CodingService:
     bundle_id: str
     inference: Inference
     neighbours: NeighbourService
+    tree: CodeTree
     max_characters: int
     max_top_k: int
     observe: Observe = unobserved
@@ -66,14 +70,15 @@ class CodingService:
             Overloaded, DatabaseUnavailable: not now.
         """
         self._check_limits(request.top_k, request.neighbours)
+        choice = self._choice(request)
         watch = Stopwatch(self.observe)
         note = await self.neighbours.resolve(request)
         text = note.require_text()
         check_note(text, self.max_characters)
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
-            voters = None if search is None else lambda vector: votes_of(search(vector))
-            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy)
+            voters = _votes(search)
+            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy, choice)
         with watch.stage("neighbours"):
             if search is None:
                 found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
@@ -85,16 +90,25 @@ class CodingService:
             precision=coded.precision,
             codes=weighed.codes,
             neighbours=weighed.neighbours,
-            tokens=_tokens(coded.tokens),
-            warnings=[*coded.warnings, *warnings],
+            tokens=token_counts(coded.tokens),
+            warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings],
             timings_ms=watch.finish(),
         )
+
+    def _choice(self, request: PredictRequest) -> CodeChoice:
+        """Raises InvalidOption where a system or subtree is none of the bundle's."""
+        allowed = self.tree.allowed(request.systems, request.include, request.exclude)
+        return CodeChoice(allowed, request.minimum_probability)
 
     def _search(self, note: QueryNote, neighbours: int) -> NeighbourSearch | None:
         """For a ranker that listens to neighbours: as many as it was fitted with, and as are asked for."""
         if not self.inference.uses_neighbours:
             return None
         return self.neighbours.search(note, max(neighbours, *NEAREST))
+
+    def voters(self, note: QueryNote, neighbours: int) -> FindNeighbours | None:
+        """What finds the neighbours that a ranker hears, by the rules on patients; None where it hears none."""
+        return _votes(self._search(note, neighbours))
 
     async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
         """The most similar stored notes alone; a stored note needs no text, its embedding is there.
@@ -112,7 +126,7 @@ class CodingService:
             with watch.stage("inference"):
                 # Not embed(): only a prediction tells how much of the note was read.
                 coded = await self.inference.predict(text, top_k=1, explain="none")
-            tokens, vector = _tokens(coded.tokens), coded.embedding
+            tokens, vector = token_counts(coded.tokens), coded.embedding
         with watch.stage("neighbours"):
             found, warnings = await self.neighbours.find(vector, note, request.neighbours)
         return NeighboursAnswer(
@@ -141,13 +155,19 @@ def build_service(
         coder.bundle_id,
         inference,
         NeighbourService(index, settings.max_neighbours),
+        CodeTree(coder.codes),
         settings.max_characters,
         settings.max_top_k,
         observe,
     )
 
 
-def _tokens(count: TokenCount) -> Tokens:
+def _votes(search: NeighbourSearch | None) -> FindNeighbours | None:
+    return None if search is None else lambda vector: votes_of(search(vector))
+
+
+def token_counts(count: TokenCount) -> Tokens:
+    """As an answer gives them."""
     return Tokens(read=count.read, total=count.total, truncated=count.truncated)
 
 

@@ -15,6 +15,7 @@ from app.neighbours.repository import StoredNote
 from app.neighbours.schemas import CodeTitle, Neighbour
 from app.neighbours.search import CandidateSource, Filters, Hit, require_dimension, search
 from model.errors import EmbeddingMismatch
+from model.icd import Code
 
 SNIPPET_CHARACTERS = 200
 
@@ -57,6 +58,11 @@ class NeighbourIndex:
             if note is None:
                 return None
             return StoredEmbedding(note, repository.vector_of(connection, self.embedding_id, note_id))
+
+    def assigned(self, note_id: str) -> list[Code]:
+        """The codes that human coders gave a stored note, in order of priority."""
+        with database_errors(self.engine.url), self.engine.connect() as connection:
+            return [each.code for each in repository.assigned_codes(connection, [note_id])[note_id]]
 
     def check(self) -> None:
         """Read a little.

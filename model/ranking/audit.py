@@ -13,7 +13,7 @@ import numpy as np
 from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import LabelSpace
-from model.prediction import Evidence
+from model.prediction import Evidence, TokenCount
 from model.ranking.conformal import ConformalSet
 from model.ranking.ranker import Ranking
 from model.thresholds import ThresholdPolicy, policy_named, precision_policy
@@ -54,6 +54,17 @@ class NoteAudit:
     missing_precision: float | None
     """Expected precision of ``missing`` on held-out validation notes; None where it was not measured, or where
     validation allows no such threshold, and then nothing is called missing."""
+
+
+@dataclass(frozen=True)
+class AuditedNote:
+    """The audit of one note, and how it was read."""
+
+    audit: NoteAudit
+    tokens: TokenCount
+    warnings: tuple[str, ...]
+    precision: str
+    """fp32, bf16 or int8: what the encoder computed in."""
 
 
 def audit_note(

@@ -4,7 +4,8 @@ import json
 import re
 import threading
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ import pyarrow.parquet as pq
 from app.db import open_engine
 from app.indexing import IndexReport, index_dataset
 from app.inference import FindNeighbours
+from model.code_choice import CodeChoice
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
 from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.ranking.audit import AuditedCode, AuditedNote, NoteAudit
 from model.ranking.neighbour_vote import VotingNeighbour
+from model.thresholds import ThresholdPolicy
 
 CANARY = "Zzyzxcanary"
 LABELS = LabelSpace(
@@ -48,7 +52,7 @@ class FakeCoder:
     def __init__(self, embedding_id: str = "e" * 64, dimension: int = 32) -> None:
         self.bundle_id = "b" * 64
         self.embedding_id = embedding_id
-        self.labels = LABELS
+        self.labels = self.codes = LABELS
         self.card: dict[str, Any] = {"loss": "sd"}
         self.embedding_dim = dimension
         self.precision = "fp32"
@@ -69,6 +73,7 @@ class FakeCoder:
         explain: str = "attention",
         neighbours: Sequence[FindNeighbours | None] | None = None,
         policy: str | None = None,
+        choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
         if policy not in (None, "global"):
             raise InvalidOption(f"the bundle has no threshold policy '{policy}'")
@@ -82,7 +87,38 @@ class FakeCoder:
         for text, find in zip(texts, neighbours or [None] * len(texts), strict=True):
             if find is not None:
                 self.voters = list(find(self._vector(text)))
-        return [self._code(text, top_k, explain) for text in texts]
+        return [chosen(self._code(text, len(LABELS), explain), choice or CodeChoice(), top_k) for text in texts]
+
+    def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
+        return (
+            ThresholdPolicy("global", 0.5, None, 0.75, 0.25),
+            ThresholdPolicy("per-code", 0.5, np.array([0.1, 0.2, 0.3, 0.4])),
+        )
+
+    def audit(
+        self,
+        text: str,
+        assigned: Collection[Code],
+        explain: str = "attention",
+        neighbours: FindNeighbours | None = None,
+    ) -> AuditedNote:
+        """An assigned code is supported where its keyword stands in the note; a keyword's code is missing else."""
+        if neighbours is not None:
+            self.voters = list(neighbours(self._vector(text)))
+        coded = {Code(code.system, code.code): code for code in self._code(text, 99, explain).codes}
+        told = {
+            key: AuditedCode(key, code.title, code.probability, code.rank, (), code.evidence, "invented")
+            for key, code in coded.items()
+        }
+        found = NoteAudit(
+            tuple(told[key] for key in assigned if key in told and coded[key].selected),
+            tuple(told[key] for key in assigned if key in told and not coded[key].selected),
+            tuple(told[key] for key in told if coded[key].selected and key not in assigned),
+            tuple(key for key in assigned if key not in told),
+            0.1,
+            None,
+        )
+        return AuditedNote(found, TokenCount(1, 1), ("invented",), self.precision)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         self.embedded += len(texts)
@@ -121,6 +157,17 @@ class FakeCoder:
             evidence=evidence,
             no_span="no span: from classifier" if asked and not evidence else None,
         )
+
+
+def chosen(note: CodedNote, choice: CodeChoice, top_k: int) -> CodedNote:
+    """The note with the codes that may be listed, numbered anew."""
+    codes = [
+        code
+        for code in note.codes
+        if code.probability >= choice.minimum_probability
+        and (choice.allowed is None or choice.allowed[LABELS.column(Code(code.system, code.code))])
+    ]
+    return replace(note, codes=tuple(replace(code, rank=rank) for rank, code in enumerate(codes[:top_k], start=1)))
 
 
 def write_dataset(path: Path, documents: Sequence[Document] = tuple(NOTES)) -> Path:

@@ -85,7 +85,7 @@ def test_deleting_a_note_leaves_nothing_of_it(indexed: str, coder: FakeCoder, tm
     with engine.connect() as connection:
         assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]
         assert connection.scalar(select(func.count()).select_from(Bundle)) == 2
-    with pytest.raises(UnknownNote, match="'n3'"):
+    with pytest.raises(UnknownNote, match="under this note_id"):
         delete_note(engine, "n3")
 
 

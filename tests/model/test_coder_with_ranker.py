@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from model.coder import Coder
+from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.ranking.calibration import Uncalibrated
 from model.ranking.combiner import LogisticCombiner
+from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
 from model.ranking.gatherer import Gatherer
 from model.ranking.known_words import KnownWords, words_of
@@ -99,6 +101,38 @@ def test_probabilities_of_the_label_space_are_those_of_the_answer(coder: Coder) 
     found = coder.probabilities(f"{NOTE} 6 3")
     answer = {(code.system, code.code): code.probability for code in coder.predict([f"{NOTE} 6 3"])[0].codes}
     assert found.tolist() == [answer.get((label.system, label.code), 0.0) for label in LABELS.labels]
+
+
+def test_an_audit_judges_by_the_ranking_and_shows_the_words(coder: Coder) -> None:
+    """As audit_note does with the evidence of a prediction; a doubtful text misses nothing."""
+    assert coder.ranker is not None
+    sets = (ConformalSet(0.1, 0.8, 100),)
+    without = replace(coder.ranker.without_neighbours, conformal=sets)
+    judge = replace(coder, ranker=replace(coder.ranker, without_neighbours=without, with_neighbours=None))
+    text = f"{NOTE} 6 3"
+    assigned = [UNSEEN.key, LABELS[0].key, Code("icd10cm", "I21")]
+    found = judge.audit(text, assigned)
+    assert [each.code for each in found.audit.supported] == [UNSEEN.key]
+    assert [each.code for each in found.audit.unsupported] == [LABELS[0].key]
+    assert [each.code for each in found.audit.missing] == [LABELS[3].key]
+    assert found.audit.not_judged == (Code("icd10cm", "I21"),)
+    predicted = {(code.system, code.code): code.evidence for code in judge.predict([text])[0].codes}
+    for each in (*found.audit.supported, *found.audit.unsupported, *found.audit.missing):
+        assert each.evidence == predicted[each.code]
+    assert found.audit.unsupported[0].evidence
+    assert all(not each.evidence for each in judge.audit(text, assigned, "none").audit.unsupported)
+    doubtful = judge.audit("El paciente inventado 6 3 fue dado de alta sin fiebre ni tos", [])
+    assert doubtful.audit.missing == ()
+    assert "another language" in doubtful.warnings[0]
+
+
+def test_the_policies_are_those_of_the_answers(coder: Coder, tmp_path: Path) -> None:
+    """Of the ranker; of a bundle without one the tuned threshold and what it names."""
+    assert coder.threshold_policies(with_neighbours=True) == coder.threshold_policies(with_neighbours=False) == POLICIES
+    plain = tiny_coder(tmp_path / "bundle")
+    first, own = plain.threshold_policies(with_neighbours=True)
+    assert (first.name, first.everywhere, first.own) == ("global", 0.5, None)
+    assert (own.name, own.expected_precision) == ("per-code", 0.75)
 
 
 def test_the_classifier_alone_answers_as_before(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""The audit of a note's assigned codes: who is asked about, what was assigned, and the coder's answer in plain data."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.audit import schemas
+from app.audit.schemas import AuditAnswer, AuditRequest, UnjudgedCode
+from app.coding.neighbour_evidence import evidence_span
+from app.coding.service import CodingService, Stopwatch, token_counts
+from app.neighbours.index import NeighbourIndex
+from model.icd import Code
+from model.note_text import check_note
+from model.ranking.audit import AuditedCode
+
+
+@dataclass(frozen=True)
+class AuditService:
+    """Audits one note at a time, by the rules of the coding service."""
+
+    coding: CodingService
+    index: NeighbourIndex | None
+
+    async def audit(self, request: AuditRequest) -> AuditAnswer:
+        """The assigned codes that are supported, those that are not, and those that seem missing.
+
+        Raises:
+            NoRanker: the bundle cannot audit.
+            As :meth:`app.coding.service.CodingService.predict`.
+        """
+        watch = Stopwatch()
+        note = await self.coding.neighbours.resolve(request)
+        text = note.require_text()
+        check_note(text, self.coding.max_characters)
+        assigned = await self._assigned(request)
+        with watch.stage("inference"):
+            voters = self.coding.voters(note, 0)
+            found = await self.coding.inference.audit(text, assigned, request.explain, voters)
+        return AuditAnswer(
+            bundle_id=self.coding.bundle_id,
+            precision=found.precision,
+            supported=_told(found.audit.supported),
+            unsupported=_told(found.audit.unsupported),
+            missing=_told(found.audit.missing),
+            not_judged=[UnjudgedCode(system=code.system, code=code.code) for code in found.audit.not_judged],
+            false_negative_rate=found.audit.false_negative_rate,
+            missing_precision=found.audit.missing_precision,
+            tokens=token_counts(found.tokens),
+            warnings=list(found.warnings),
+            timings_ms=watch.finish(),
+        )
+
+    async def _assigned(self, request: AuditRequest) -> list[Code]:
+        """Of the request, or of the stored note that it names."""
+        if request.codes is not None:
+            return [self.coding.tree.code(each.code, each.system) for each in request.codes]
+        if self.index is None or request.note_id is None:
+            return []  # resolve() has refused a note_id without a database
+        return await asyncio.to_thread(self.index.assigned, request.note_id)
+
+
+def _told(codes: Sequence[AuditedCode]) -> list[schemas.AuditedCode]:
+    return [
+        schemas.AuditedCode(
+            system=each.code.system,
+            code=each.code.code,
+            title=each.title,
+            probability=each.probability,
+            rank=each.rank,
+            channels=list(each.channels),
+            evidence=[evidence_span(span) for span in each.evidence],
+            reason=each.reason,
+        )
+        for each in codes
+    ]

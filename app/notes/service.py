@@ -1,0 +1,98 @@
+"""Storing, reading and deleting notes, each with its row in the access log."""
+
+import asyncio
+from dataclasses import dataclass
+
+from app.access.caller import Visit
+from app.access.scopes import Scope
+from app.access_log.journal import write_entry
+from app.catalogue.code_tree import CodeTree
+from app.db import database_errors
+from app.deletion import delete_note
+from app.errors import NoDatabase, UnknownNote
+from app.indexing import Indexer
+from app.inference import Coder, Inference
+from app.neighbours import repository as codes_repository
+from app.neighbours.index import NeighbourIndex
+from app.neighbours.schemas import CodeTitle
+from app.notes import repository
+from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
+from model.dataset import Document
+from model.note_text import check_note
+
+SPLIT = "service"
+"""No split of a dataset: nobody evaluates on notes that came by REST."""
+SOURCE = "rest"
+NO_TEXT = "the text is not stored: set ICD_CODER_STORE_TEXT before notes are stored, or index with --store-text"
+WITHHELD = "the access key has no scope 'text': the text is left out"
+
+
+@dataclass(frozen=True)
+class NoteService:
+    """The notes of one database, embedded by one coder."""
+
+    coder: Coder
+    inference: Inference
+    tree: CodeTree
+    index: NeighbourIndex | None
+    max_characters: int
+    store_text: bool
+
+    async def store(self, request: NoteRequest, visit: Visit) -> NoteKept:
+        """Embed a note in its turn and store it with its codes.
+
+        Raises:
+            NoDatabase, NoteStored: it cannot be stored here, or not under its id.
+            InvalidNote, InvalidOption: its text or one of its codes is none.
+            Overloaded, DatabaseUnavailable: not now; nothing was stored.
+        """
+        index = self._database()
+        check_note(request.text, self.max_characters)
+        codes = tuple(dict.fromkeys(self.tree.code(each.code, each.system) for each in request.codes))
+        document = Document(request.note_id, request.subject_id or "", SPLIT, request.text, codes)
+        vector = await self.inference.embed(request.text)
+        indexer = Indexer(index.engine, self.coder, SOURCE, self.coder.codes, self.store_text)
+        created = await asyncio.to_thread(
+            indexer.store, document, vector, lambda new: visit.entry([request.note_id], 201 if new else 200)
+        )
+        return NoteKept(note_id=request.note_id, created=created, text_stored=self.store_text)
+
+    async def read(self, note_id: str, visit: Visit) -> StoredNote:
+        """A stored note, its text for a key that may see it; logged before it is given.
+
+        Raises:
+            NoDatabase, UnknownNote, DatabaseUnavailable: there is none, or not now.
+        """
+        return await asyncio.to_thread(self._read, self._database(), note_id, visit)
+
+    async def delete(self, note_id: str, visit: Visit) -> NoteDeleted:
+        """Delete a note with its codes, embeddings and codings.
+
+        Raises:
+            As :func:`app.deletion.delete_note`, and NoDatabase.
+        """
+        engine = self._database().engine
+        gone = await asyncio.to_thread(delete_note, engine, note_id, visit.entry([note_id]))
+        return NoteDeleted(note_id=note_id, codes=gone.codes, embeddings=gone.embeddings, codings=gone.codings)
+
+    def _read(self, index: NeighbourIndex, note_id: str, visit: Visit) -> StoredNote:
+        with database_errors(index.engine.url), index.engine.connect() as connection:
+            row = repository.note_row(connection, note_id)
+            codes = codes_repository.assigned_codes(connection, [note_id])[note_id]
+        if row is None:
+            raise UnknownNote("no note is stored under this note_id: see the note_id of an answer")
+        write_entry(index.engine, visit.entry([note_id]))
+        visible = row.text is not None and visit.may(Scope.TEXT)
+        return StoredNote(
+            note_id=note_id,
+            codes=[CodeTitle(system=code.system, code=code.code, title=title) for code, title in codes],
+            source=row.source,
+            stored_at=row.stored_at,
+            text=row.text if visible else None,
+            warnings=[] if visible else [NO_TEXT if row.text is None else WITHHELD],
+        )
+
+    def _database(self) -> NeighbourIndex:
+        if self.index is None:
+            raise NoDatabase("notes need a database: start `icd-coder serve --database URL`")
+        return self.index

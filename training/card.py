@@ -22,6 +22,9 @@ def model_card(
 ) -> dict[str, Any]:
     """The card as JSON-ready data."""
     result, first_stage = trained.outcome.result, trained.outcome.first_stage
+    learned = {code for document in trained.learned_from for code in document.codes} & {
+        label.key for label in dataset.labels.labels
+    }
     systems: dict[str, int] = {}
     for label in dataset.labels.labels:
         systems[label.system] = systems.get(label.system, 0) + 1
@@ -36,7 +39,7 @@ def model_card(
         },
         "labels": {
             "systems": systems,
-            "without_training_document": int((dataset.labels.train_counts == 0).sum()),
+            "without_training_document": len(dataset.labels) - len(learned),
         },
         "training": options.as_dict()
         | {

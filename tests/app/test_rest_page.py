@@ -67,4 +67,5 @@ def test_every_curl_is_answered_and_every_route_has_one(service: tuple[TestClien
         place = sent.path.partition("?")[0].replace("/ward-3-17", "/{note_id}")
         told.add((sent.method, place))
     paths = app.openapi()["paths"]
-    assert told == {(method.upper(), path) for path, operations in paths.items() for method in operations}
+    there = {(method.upper(), path) for path, operations in paths.items() for method in operations}
+    assert told == {(method, path) for method, path in there if method != "HEAD"}  # a GET without its body

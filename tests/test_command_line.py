@@ -140,7 +140,7 @@ def test_a_termination_leaves_no_half_written_dataset(tmp_path: Path) -> None:
     words = ["prepare", "table", "--source", "notes.csv", "--text", "note", "--codes", "icd", "--out", "out"]
     process = subprocess.Popen([sys.executable, "-m", "icd_coder", *words], cwd=tmp_path, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out.partial-*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".out.partial-*/*")) and time.monotonic() < deadline:
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     seen = process.communicate(timeout=60)[1]

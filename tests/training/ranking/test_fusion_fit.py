@@ -84,7 +84,7 @@ def test_the_card_holds_what_was_measured(fitted) -> None:
     assert card["ece_top_20"]["calibrated"]["value"] < card["ece_top_20"]["prior"]["value"]
     assert card["calibration"]["method"] in card["calibration"]["log_losses"]
     targets = [each["target"] for each in card["conformal"]] + [float(each) for each in card["conformal_out_of_reach"]]
-    assert sorted(targets) == [0.05, 0.1, 0.2]
+    assert sorted(targets) == [0.05, 0.1, 0.2, 0.3]
 
 
 def test_notes_that_cannot_be_fitted_are_refused() -> None:

@@ -18,6 +18,7 @@ from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.training_note import TrainingNote
+from training.retrieval.search import highest, own_patient
 
 MOST_NOTES = 20_000
 """Training notes that the lexical channels learn from, drawn at random where there are more: memory; untuned."""
@@ -143,12 +144,9 @@ def nearest(
     codes = [document.codes for document in learned_from]
     found = []
     for query, document in zip(queries, documents, strict=True):
-        similarities = corpus @ query
-        if document.subject_id:
-            similarities = np.where(subjects == document.subject_id, -np.inf, similarities)
-        order = np.argsort(-similarities, kind="stable")[: max(NEAREST)]
-        order = order[np.isfinite(similarities[order])]
-        found.append([VotingNeighbour(float(similarities[place]), codes[place]) for place in order.tolist()])
+        similarities = np.where(own_patient(document.subject_id, subjects), -np.inf, corpus @ query)
+        places = highest(similarities, max(NEAREST)).tolist()
+        found.append([VotingNeighbour(float(similarities[place]), codes[place]) for place in places])
     return found
 
 

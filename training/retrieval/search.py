@@ -60,14 +60,14 @@ def nearest(
             block = similarity(start, min(start + step, number))
             for row, line in enumerate(block, start=start):
                 line = np.where(own_patient(query_subjects[row], train_subjects), -np.inf, line)
-                best = _best(line, k)
+                best = highest(line, k)
                 indices[row, : len(best)] = best
                 similarities[row, : len(best)] = line[best]
             bar.update(len(block))
     return Neighbours(indices, similarities)
 
 
-def _best(line: np.ndarray, k: int) -> np.ndarray:
+def highest(line: np.ndarray, k: int) -> np.ndarray:
     """Places of the k largest finite values, falling, ties by place."""
     allowed = np.flatnonzero(line > -np.inf)
     if len(allowed) > k:

@@ -16,8 +16,9 @@ import numpy as np
 
 from model.dataset import load_dataset
 from model.icd import Code
+from model.labels import LabelSpace
 from model.ranking.channel_features import ChannelFeatures
-from model.ranking.code_universe import CodeUniverse
+from model.ranking.code_universe import code_universe
 from model.ranking.kin import Kin
 from model.ranking.lexicon_features import NAMES
 from training.ranking.code_names import other_names, table_titles
@@ -71,9 +72,9 @@ def main() -> None:
     folds = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
     documents = list(dataset.documents("train", "dev"))
     fold = np.array([int(folds[document.document_id]) for document in documents])
-    universe = CodeUniverse.of(dataset.labels, table_titles(["icd10cm"]).items())
-    kin, alphabetical = Kin(universe.codes), np.argsort(np.argsort([label.code for label in universe.codes]))
-    more = list(other_names(label.key for label in universe.codes))
+    universe = code_universe(dataset.labels, table_titles(["icd10cm"]).items())
+    kin, alphabetical = Kin(universe.labels), np.argsort(np.argsort([label.code for label in universe.labels]))
+    more = list(other_names(label.key for label in universe.labels))
     notes = [training_note(document, universe.columns, options.language) for document in documents]
     maps: dict[str, list[float]] = defaultdict(list)
     hits: dict[str, int] = defaultdict(int)
@@ -112,7 +113,7 @@ def timed_scores(note: TrainingNote, lexicon, titles, kin, size: int, spent: dic
     return scored(size, lexical, named, siblings)
 
 
-def found(column: int, top: set[int], universe: CodeUniverse) -> bool:
+def found(column: int, top: set[int], universe: LabelSpace) -> bool:
     """Whether the code, or the ICD-10-CM code that an X-placeholder code of the Spanish edition means, is there."""
     code = universe[column].key
     stem = universe.column(Code(code.system, code.code.rstrip("X").rstrip(".")))

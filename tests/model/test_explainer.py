@@ -12,14 +12,18 @@ from model.bundle import load_bundle
 from model.coder import Coder
 from model.errors import InvalidOption
 from model.explainer import Explainer, language_of, no_span
-from model.labels import Label
+from model.labels import Label, LabelSpace
 from model.prediction import Evidence
-from model.ranking.code_universe import CodeUniverse
 from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_lexical import tiny_lexical
 
 UNSEEN = Label("icd9cm", "820.8", "Fracture of femur")
-UNIVERSE = CodeUniverse([*LABELS.labels, UNSEEN])
+UNIVERSE = LabelSpace(
+    (
+        *LABELS.labels,
+        UNSEEN,
+    )
+)
 COLUMNS = np.arange(len(LABELS) + 1)
 PNEUMONIA, FEMUR = 3, len(LABELS)
 TEXT = f"{NOTE}\nHospital course: severe pneumonia, then fracture of femur."

@@ -12,7 +12,7 @@ from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10CM
 from model.labels import LabelSpace
 from model.progress import with_progress
-from model.ranking.code_universe import TRAINED, UNIVERSES, CodeUniverse
+from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
 from model.ranking.kin import Kin
 from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.stemming import LANGUAGES
@@ -41,7 +41,7 @@ def universe_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
         name = "icd10cm" if ICD10CM in systems else "icd9cm" if systems & {ICD9CM, ICD9PCS} else TRAINED
     if name not in UNIVERSES:
         raise InvalidOption(f"--code-universe must be one of {', '.join(UNIVERSES)}, got '{name}'")
-    return LabelSpace(CodeUniverse.of(labels, table_titles(UNIVERSES[name]).items()).codes)
+    return code_universe(labels, table_titles(UNIVERSES[name]).items())
 
 
 def language_of(dataset: Dataset) -> str:
@@ -68,14 +68,10 @@ class LexicalFit:
     """Notes that a phrase has to stand in, or more of many notes; None for one."""
 
     @cached_property
-    def codes(self) -> CodeUniverse:
-        return CodeUniverse(self.universe.labels)
-
-    @cached_property
     def terms(self) -> Terms:
         """Titles and other names of the universe's codes."""
         titles = ((label.key, label.title) for label in self.universe.labels)
-        return read_terms(self.codes, chain(titles, other_names(label.key for label in self.universe.labels)))
+        return read_terms(self.universe, chain(titles, other_names(label.key for label in self.universe.labels)))
 
     @cached_property
     def in_table(self) -> np.ndarray:
@@ -101,7 +97,7 @@ class LexicalFit:
         """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
         least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
-        titles = titles_of(self.terms, self.codes, notes, self.language)
+        titles = titles_of(self.terms, self.universe, notes, self.language)
         return LexicalChannels(lexicon, titles, self.kin)
 
 

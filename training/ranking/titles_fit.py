@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 
 from model.icd import Code
-from model.ranking.code_universe import CodeUniverse
+from model.labels import LabelSpace
 from model.ranking.stemming import plain, stem
 from model.ranking.titles import TitleIndex
 from training.ranking.code_names import other_names
@@ -43,7 +43,7 @@ STOP = frozenset((*_GRAMMAR, *_CODING, "with", "encounter", "initial", "state", 
 
 
 def fit_titles(
-    universe: CodeUniverse,
+    universe: LabelSpace,
     names: Iterable[tuple[Code, str]] | None = None,
     notes: Sequence[TrainingNote] = (),
     language: str = "en",
@@ -55,8 +55,8 @@ def fit_titles(
         notes: training notes whose annotated spans teach words for words of titles; without them a note in another
             language than English says nothing here.
     """
-    titles = [(label.key, label.title) for label in universe.codes]
-    more = other_names(label.key for label in universe.codes) if names is None else names
+    titles = [(label.key, label.title) for label in universe.labels]
+    more = other_names(label.key for label in universe.labels) if names is None else names
     return titles_of(read_terms(universe, chain(titles, more)), universe, notes, language)
 
 
@@ -64,7 +64,7 @@ Terms = Mapping[tuple[str, ...], set[int]]
 """Columns of the codes that a name's stems may mean."""
 
 
-def read_terms(universe: CodeUniverse, names: Iterable[tuple[Code, str]]) -> Terms:
+def read_terms(universe: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms:
     """The stems of names, with what stands in brackets and without; the slow part, which needs no notes."""
     terms: dict[tuple[str, ...], set[int]] = {}
     for code, name in names:
@@ -75,7 +75,7 @@ def read_terms(universe: CodeUniverse, names: Iterable[tuple[Code, str]]) -> Ter
     return terms
 
 
-def titles_of(terms: Terms, universe: CodeUniverse, notes: Sequence[TrainingNote], language: str) -> TitleIndex:
+def titles_of(terms: Terms, universe: LabelSpace, notes: Sequence[TrainingNote], language: str) -> TitleIndex:
     """The index of read terms; see :func:`fit_titles`."""
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}

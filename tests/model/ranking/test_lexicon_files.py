@@ -8,7 +8,6 @@ import pytest
 from model.dataset import Document
 from model.errors import BundleDamaged
 from model.labels import Label, LabelSpace
-from model.ranking.code_universe import CodeUniverse
 from model.ranking.lexicon import Lexicon
 from model.ranking.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
 from training.ranking.lexicon_fit import fit_lexicon
@@ -26,7 +25,7 @@ def lexicon() -> Lexicon:
 
 def test_what_is_loaded_says_the_same(tmp_path: Path) -> None:
     """Every feature of every text, both channels."""
-    titles = fit_titles(CodeUniverse(LABELS.labels), ())
+    titles = fit_titles(LABELS, ())
     save_lexicon(tmp_path, lexicon())
     save_titles(tmp_path, titles)
     for before, after in ((lexicon(), load_lexicon(tmp_path)), (titles, load_titles(tmp_path))):

@@ -6,7 +6,7 @@ import pytest
 from model.errors import MalformedInput
 from model.icd import Code
 from model.labels import Label, LabelSpace
-from model.ranking.code_universe import CodeUniverse
+from model.ranking.code_universe import code_universe
 from model.ranking.read_note import read_note
 from model.ranking.scope import UNSAID
 from model.ranking.titles import LEAST, TitleIndex
@@ -21,7 +21,7 @@ TABLE = [
     (Code("icd10cm", "K85.90"), "Acute pancreatitis without necrosis or infection, unspecified"),
     (Code("icd10cm", "M10.9"), "Gout, unspecified"),
 ]
-UNIVERSE = CodeUniverse.of(TRAINED, TABLE)
+UNIVERSE = code_universe(TRAINED, TABLE)
 NAMES = [(Code("icd10cm", "A04.7"), "Pseudomembranous colitis")]
 TEXTS = (
     "Invented: acute disease. She had pancreatitis. Known gout.",
@@ -40,7 +40,7 @@ def twin(index: TitleIndex, text: str) -> dict[int, float]:
     """Best coverage of each code by every sentence and every name, with sets."""
     note = read_note(text)
     weight = dict(zip(index.stems, index.weight.tolist(), strict=True))
-    named = [(UNIVERSE.column(label.key), label.title) for label in UNIVERSE.codes]
+    named = [(UNIVERSE.column(label.key), label.title) for label in UNIVERSE.labels]
     best: dict[int, float] = {}
     for column, name in [*named, *((UNIVERSE.column(code), name) for code, name in NAMES)]:
         stems = set(term_stems(name))
@@ -93,7 +93,7 @@ def test_an_unseen_code_is_proposed_by_its_name(index: TitleIndex) -> None:
     """A code that no training note has, and a synonym that its title lacks."""
     columns = index.features("Pseudomembranous colitis was seen.").columns.tolist()
     assert columns == [UNIVERSE.column(Code("icd10cm", "A04.7"))]
-    assert not UNIVERSE.seen[columns[0]]
+    assert UNIVERSE.train_counts[columns[0]] == 0
 
 
 def test_words_aside_are_optional(index: TitleIndex) -> None:
@@ -109,24 +109,29 @@ def test_what_is_denied_covers_nothing(index: TitleIndex) -> None:
 
 def test_the_label_space_comes_first() -> None:
     """With its own columns, titles and counts; a code of the table comes once."""
-    assert [label.code for label in UNIVERSE.codes] == ["I10", "A04.7", "J45.909", "K85.90", "M10.9"]
+    assert [label.code for label in UNIVERSE.labels] == ["I10", "A04.7", "J45.909", "K85.90", "M10.9"]
     assert UNIVERSE[0].count_train == 5
     assert UNIVERSE.columns([Code("icd10cm", "M10.9"), Code("icd10cm", "I10"), Code("icd9cm", "486")]).tolist() == [
         0,
         4,
     ]
-    assert UNIVERSE.seen.tolist() == [True, False, False, False, False]
+    assert (UNIVERSE.train_counts > 0).tolist() == [True, False, False, False, False]
 
 
 def test_a_code_twice_is_refused() -> None:
     """The columns would not be one's own."""
     with pytest.raises(MalformedInput, match="twice"):
-        CodeUniverse([*TRAINED.labels, *TRAINED.labels])
+        LabelSpace(
+            (
+                *TRAINED.labels,
+                *TRAINED.labels,
+            )
+        )
 
 
 def test_an_index_without_names_says_nothing() -> None:
     """Codes without a title, as of a table of one's own."""
-    nameless = fit_titles(CodeUniverse([Label("icd10cm", "I10", "")]), ())
+    nameless = fit_titles(LabelSpace((Label("icd10cm", "I10", ""),)), ())
     assert nameless.features("hypertension").columns.shape == (0,)
     assert np.isfinite(nameless.features("hypertension").values).all()
 

@@ -5,7 +5,7 @@ import pytest
 from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
-from model.ranking.code_universe import CodeUniverse
+from model.ranking.code_universe import code_universe
 from model.ranking.titles import TitleIndex
 from training.ranking.title_words import learn_title_words
 from training.ranking.titles_fit import fit_titles
@@ -15,7 +15,7 @@ LABELS = LabelSpace(
     (Label("icd10cm", "N28.9", "Kidney disorder", 4), Label("icd10cm", "R52", "Pain", 4)),
 )
 TABLE = [(Code("icd10cm", "N23"), "Kidney pain")]
-UNIVERSE = CodeUniverse.of(LABELS, TABLE)
+UNIVERSE = code_universe(LABELS, TABLE)
 SPOKEN = {"es": ("trastorno renal", "dolor"), "en": ("renal trouble", "ache")}
 
 

@@ -59,11 +59,19 @@ def rows_of(url: str) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
+def tokens_of(url: str) -> list[str]:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        found = list(connection.scalars(select(DatabaseId.token)))
+    engine.dispose()
+    return found
+
+
 def test_a_restored_database_has_an_id_of_its_own(indexed: str, target: str, tmp_path: Path) -> None:
     """Put in the place of the old one under a running service, it is noticed."""
     dump(open_engine(indexed), tmp_path / "notes.icdbackup")
     load(tmp_path / "notes.icdbackup", target)
-    tokens = [open_engine(url).connect().scalars(select(DatabaseId.token)).all() for url in (indexed, target)]
+    tokens = [tokens_of(indexed), tokens_of(target)]
     assert [len(found) for found in tokens] == [1, 1]
     assert tokens[0] != tokens[1]
 

@@ -4,14 +4,12 @@
 logistic regression. Nothing is unpickled, and the score equals scikit-learn's ``predict_proba``.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
-from model.errors import MalformedInput
 from model.ranking.calibration import sigmoid
 
 ROWS_AT_ONCE = 512
@@ -98,43 +96,3 @@ class LogisticCombiner:
         """(C, F) float64 with 0 for a missing value."""
         standardised: np.ndarray = (values.astype(np.float64) - self.means) / self.scales
         return np.where(np.isnan(standardised), 0.0, standardised)
-
-
-COMBINERS: dict[str, type[Any]] = {kind.kind: kind for kind in (TreeCombiner, LogisticCombiner)}
-
-
-def combiner_arrays(combiner: Combiner) -> dict[str, np.ndarray]:
-    """The combiner's numbers by name, for a bundle."""
-    return {field.name: getattr(combiner, field.name) for field in fields(combiner)}  # type: ignore[arg-type]
-
-
-def combiner_of(kind: str, arrays: Mapping[str, np.ndarray], num_features: int) -> Combiner:
-    """The combiner with these numbers.
-
-    Raises:
-        MalformedInput: no such kind, other arrays than it has, or numbers that point outside.
-    """
-    made = COMBINERS.get(kind)
-    if made is None:
-        raise MalformedInput(f"the combiner '{kind}' is not known, expected one of {', '.join(COMBINERS)}")
-    if {field.name for field in fields(made)} != set(arrays) or not _fit_together(kind, arrays, num_features):
-        raise MalformedInput(f"the combiner '{kind}' has other numbers than it needs: fit it again")
-    combiner: Combiner = made(**arrays)
-    return combiner
-
-
-def _fit_together(kind: str, arrays: Mapping[str, np.ndarray], num_features: int) -> bool:
-    if any(array.ndim != 1 for array in arrays.values()):
-        return False
-    if kind == LogisticCombiner.kind:
-        sizes = {arrays[name].size for name in ("means", "scales", "weights")}
-        return sizes == {num_features} and arrays["bias"].size == 1
-    nodes = arrays["values"].size
-    by_node = ("features", "thresholds", "missing_left", "left", "right")
-    within = all(_within(arrays[name], nodes) for name in ("roots", "left", "right"))
-    same = all(arrays[name].size == nodes for name in by_node) and arrays["baseline"].size == arrays["depth"].size == 1
-    return within and same and _within(arrays["features"], num_features)
-
-
-def _within(numbers: np.ndarray, bound: int) -> bool:
-    return not numbers.size or (int(numbers.min()) >= 0 and int(numbers.max()) < bound)

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
 from model.ranking.calibration import calibration_arrays, calibration_of
-from model.ranking.combiner import combiner_arrays, combiner_of
+from model.ranking.combiner_arrays import combiner_arrays, combiner_of
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
 from model.ranking.gatherer import Gatherer, TextChannels

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 
-from model.icd import ICD9CM, ICD9PCS, Code
-from training.prepare.titles import icd9_titles, icd10_titles
+from model.icd import ICD9CM, ICD9PCS, ICD10CM, Code
+from training.prepare.titles import icd9_titles, icd10_category_titles, icd10_titles
 
 
 def published_titles(systems: Iterable[str]) -> dict[Code, str]:
-    """Long titles of every code of the systems, from the tables of :mod:`training.prepare.titles`."""
+    """Long titles of every code of the systems, ICD-10-CM's categories included, from the tables of
+    :mod:`training.prepare.titles`."""
     wanted = set(systems)
     titles = {}
     if wanted & {ICD9CM, ICD9PCS}:
         titles.update(icd9_titles())
     if wanted - {ICD9CM, ICD9PCS}:
         titles.update(icd10_titles())
-    return {code: title.long for code, title in titles.items() if code.system in wanted}
+    known = {code: title.long for code, title in titles.items() if code.system in wanted}
+    return icd10_category_titles() | known if ICD10CM in wanted else known
 
 
 def titles_for(systems: Iterable[str], own: Mapping[Code, str]) -> dict[Code, str]:

@@ -5,6 +5,7 @@ tables) and the 2024 release of ICD-10-CM and ICD-10-PCS. The files are read as 
 never imported.
 """
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from model.errors import MalformedInput, MissingInput
 from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, Code, add_dot
+from training.prepare.icd10_hierarchy import icd10_hierarchy
 
 ICD9_FOLDER = "ICD_9_CM_v32_master_descriptions"
 ICD10_FOLDER = "ICD_10_CM_2024_release"
@@ -53,6 +55,32 @@ def icd10_titles() -> dict[Code, IcdTitle]:
         for code, title in _rows(_file(ICD10_FOLDER, name), "utf-8"):
             titles[Code(system, add_dot(system, code))] = IcdTitle(title, title)
     return titles
+
+
+@cache
+def icd10_category_titles() -> dict[Code, str]:
+    """Titles of ICD-10-CM's categories and subcategories, which the table of codes lacks: "A04.7", "I71.2".
+
+    Corpora have such codes: some were whole codes in earlier releases.
+    """
+    tree = icd10_hierarchy()
+    codes = filter(tree.is_category_or_subcategory, tree.get_all_codes())
+    return {Code(ICD10CM, code): tree.get_description(code) for code in codes}
+
+
+def icd9_names_of_icd10() -> Iterator[tuple[Code, IcdTitle]]:
+    """ICD-10-CM codes and the ICD-9-CM titles that CMS's general equivalence mapping (2018) gives them: the words of
+    an older edition for the same disease, often nearer to a note's.
+
+    Raises:
+        MissingInput: see :func:`icd9_titles`.
+    """
+    titles = icd9_titles()
+    with _file("", "icd10cmtoicd9gem.csv").open(encoding="ascii", newline="") as table:
+        for row in csv.DictReader(table):
+            title = titles.get(Code(ICD9CM, add_dot(ICD9CM, row["icd9cm"])))
+            if title is not None:  # "NoDx" where there is none
+                yield Code(ICD10CM, add_dot(ICD10CM, row["icd10cm"])), title
 
 
 def _file(folder: str, name: str) -> Path:

@@ -7,9 +7,12 @@ import numpy as np
 
 from model.errors import EmptyDataset
 from model.ranking.combiner import Combiner, LogisticCombiner, TreeCombiner
+from model.ranking.split_combiner import SplitCombiner
 
 FEW_NOTES = 150
 """Below as many notes a logistic regression: trees would learn single notes by heart; untuned."""
+FEW_TRUE = 100
+"""Below as many assigned codes of which a channel is silent they have no trees of their own; untuned."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,40 @@ class TreeSettings:
     time."""
 
 
-def fit_combiner(values: np.ndarray, truth: np.ndarray, notes: int, settings: TreeSettings | None = None) -> Combiner:
+def fit_combiner(
+    values: np.ndarray,
+    truth: np.ndarray,
+    notes: int,
+    apart: int | None = None,
+    settings: TreeSettings | None = None,
+) -> Combiner:
     """Trees, or a logistic regression where there are few notes.
 
     Args:
         values: features of candidate pairs (P, F), NaN where a channel is silent.
         truth: whether the code was assigned, bool (P,).
         notes: that the pairs come from.
+        apart: a feature; codes where it is missing get trees of their own if enough of them were assigned.
 
     Raises:
         EmptyDataset: all pairs are true, or none is.
     """
     if notes < FEW_NOTES:
         return fit_logistic(values, truth)
+    if apart is not None:
+        silent = np.isnan(values[:, apart])
+        if min(truth[silent].sum(), truth[~silent].sum()) >= FEW_TRUE:
+            return fit_split(values, truth, apart, settings)
     return fit_trees(values, truth, settings)
+
+
+def fit_split(
+    values: np.ndarray, truth: np.ndarray, apart: int, settings: TreeSettings | None = None
+) -> SplitCombiner:
+    """Trees for the pairs with a value of the feature ``apart``, and trees for those without; see above."""
+    silent = np.isnan(values[:, apart])
+    spoken, other = (fit_trees(values[own], truth[own], settings) for own in (~silent, silent))
+    return SplitCombiner(np.array([apart], dtype=np.int64), spoken, other)
 
 
 def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | None = None) -> TreeCombiner:

@@ -8,6 +8,7 @@ import numpy as np
 
 from model.errors import InvalidOption
 from model.ranking.candidates import Candidates
+from model.ranking.channels import CLASSIFIER
 from model.ranking.combiner import Combiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
@@ -20,6 +21,8 @@ from training.ranking.judged_pairs import JudgedPairs, note_folds
 from training.ranking.pairs_map import pairs_map
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
 
+UNKNOWN = f"{CLASSIFIER}.logit"
+"""The feature that codes without a training note lack."""
 TARGET_RATES = (0.05, 0.1, 0.2, 0.3)
 """False-negative rates of the conformal sets."""
 
@@ -67,13 +70,15 @@ def fit_fusion(notes: Sequence[JudgedNote], seed: int = 0) -> FittedFusion:
         raise InvalidOption("the notes of a ranker have different features: compute all of them by the same channels")
     pairs, values, subjects = judged(notes), _stacked(notes), [note.subject for note in notes]
     folds = note_folds(subjects, seed=seed)
-    scores = held_out_scores(pairs, values, folds)
+    features = names.pop()
+    apart = features.index(UNKNOWN) if UNKNOWN in features else None
+    scores = held_out_scores(pairs, values, folds, apart)
     choice = choose_calibration(pairs, scores, folds)
     probabilities = held_out_probabilities(methods()[choice.name], pairs, scores, folds)
     policies = fit_policies_of_pairs(pairs, probabilities, subjects)
     sets, coverages, out_of_reach = _conformal(pairs, scores, folds)
-    combiner = fit_combiner(values, pairs.truth, pairs.num_notes)
-    fusion = Fusion(names.pop(), combiner, choice.calibration, policies.policies, sets)
+    combiner = fit_combiner(values, pairs.truth, pairs.num_notes, apart)
+    fusion = Fusion(features, combiner, choice.calibration, policies.policies, sets)
     return FittedFusion(fusion, pairs, scores, probabilities, choice, policies, coverages, out_of_reach)
 
 
@@ -90,8 +95,10 @@ def judged(notes: Sequence[JudgedNote]) -> JudgedPairs:
     )
 
 
-def held_out_scores(pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Each pair scored by a combiner that was fitted on the other folds, (P,).
+def held_out_scores(
+    pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray, apart: int | None = None
+) -> np.ndarray:
+    """Each pair scored by a combiner that was fitted on the other folds, (P,); ``apart`` as in ``fit_combiner``.
 
     Raises:
         EmptyDataset: no candidate of the other folds was assigned.
@@ -99,7 +106,8 @@ def held_out_scores(pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray) -
     found = np.empty(len(values))
     for fold in np.unique(folds).tolist():
         held = (folds == fold)[pairs.notes]
-        combiner: Combiner = fit_combiner(values[~held], pairs.truth[~held], int((folds != fold).sum()))
+        others = int((folds != fold).sum())
+        combiner: Combiner = fit_combiner(values[~held], pairs.truth[~held], others, apart)
         found[held] = combiner.scores(values[held])
     return found
 

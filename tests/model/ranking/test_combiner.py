@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from model.errors import MalformedInput
-from model.ranking.combiner import LogisticCombiner, TreeCombiner, combiner_arrays, combiner_of
+from model.ranking.combiner import LogisticCombiner, TreeCombiner
+from model.ranking.combiner_arrays import combiner_arrays, combiner_of
+from model.ranking.split_combiner import SplitCombiner
 
 STUMPS = TreeCombiner(
     baseline=np.array([0.5]),
@@ -18,6 +20,19 @@ STUMPS = TreeCombiner(
     values=np.array([0.0, -1.0, 1.0, 0.0, -2.0, 2.0]),
 )
 LINE = LogisticCombiner(np.array([1.0, 0.0]), np.array([2.0, 1.0]), np.array([3.0, -1.0]), np.array([0.25]))
+
+LONE = TreeCombiner(
+    baseline=np.array([-1.0]),
+    roots=np.array([0]),
+    depth=np.array([1]),
+    features=np.array([1, 0, 0]),
+    thresholds=np.array([0.0, np.inf, np.inf]),
+    missing_left=np.zeros(3, dtype=np.uint8),
+    left=np.array([1, 1, 2]),
+    right=np.array([2, 1, 2]),
+    values=np.array([0.0, -3.0, 3.0]),
+)
+SPLIT = SplitCombiner(np.array([0]), STUMPS, LONE)
 
 
 def test_two_stumps_by_hand() -> None:
@@ -33,6 +48,14 @@ def test_a_line_by_hand() -> None:
     np.testing.assert_allclose(LINE.scores(values), 1 / (1 + np.exp(-np.array([3 - 1 + 0.25, -2 + 0.25]))))
 
 
+def test_a_split_asks_the_trees_of_each_kind() -> None:
+    """Silent in the parting feature: the second trees; none of a kind is fine."""
+    values = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 1.0], [np.nan, -1.0]])
+    expected = np.array([STUMPS.scores(values)[0], LONE.scores(values)[1], STUMPS.scores(values)[2], 1 / (1 + np.e**4)])
+    np.testing.assert_allclose(SPLIT.scores(values), expected)
+    np.testing.assert_allclose(SPLIT.scores(values[[0, 2]]), expected[[0, 2]])
+
+
 def test_blocks_of_candidates_change_nothing(monkeypatch) -> None:
     """One at a time, and all at once."""
     values = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
@@ -41,7 +64,7 @@ def test_blocks_of_candidates_change_nothing(monkeypatch) -> None:
     np.testing.assert_array_equal(STUMPS.scores(values), whole)
 
 
-@pytest.mark.parametrize("combiner", [STUMPS, LINE], ids=lambda each: each.kind)
+@pytest.mark.parametrize("combiner", [STUMPS, LINE, SPLIT], ids=lambda each: each.kind)
 def test_a_combiner_made_of_its_arrays_is_the_same(combiner) -> None:
     """Kind and arrays are all there is."""
     again = combiner_of(combiner.kind, combiner_arrays(combiner), 2)
@@ -59,6 +82,11 @@ def test_a_combiner_made_of_its_arrays_is_the_same(combiner) -> None:
         (LINE, {"means": np.zeros(3)}),
         (LINE, {"bias": np.zeros((1, 1))}),
         (LINE, {"slope": np.zeros(1)}),
+        (SPLIT, {"feature": np.array([2])}),
+        (SPLIT, {"feature": np.array([0, 1])}),
+        (SPLIT, {"slope": np.zeros(1)}),
+        (SPLIT, {"silent.roots": np.array([3])}),
+        (SPLIT, {"spoken.slope": np.zeros(1)}),
     ],
 )
 def test_numbers_that_point_outside_are_refused(combiner, changed) -> None:

@@ -1,5 +1,6 @@
 """A run that is killed, or finds no room, leaves nothing that looks whole, and the next run starts cleanly."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -42,9 +43,10 @@ def start(source: Path, out: Path) -> subprocess.Popen[bytes]:
 def bytes_written(folder: Path) -> int:
     """Of all that lies beside the tables; files may come and go meanwhile."""
     sizes = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):
-            sizes += path.stat().st_size if "mimic" not in path.relative_to(folder).parts else 0
+    for place, _, names in os.walk(folder):  # which passes over a folder that is gone
+        for name in names if Path(place) != folder / "mimic" else ():
+            with suppress(FileNotFoundError):
+                sizes += Path(place, name).stat().st_size
     return sizes
 
 
@@ -58,10 +60,12 @@ def kill_repeatedly(folder: Path, kills: int, seed: int) -> int:
     died = 0
     for _ in range(kills):
         run, share = start(source, out), generator.random()
-        while run.poll() is None and bytes_written(folder) < share * whole:
-            pass
-        run.kill()
-        run.wait()
+        try:
+            while run.poll() is None and bytes_written(folder) < share * whole:
+                pass
+        finally:
+            run.kill()
+            run.wait()
         died += not out.exists()
         if out.exists():
             assert len(load_dataset(out).documents()) == ADMISSIONS

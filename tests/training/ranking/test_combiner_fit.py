@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from model.errors import EmptyDataset
 from model.ranking.combiner import LogisticCombiner, TreeCombiner
+from model.ranking.split_combiner import SplitCombiner
 from training.ranking.combiner_fit import export_trees, fit_combiner, fit_logistic, fit_trees
 
 
@@ -60,6 +61,17 @@ def test_few_notes_have_the_simpler_combiner() -> None:
     values, truth = drawn(600)
     assert isinstance(fit_combiner(values, truth, 149), LogisticCombiner)
     assert isinstance(fit_combiner(values, truth, 150), TreeCombiner)
+
+
+def test_codes_of_which_a_channel_is_silent_have_trees_of_their_own() -> None:
+    """Each kind is scored by trees that were fitted on it alone; with few assigned codes there is one forest."""
+    values, truth = drawn(3000)
+    found = fit_combiner(values, truth, 150, apart=2)
+    assert isinstance(found, SplitCombiner)
+    silent = np.isnan(values[:, 2])
+    for own in (silent, ~silent):
+        np.testing.assert_array_equal(found.scores(values)[own], fit_trees(values[own], truth[own]).scores(values[own]))
+    assert isinstance(fit_combiner(values[:300], truth[:300], 150, apart=2), TreeCombiner)
 
 
 def test_both_rank_what_is_true_above_the_rest() -> None:

@@ -1,4 +1,4 @@
-"""The channels that need no text: the classifier, the neighbours' votes and the label prior."""
+"""The channels that need no text: the classifier and the neighbours' votes."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,7 +10,7 @@ from model.ranking.candidates import Channel
 from model.ranking.channel_features import ChannelFeatures
 from model.ranking.neighbour_vote import VotingNeighbour, vote_weights
 
-CLASSIFIER, NEIGHBOURS, PRIOR = "classifier", "neighbours", "prior"
+CLASSIFIER, NEIGHBOURS = "classifier", "neighbours"
 PROPOSED = 150
 """Codes that the classifier proposes, best first; untuned."""
 NEAREST = (5, 15, 50)
@@ -43,18 +43,6 @@ def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: i
     names = tuple(f"{CLASSIFIER}.{name}" for name in ("logit", "log_rank", "behind_best"))
     features = ChannelFeatures(columns, values.astype(np.float32), names)
     return Channel(CLASSIFIER, features, np.sort(columns[order[:proposed]]))
-
-
-def prior_channel(counts: np.ndarray, documents: int) -> Channel:
-    """Logarithm of the smoothed share of training documents with each code; it proposes none.
-
-    Args:
-        counts: training documents of each code of the universe, int (U,).
-        documents: training documents in all.
-    """
-    share = np.log((counts + 0.5) / (documents + 1))
-    features = ChannelFeatures(np.arange(len(counts)), share[:, None].astype(np.float32), (f"{PRIOR}.log_share",))
-    return Channel(PRIOR, features, np.zeros(0, dtype=np.int64))
 
 
 def neighbour_channel(neighbours: Sequence[VotingNeighbour], column_of: ColumnOf) -> Channel:

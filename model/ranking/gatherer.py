@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from model.labels import LabelSpace
 from model.ranking.candidates import Candidates, Channel, join
-from model.ranking.channels import classifier_channel, neighbour_channel, prior_channel
+from model.ranking.channels import classifier_channel, neighbour_channel
+from model.ranking.code_prior import prior_channel
 from model.ranking.neighbour_vote import VotingNeighbour
 
 
@@ -29,6 +31,11 @@ class Gatherer:
     """Training documents, for the label prior."""
     text_channels: TextChannels | None = None
 
+    @cached_property
+    def prior(self) -> Channel:
+        """The same for every note."""
+        return prior_channel(self.codes, self.documents)
+
     def candidates(
         self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
     ) -> Candidates:
@@ -46,7 +53,7 @@ class Gatherer:
     ) -> Candidates:
         """The same of what the text channels said already."""
         counts = self.codes.train_counts
-        channels = [classifier_channel(probabilities, counts > 0), *spoken, prior_channel(counts, self.documents)]
+        channels = [classifier_channel(probabilities, counts > 0), *spoken, self.prior]
         if neighbours is not None:
             channels.append(neighbour_channel(neighbours, self.codes.column))
         return join(channels)

@@ -27,12 +27,11 @@ class Kin:
     """The categories and subcategories of a universe's codes, U of them."""
 
     def __init__(self, codes: Sequence[Label]) -> None:
-        self._category = _groups([(code.system, category(code)) for code in codes])
+        self._category = groups([(code.system, category(code)) for code in codes])
         self._sizes = np.bincount(self._category)
-        self._subcategory = _groups([(code.system, subcategory(code)) for code in codes])
+        self._subcategory = groups([(code.system, subcategory(code)) for code in codes])
         self._characters = np.array([len(code.code) for code in codes])
-        unspecified = ["unspecified" in code.title.lower() or code.code[-1:] == "9" for code in codes]
-        self._unspecified = np.array(unspecified, dtype=bool)
+        self._unspecified = np.array([is_unspecified(code) for code in codes], dtype=bool)
 
     @property
     def name(self) -> str:
@@ -81,7 +80,13 @@ def subcategory(code: Label) -> str:
     return code.code[: len(stem) + (2 if "." in code.code else 1)]
 
 
-def _groups(keys: Sequence[tuple[str, str]]) -> np.ndarray:
+def is_unspecified(code: Label) -> bool:
+    """By its title, or a 9 at its end."""
+    return "unspecified" in code.title.lower() or code.code[-1:] == "9"
+
+
+def groups(keys: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Numbers of equal keys, from 0 in order of appearance."""
     numbers: dict[tuple[str, str], int] = {}
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 

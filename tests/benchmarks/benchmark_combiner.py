@@ -8,9 +8,11 @@ import time
 
 import numpy as np
 
+from model.labels import Label, LabelSpace
 from model.ranking.candidates import Channel, join
 from model.ranking.channel_features import ChannelFeatures
-from model.ranking.channels import classifier_channel, prior_channel
+from model.ranking.channels import classifier_channel
+from model.ranking.code_prior import prior_channel
 from training.ranking.combiner_fit import fit_trees
 
 CODES, CANDIDATES, RUNS = 8_929, 2_000, 50
@@ -27,9 +29,11 @@ def main() -> None:
     random = np.random.default_rng(0)
     sparse = [sparse_channel(random, name, width) for name, width in (("a", 6), ("b", 16), ("c", 6))]
     probabilities, counts = random.random(CODES), random.integers(0, 500, CODES)
+    labels = (Label("icd9cm", f"{number:05}", "", count) for number, count in enumerate(counts.tolist()))
+    prior = prior_channel(LabelSpace(tuple(labels)), 40_000)
 
     def candidates() -> tuple[np.ndarray, int]:
-        found = join([classifier_channel(probabilities, counts > 0), prior_channel(counts, 40_000), *sparse])
+        found = join([classifier_channel(probabilities, counts > 0), prior, *sparse])
         return found.values, len(found.columns)
 
     values, number = candidates()

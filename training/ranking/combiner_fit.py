@@ -58,9 +58,7 @@ def fit_combiner(
     return fit_trees(values, truth, settings)
 
 
-def fit_split(
-    values: np.ndarray, truth: np.ndarray, apart: int, settings: TreeSettings | None = None
-) -> SplitCombiner:
+def fit_split(values: np.ndarray, truth: np.ndarray, apart: int, settings: TreeSettings | None = None) -> SplitCombiner:
     """Trees for the pairs with a value of the feature ``apart``, and trees for those without; see above."""
     silent = np.isnan(values[:, apart])
     spoken, other = (fit_trees(values[own], truth[own], settings) for own in (~silent, silent))

@@ -95,9 +95,7 @@ def judged(notes: Sequence[JudgedNote]) -> JudgedPairs:
     )
 
 
-def held_out_scores(
-    pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray, apart: int | None = None
-) -> np.ndarray:
+def held_out_scores(pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray, apart: int | None = None) -> np.ndarray:
     """Each pair scored by a combiner that was fitted on the other folds, (P,); ``apart`` as in ``fit_combiner``.
 
     Raises:

@@ -14,7 +14,8 @@ from model.icd import Code
 from model.labels import LabelSpace
 from model.progress import with_progress
 from model.ranking.candidates import SPOKE, Candidates
-from model.ranking.channels import CLASSIFIER, NEIGHBOURS, PRIOR
+from model.ranking.channels import CLASSIFIER, NEIGHBOURS
+from model.ranking.code_prior import PRIOR
 from model.ranking.fusion import Fusion
 from model.ranking.lexical_channels import KIN, LEXICON, TITLES
 from model.thresholds import GLOBAL, policy_named

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.icd import Code
-from model.ranking.channels import classifier_channel, neighbour_channel, prior_channel
+from model.ranking.channels import classifier_channel, neighbour_channel
 from model.ranking.neighbour_vote import VotingNeighbour, label_votes
 
 CODES = [Code("icd10cm", f"A0{number}") for number in range(6)]
@@ -22,13 +22,6 @@ def test_the_classifier_knows_every_code_and_proposes_its_best() -> None:
     assert values["classifier.logit"] == pytest.approx([0, np.log(9), 0, -np.log(9)], abs=1e-6)
     assert values["classifier.log_rank"] == pytest.approx(np.log2([2, 1, 3, 4]))
     assert values["classifier.behind_best"] == pytest.approx([-np.log(9), 0, -np.log(9), -2 * np.log(9)], abs=1e-6)
-
-
-def test_the_prior_rises_with_the_count_and_proposes_nothing() -> None:
-    """A code without a training document has a finite one."""
-    found = prior_channel(np.array([0, 5, 50]), 100)
-    assert found.proposals.size == 0
-    assert found.features.values[:, 0].tolist() == pytest.approx(np.log(np.array([0.5, 5.5, 50.5]) / 101).tolist())
 
 
 def test_votes_equal_the_vote_of_all_labels() -> None:

@@ -4,7 +4,7 @@ Miranda-Escalada et al. 2020, zenodo.org/records/3837305. The published splits a
 its gold is there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +15,18 @@ from model.labels import SPLITS
 from model.progress import with_progress
 from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
-from training.prepare.codiesp_evidence import Spans, parallel_texts, project_evidence, read_evidence
+from training.prepare.codiesp_evidence import (
+    Spans,
+    learn_dictionary,
+    parallel_texts,
+    project_evidence,
+    read_evidence,
+)
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import titles_for
+from training.prepare.projected_spans import ParallelText
 from training.prepare.source_files import hashed, hashed_folder, read_text
+from training.prepare.word_strengths import WordTable
 
 TEXT_FOLDERS = {"en": "text_files_en", "es": "text_files"}
 DIAGNOSES, PROCEDURES = ("D", ICD10CM), ("P", ICD10PCS)  # the letter in the name of the table
@@ -49,7 +57,8 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
     A case is kept when it has a text and a code. ``subject_id`` is the article, since an article may describe
     one patient in several cases; the published splits share some articles, which the manifest counts. Where the
     X tables are, documents have their annotated spans as evidence: as they are in Spanish, projected by alignment
-    in English.
+    in English. A Spanish dataset has a dictionary, learned from all texts that are there in both languages, so that
+    the English names of codes reach it.
 
     Raises:
         MissingInput, MalformedInput, EmptyDataset, OutputExists, UnwritableOutput.
@@ -61,10 +70,14 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
     documents = [document for split in splits for document in _documents(split, record)]
     if not documents:
         raise EmptyDataset(f"no case in '{source}' has a text and a code: check that the archive is complete")
-    documents = _with_evidence(documents, source, language, {system for _, system in TABLES[codes]}, record)
+    texts = parallel_texts(source, TEXT_FOLDERS["es"], TEXT_FOLDERS["en"])
+    systems = {system for _, system in TABLES[codes]}
+    documents = _with_evidence(documents, source, texts if language == "en" else None, systems, record)
+    dictionary = _dictionary(source, texts, record) if language == "es" and texts else None
     _count_shared_articles(documents, record)
     titles = titles_for([system for _, system in TABLES[codes]], {})
-    return write_dataset(out, with_progress(documents, "write", len(documents), "case"), titles, record)
+    shown = with_progress(documents, "write", len(documents), "case")
+    return write_dataset(out, shown, titles, record, dictionary=dictionary)
 
 
 def _splits(source: Path, folder: str, codes: str) -> list[_Split]:
@@ -116,9 +129,14 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
 
 
 def _with_evidence(
-    documents: list[Document], source: Path, language: str, systems: set[str], record: Record
+    documents: list[Document],
+    source: Path,
+    translated: Mapping[str, ParallelText] | None,
+    systems: set[str],
+    record: Record,
 ) -> list[Document]:
-    """The documents with the annotated spans of the X tables, where there is such a table."""
+    """The documents with the annotated spans of the X tables, where there is such a table; projected on the texts
+    that ``translated`` has."""
     tables = [path for name in SPLITS if (path := source / name / f"{name}X.tsv").is_file()]
     if not tables:
         return documents
@@ -131,10 +149,17 @@ def _with_evidence(
     for table in tables:
         record.source.append(hashed(table))
         spans |= read_evidence(table, spanish, systems, record)
-    if language == "en":
-        texts = parallel_texts(source, TEXT_FOLDERS["es"], TEXT_FOLDERS["en"])
-        spans = project_evidence(texts, spans, record)
+    if translated is not None:
+        spans = project_evidence(translated, spans, record)
     return [replace(document, evidence=tuple(spans.get(document.document_id, ()))) for document in documents]
+
+
+def _dictionary(source: Path, texts: Mapping[str, ParallelText], record: Record) -> WordTable:
+    """What the translations teach; the manifest has their hashes."""
+    english = TEXT_FOLDERS["en"]
+    for folder in sorted(path for path in source.iterdir() if (path / english).is_dir()):
+        record.source.append(hashed_folder(f"{folder.name}/{english}", sorted((folder / english).glob("*.txt"))))
+    return learn_dictionary(texts, record)
 
 
 def _rows(table: Path) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,8 @@ from training.prepare.codes import normalised
 from training.prepare.dataset_directory import Record
 from training.prepare.projected_spans import ParallelText
 from training.prepare.source_files import read_text
-from training.prepare.word_translation import learn_translations
+from training.prepare.word_strengths import WordTable, word_strengths
+from training.prepare.word_translation import Pair, learn_translations
 
 SYSTEMS = {"DIAGNOSTICO": ICD10CM, "PROCEDIMIENTO": ICD10PCS}
 Spans = dict[str, list[CodeSpan]]
@@ -65,7 +66,7 @@ def project_evidence(texts: Mapping[str, ParallelText], spans: Spans, record: Re
     Args:
         texts: parallel texts by case, those of cases without spans too: they teach words.
     """
-    pairs = [pair for text in with_progress(texts.values(), "align", len(texts), "case") for pair in text.pairs()]
+    pairs = _sentence_pairs(texts, record)
     translations = learn_translations(pairs)
     projected: Spans = {}
     lost = 0
@@ -76,9 +77,19 @@ def project_evidence(texts: Mapping[str, ParallelText], spans: Spans, record: Re
                 lost += 1
             else:
                 projected.setdefault(case, []).append(CodeSpan(span.code, *place))
-    record.count("pairs of sentences that teach words", len(pairs))
     record.count("evidence spans dropped: no word of the translation is sure", lost)
     return projected
+
+
+def learn_dictionary(texts: Mapping[str, ParallelText], record: Record) -> WordTable:
+    """Which English stems the Spanish stems stand for, learned from these texts alone."""
+    return word_strengths(_sentence_pairs(texts, record))
+
+
+def _sentence_pairs(texts: Mapping[str, ParallelText], record: Record) -> list[Pair]:
+    pairs = [pair for text in with_progress(texts.values(), "align", len(texts), "case") for pair in text.pairs()]
+    record.count("pairs of sentences that teach words", len(pairs))
+    return pairs
 
 
 def parallel_texts(source: Path, spanish: str, english: str) -> dict[str, ParallelText]:

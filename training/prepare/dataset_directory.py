@@ -20,6 +20,8 @@ from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
 from model.staging import staged_directory
+from training.prepare.dictionary_file import write_dictionary
+from training.prepare.word_strengths import WordTable
 
 ROW_GROUP = 1024  # documents; about 10 MB of discharge summaries in memory
 SOURCE_ROWS = pa.field("source_rows", pa.list_(pa.int64()))
@@ -70,6 +72,7 @@ def write_dataset(
     titles: Mapping[Code, str],
     record: Record,
     labels: Iterable[Code] = (),
+    dictionary: WordTable | None = None,
 ) -> Written:
     """Write the documents as they come, then their labels and the manifest; ``out`` is whole or absent.
 
@@ -80,6 +83,7 @@ def write_dataset(
             not None, that of all of them, it has ``evidence`` too.
         titles: a code that it does not name keeps the title "" and is counted.
         labels: codes that belong to the label space even when no document has them.
+        dictionary: English stems for the stems of notes in another language.
 
     Raises:
         EmptyDataset: there was no document.
@@ -87,7 +91,7 @@ def write_dataset(
         OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
     """
     try:
-        return _write(out, documents, titles, record, labels)
+        return _write(out, documents, titles, record, labels, dictionary)
     except OSError as error:  # a full disk; inputs raise errors of their own
         raise UnwritableOutput(
             f"cannot write '{out}' ({error.strerror or error}): free some space or choose another --out"
@@ -95,7 +99,12 @@ def write_dataset(
 
 
 def _write(
-    out: Path, documents: Iterable[Document], titles: Mapping[Code, str], record: Record, more: Iterable[Code]
+    out: Path,
+    documents: Iterable[Document],
+    titles: Mapping[Code, str],
+    record: Record,
+    more: Iterable[Code],
+    dictionary: WordTable | None,
 ) -> Written:
     with staged_directory(out) as staging:
         tally = _Tally()
@@ -104,6 +113,8 @@ def _write(
             raise EmptyDataset("no document with text and codes is left: " + _journey(record))
         labels = tally.labels(titles, more)
         pq.write_table(labels.to_table(), staging / "labels.parquet")
+        if dictionary is not None:
+            write_dictionary(staging, dictionary)
         written = Written(
             out,
             {split: tally.documents[split] for split in SPLITS},

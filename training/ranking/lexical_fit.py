@@ -16,6 +16,7 @@ from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
 from model.ranking.kin import Kin
 from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.stemming import LANGUAGES
+from training.prepare.word_strengths import WordTable
 from training.ranking.code_names import other_names, table_titles
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.phrase_choice import NOTES_PER_OCCURRENCE
@@ -66,6 +67,8 @@ class LexicalFit:
     language: str = "en"
     least: int | None = PRIVATE_NOTES
     """Notes that a phrase has to stand in, or more of many notes; None for one."""
+    dictionary: WordTable | None = None
+    """English stems for those of the notes' language."""
 
     @cached_property
     def terms(self) -> Terms:
@@ -97,7 +100,7 @@ class LexicalFit:
         """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
         least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
-        titles = titles_of(self.terms, self.universe, notes, self.language)
+        titles = titles_of(self.terms, self.universe, notes, self.language, self.dictionary)
         return LexicalChannels(lexicon, titles, self.kin)
 
 

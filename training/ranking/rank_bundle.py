@@ -20,6 +20,7 @@ from model.ranking.ranker_files import save_ranker
 from model.staging import require_free, staged_directory
 from training.card import policies_card
 from training.evaluate import require_same_labels
+from training.prepare.dictionary_file import read_dictionary
 from training.ranking.fusion_fit import fusion_card
 from training.ranking.lexical_fit import LexicalFit, language_of, least_notes, universe_named
 from training.ranking.ranker_fit import FittedRanker, Part, fit_ranker
@@ -55,7 +56,8 @@ def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", univers
 def lexical_fit(dataset: Dataset, universe: str | None) -> LexicalFit:
     """How the lexical channels of a dataset's bundle are learned."""
     codes = universe_named(dataset.labels, universe)
-    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset))
+    words = read_dictionary(dataset.path)
+    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset), words)
 
 
 def ranker_card(fitted: FittedRanker) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from model.icd import Code
 from model.labels import LabelSpace
 from model.ranking.stemming import plain, stem
 from model.ranking.titles import TitleIndex
+from training.prepare.word_strengths import WordTable
 from training.ranking.code_names import other_names
-from training.ranking.title_words import WordTable, learn_title_words
+from training.ranking.title_words import learn_title_words
 from training.ranking.training_note import TrainingNote
 
 _WITHOUT = re.compile(r"\b(?:without|not elsewhere|not specified as|(?:initial|subsequent) encounter|sequela)\b.*")
@@ -47,6 +48,7 @@ def fit_titles(
     names: Iterable[tuple[Code, str]] | None = None,
     notes: Sequence[TrainingNote] = (),
     language: str = "en",
+    dictionary: WordTable | None = None,
 ) -> TitleIndex:
     """The index of every name of a universe's codes, for notes in a language; names are English.
 
@@ -54,10 +56,11 @@ def fit_titles(
         names: names beside the titles; default: those of :func:`training.ranking.code_names.other_names`.
         notes: training notes whose annotated spans teach words for words of titles; without them a note in another
             language than English says nothing here.
+        dictionary: English stems of the language's stems.
     """
     titles = [(label.key, label.title) for label in universe.labels]
     more = other_names(label.key for label in universe.labels) if names is None else names
-    return titles_of(read_terms(universe, chain(titles, more)), universe, notes, language)
+    return titles_of(read_terms(universe, chain(titles, more)), universe, notes, language, dictionary)
 
 
 Terms = Mapping[tuple[str, ...], set[int]]
@@ -75,20 +78,30 @@ def read_terms(universe: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms
     return terms
 
 
-def titles_of(terms: Terms, universe: LabelSpace, notes: Sequence[TrainingNote], language: str) -> TitleIndex:
+def titles_of(
+    terms: Terms,
+    universe: LabelSpace,
+    notes: Sequence[TrainingNote],
+    language: str,
+    dictionary: WordTable | None = None,
+) -> TitleIndex:
     """The index of read terms; see :func:`fit_titles`."""
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}
     learned = learn_title_words(notes, {column: term_stems(universe[column].title) for column in taught})
-    return _index(terms, stems, _words(learned, stems, language), language)
+    return _index(terms, stems, _words((learned, dictionary or {}), stems, language), language)
 
 
-def _words(learned: WordTable, stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:
-    """Stems of notes with the numbers and strengths of those of terms; in English each stands for itself."""
+def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:
+    """Stems of notes with the numbers of those of terms and the greatest strength that a table gives; in English each
+    stands for itself."""
     number = {stem: place for place, stem in enumerate(stems)}
     words: dict[str, dict[int, float]] = {}
-    for word, found in learned.items():
-        words[word] = {number[stem]: strength for stem, strength in found.items() if stem in number}
+    for word, found in chain.from_iterable(table.items() for table in tables):
+        known = words.setdefault(word, {})
+        for one, strength in found.items():
+            if (place := number.get(one)) is not None:
+                known[place] = max(known.get(place, 0.0), strength)
     if language == "en":
         for stem, place in number.items():
             words.setdefault(stem, {})[place] = 1.0

@@ -11,6 +11,7 @@ from model.errors import EmptyDataset, MalformedInput, MissingInput, OutputExist
 from model.icd import Code
 from tests.training.prepare.corpora import unpacked
 from training.prepare.codiesp import prepare_codiesp
+from training.prepare.dictionary_file import read_dictionary
 
 
 @pytest.fixture
@@ -62,6 +63,20 @@ def test_the_language_chooses_the_folder(source: Path, tmp_path: Path) -> None:
     """Spanish texts for es."""
     prepare_codiesp(source, tmp_path / "out", language="es")
     assert load_dataset(tmp_path / "out").documents()[0].text == "A test case. ES"
+
+
+def test_a_spanish_dataset_has_a_dictionary(source: Path, tmp_path: Path) -> None:
+    """Of every text that is there in both languages, unlabelled ones too; an English dataset needs none."""
+    write(source, "background", {})
+    pairs = {"B1": ("Dolor renal.", "Renal pain."), "B2": ("Dolor.", "Pain."), "B3": ("Fiebre.", "Fever.")}
+    for case, texts in pairs.items():
+        for folder, text in zip(("text_files", "text_files_en"), texts, strict=True):
+            (source / "background" / folder / f"{case}.txt").write_text(text, encoding="utf-8")
+    prepare_codiesp(source, tmp_path / "es", language="es")
+    prepare_codiesp(source, tmp_path / "en")
+    assert read_dictionary(tmp_path / "es")["fiebr"] == {"fever": 1.0}
+    assert read_dictionary(tmp_path / "es")["dolor"]["pain"] == 1.0
+    assert read_dictionary(tmp_path / "en") == {}
 
 
 def test_test_is_read_where_its_gold_is_there(source: Path, tmp_path: Path) -> None:

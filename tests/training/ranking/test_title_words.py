@@ -43,6 +43,16 @@ def test_learned_words_reach_a_code_that_no_note_has(language: str, text: str) -
     assert fit_titles(UNIVERSE, (), (), language).features(text).columns.tolist() == []
 
 
+def test_a_dictionary_lets_english_names_speak_about_a_note() -> None:
+    """Without any annotated span; the stronger of two sources counts, words that no name has change nothing."""
+    index = fit_titles(UNIVERSE, (), (), "es", {"dolor": {"pain": 0.9}, "renal": {"kidney": 0.8}, "gato": {"cat": 1.0}})
+    found = index.features("Dolor renal, gato.")
+    assert UNIVERSE.column(TABLE[0][0]) in found.columns.tolist()
+    stronger = fit_titles(UNIVERSE, (), taught("es"), "es", {"dolor": {"pain": 0.1}})
+    place = found.names.index("titles.coverage")
+    assert stronger.features("Dolor.").values[:, place].max() == 1.0
+
+
 def test_a_word_stands_for_itself_in_english_only() -> None:
     """A Spanish note says nothing in English words by itself."""
     assert titles("en").features("Pain.").columns.tolist()[0] == 1

@@ -13,7 +13,7 @@ class SplitCombiner:
     """Trees for codes that the classifier knows, and trees for those without a training note.
 
     Together in one forest the many assigned codes of the first kind decide the splits; apart, the few of the second
-    are ranked by what is known of them (docs/decisions/0018).
+    are ranked by what is known of them (docs/decisions/0020).
     """
 
     kind: ClassVar[str] = "split trees"

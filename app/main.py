@@ -34,6 +34,8 @@ from app.neighbours.index import NeighbourIndex, open_index
 from app.notes import routes as note_routes
 from app.notes.service import NoteService
 from app.problems import ProblemHandlers
+from app.reviews import routes as review_routes
+from app.reviews.service import ReviewService
 from app.settings import Settings
 from app.state import Readiness, State
 from model.errors import InvalidOption
@@ -63,6 +65,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         AuditService(service, index),
         _catalogue(coder, service.tree, index),
         NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
+        ReviewService(coder, service.tree, None if index is None else index.engine),
         index,
         Readiness(drain_seconds=settings.drain_seconds),
         Journal(None if index is None else index.engine),
@@ -82,7 +85,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
+    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, review_routes, health):
         app.include_router(routes.router)
     app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)

@@ -84,6 +84,7 @@ SAFE_MESSAGES = frozenset(
         "greater_than_equal",
         "text_or_note_id",
         "codes_of_a_text",
+        "position_of_action",
     }
 )
 """Kinds of validation error whose message is made of the schema alone."""

@@ -14,6 +14,7 @@ from app.inference import Coder
 from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
 from app.notes.service import NoteService
+from app.reviews.service import ReviewService
 
 
 @dataclass
@@ -38,6 +39,7 @@ class State:
     auditing: AuditService
     catalogue: Catalogue
     notes: NoteService
+    reviews: ReviewService
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal

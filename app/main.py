@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from app import health
 from app.access.authentication import OPEN_PATHS, Authentication
 from app.access.gate import Gate
+from app.access.loopback_host import LoopbackHost
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
 from app.audit import routes as audit_routes
@@ -61,6 +62,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     service = build_service(settings, coder, inference, index, metrics.stage)
     state = State(
         coder,
+        gate,
         service,
         AuditService(service, index),
         _catalogue(coder, service.tree, index),
@@ -106,6 +108,8 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     app.add_middleware(
         Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds, open_paths=open_paths
     )
+    if gate.loopback_only:
+        app.add_middleware(LoopbackHost)
     app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
     return app
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.access.gate import Gate
 from app.access_log.journal import Journal
 from app.audit.service import AuditService
 from app.catalogue.catalogue import Catalogue
@@ -35,6 +36,7 @@ class State:
     """The parts of a running service."""
 
     coder: Coder
+    gate: Gate
     coding: CodingService
     auditing: AuditService
     catalogue: Catalogue

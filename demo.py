@@ -1,6 +1,7 @@
 """The demo: every verb once, on synthetic admissions, ending in a coded note and its neighbours.
 
-It runs the other verbs as subprocesses, the way a user types them, and imports no room.
+It runs the other verbs as subprocesses, the way a user types them, asks the service by its client, and imports
+nothing else of any room.
 """
 
 import json
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +45,7 @@ def demo(
     note = held_out_note(folder / "data")
     headline("6/6 serve, and send a discharge summary that the coder has never seen")
     with service(folder) as address:
-        answer = post(f"{address}/v1/predict", question(note))
+        answer = ask(address, note)
     show(note, answer)
     minutes = (time.monotonic() - started) / 60
     print_next_steps(folder, minutes)
@@ -151,11 +151,6 @@ def held_out_note(data: Path) -> dict[str, Any]:
     return rows[0]
 
 
-def question(note: dict[str, Any]) -> dict[str, Any]:
-    """Body of the request: the patient is named, so that no earlier stay of hers is a neighbour."""
-    return {"text": note["text"], "subject_id": note["subject_id"], "top_k": SHOWN_CODES, "neighbours": NEIGHBOURS}
-
-
 @contextmanager
 def service(folder: Path) -> Iterator[str]:
     """Address of a running service, which is stopped at the end."""
@@ -190,17 +185,18 @@ def keep_log(process: "subprocess.Popen[str]", path: Path, ready: "queue.Queue[s
     ready.put(None)
 
 
-def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Answer of the service to a JSON body."""
+def ask(address: str, note: dict[str, Any]) -> dict[str, Any]:
+    """The service's answer; the patient is named, so that no earlier stay of hers is a neighbour."""
+    from app.client import Client
+    from app.coding.schemas import PredictRequest
+
     print(
-        f"  POST {url.removeprefix('http://')}  {{text: {len(body['text'])} characters, subject_id, top_k, neighbours}}"
+        f"  POST {address.removeprefix('http://')}/v1/predict  "
+        f"{{text: {len(note['text'])} characters, subject_id, top_k, neighbours}}"
     )
-    request = urllib.request.Request(  # noqa: S310 - the address is our own service's
-        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
-        answer: dict[str, Any] = json.load(response)
-    return answer
+    request = PredictRequest(text=note["text"], subject_id=note["subject_id"], top_k=SHOWN_CODES, neighbours=NEIGHBOURS)
+    with Client(address) as client:
+        return client.predict(request).model_dump(mode="json")
 
 
 def show(note: dict[str, Any], answer: dict[str, Any]) -> None:

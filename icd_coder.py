@@ -30,6 +30,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "restore": ("app.commands", "bring a backup into an empty database of either engine"),
     "code": ("app.commands", "code notes from files or standard input, by a bundle or a running service"),
     "serve": ("app.commands", "answer over HTTP"),
+    "export-reviews": ("app.reviews.commands", "write the reviewed notes with their codes as a table"),
     "keys": ("app.access.commands", "make, list and revoke access keys"),
     "verify-log": ("app.access.commands", "check that no row of the access log was changed or removed"),
 }

@@ -8,16 +8,23 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self, TypeVar
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from app.audit.schemas import AuditAnswer, AuditRequest
+from app.catalogue.schemas import CodesAnswer, CodesQuery
 from app.coding.schemas import ModelAnswer, PredictAnswer, PredictRequest
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
+from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
+from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery
 from model.errors import IcdCoderError, InvalidOption, MissingInput
+
+if TYPE_CHECKING:  # it brings the server with it
+    from app.coding.batch import BatchAnswer, BatchRequest
 
 Answer = TypeVar("Answer", bound=BaseModel)
 LONGEST_WAIT = 60
@@ -133,6 +140,57 @@ class Client:
         """The bundle that answers. Raises as :meth:`predict`."""
         return self._ask("GET", "/v1/model", ModelAnswer)
 
+    def predict_batch(self, request: "BatchRequest") -> "BatchAnswer":
+        """Several notes, each with its answer or its problem. Raises as :meth:`predict`."""
+        from app.coding.batch import BatchAnswer
+
+        return self._ask("POST", "/v1/predict/batch", BatchAnswer, request)
+
+    def audit(self, request: AuditRequest) -> AuditAnswer:
+        """Assigned codes beside the ranking. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/audit", AuditAnswer, request)
+
+    def codes(self, query: CodesQuery) -> CodesAnswer:
+        """A page of the codes that the bundle can answer with. Raises as :meth:`predict`."""
+        return self._ask("GET", _with_query("/v1/codes", query), CodesAnswer)
+
+    def store_note(self, request: NoteRequest) -> NoteKept:
+        """Store a note with its assigned codes. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/notes", NoteKept, request)
+
+    def note(self, note_id: str) -> StoredNote:
+        """A stored note. Raises as :meth:`predict`."""
+        return self._ask("GET", f"/v1/notes/{quote(note_id, safe='')}", StoredNote)
+
+    def delete_note(self, note_id: str) -> NoteDeleted:
+        """Delete a stored note with all that hangs on it. Raises as :meth:`predict`."""
+        return self._ask("DELETE", f"/v1/notes/{quote(note_id, safe='')}", NoteDeleted)
+
+    def review(self, request: ReviewRequest) -> ReviewKept:
+        """Accept, reject, add or reorder codes of a stored note. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/reviews", ReviewKept, request)
+
+    def reviews(self, query: ReviewsQuery) -> ReviewsAnswer:
+        """A page of reviews. Raises as :meth:`predict`."""
+        return self._ask("GET", _with_query("/v1/reviews", query), ReviewsAnswer)
+
+    def export_reviews(self, query: ExportQuery, target: BinaryIO) -> None:
+        """Write the table of the reviewed notes, in UTF-8, as it arrives; what was written before an error stays.
+
+        Raises:
+            As :meth:`predict`.
+        """
+        path = _with_query("/v1/reviews/export", query)
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.status_code != httpx.codes.OK:
+                    response.read()
+                    raise _as_error(response)
+                for part in response.iter_bytes():
+                    target.write(part)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
+
     def health(self) -> bool:
         """Whether the service can answer now.
 
@@ -162,12 +220,21 @@ class Client:
             headers = {} if content is None else {"Content-Type": "application/json"}
             response = self._http.request(method, path, content=content, headers=headers)
         except httpx.TransportError as error:
-            raise ServiceUnreachable(
-                f"no answer from '{self._url}' ({type(error).__name__}): check the address, and that the service runs"
-            ) from None
-        if response.status_code == httpx.codes.OK:
+            raise self._unreachable(error) from None
+        if response.status_code in (httpx.codes.OK, httpx.codes.CREATED):
             return response
         raise _as_error(response)
+
+    def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"no answer from '{self._url}' ({type(error).__name__}): check the address, and that the service runs"
+        )
+
+
+def _with_query(path: str, query: BaseModel) -> str:
+    """The path with what the query sets, in JSON's spelling of moments and numbers."""
+    asked = query.model_dump(mode="json", exclude_none=True)
+    return f"{path}?{urlencode(asked)}" if asked else path
 
 
 def require_address(url: str) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, delete, func, select
 from app.access_log.chain import COMMAND_LINE, Entry, append
 from app.db import database_errors, is_sqlite, writing
 from app.errors import DatabaseUnavailable, UnknownNote
-from app.tables import AssignedCode, Coding, Embedding, Note, Patient, RankedCode
+from app.tables import AssignedCode, Coding, Embedding, Note, Patient, RankedCode, Review, ReviewAction
 
 
 class Deleted(NamedTuple):
@@ -16,10 +16,12 @@ class Deleted(NamedTuple):
     codes: int
     embeddings: int
     codings: int
+    reviews: int
 
 
 def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Deleted:
-    """Delete a note, its codes, its embeddings of every bundle, its codings, and its patient if it was the last.
+    """Delete a note, its codes, its embeddings of every bundle, its codings and reviews, and its patient if it was the
+    last.
 
     The access log keeps its id and who deleted it: ``entry``, or somebody at the command line.
 
@@ -41,10 +43,10 @@ def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Del
             others = select(Note.id).where(Note.patient_id == patient)
             connection.execute(delete(Patient).where(Patient.id == patient, ~others.exists()))
         left = _count(connection, note)
-        if left != Deleted(0, 0, 0):
+        if left != Deleted(0, 0, 0, 0):
             raise DatabaseUnavailable(
                 f"deleting '{note_id}' would leave rows behind ({left.codes} codes, {left.embeddings} embeddings, "
-                f"{left.codings} codings), so nothing was deleted: run `icd-coder verify-index`"
+                f"{left.codings} codings, {left.reviews} reviews), so nothing was deleted: run `icd-coder verify-index`"
             )
         append(connection, entry or Entry(COMMAND_LINE, "delete note", [note_id]))
     if is_sqlite(engine):
@@ -53,14 +55,18 @@ def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Del
 
 
 def _count(connection: Connection, note: int) -> Deleted:
-    tables = (AssignedCode, Embedding, Coding)
-    counts = [
+    tables = (AssignedCode, Embedding, Coding, Review)
+    codes, embeddings, codings, reviews = (
         connection.scalar(select(func.count()).select_from(table).where(table.note_id == note)) or 0 for table in tables
-    ]
-    orphans = connection.scalar(
-        select(func.count()).select_from(RankedCode).where(RankedCode.coding_id.not_in(select(Coding.id)))
     )
-    return Deleted(counts[0], counts[1], counts[2] + (orphans or 0))
+    ranked = select(func.count()).select_from(RankedCode).where(RankedCode.coding_id.not_in(select(Coding.id)))
+    steps = select(func.count()).select_from(ReviewAction).where(ReviewAction.review_id.not_in(select(Review.id)))
+    return Deleted(
+        codes,
+        embeddings,
+        codings + (connection.scalar(ranked) or 0),
+        reviews + (connection.scalar(steps) or 0),
+    )
 
 
 def _wipe_log(engine: Engine) -> None:

@@ -78,8 +78,8 @@ class MissingScope(IcdCoderError):
 
 
 class RateLimited(IcdCoderError):
-    """The access key was used too often; ``retry_after_seconds`` from now it may be used again."""
+    """Too much was asked for; ``retry_after_seconds`` from now it may be asked again."""
 
-    def __init__(self, limit: str, retry_after_seconds: int) -> None:
+    def __init__(self, what: str, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"the access key has had its {limit}: wait {retry_after_seconds} seconds")
+        super().__init__(f"{what}: wait {retry_after_seconds} seconds")

@@ -208,7 +208,7 @@ class Inference:
         """Audit one checked note, in its turn among those to be coded.
 
         Raises:
-            NoRanker, InvalidOption: the bundle cannot.
+            NoRanker, NoConformalSet, InvalidOption: the bundle cannot.
             Overloaded, OutOfTime: as :meth:`predict`.
         """
         job = NoteJob(lambda: self._coder.audit(text, assigned, explain, neighbours))

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from app import health
 from app.access.authentication import OPEN_PATHS, Authentication
 from app.access.gate import Gate
+from app.access.loopback_host import LoopbackHost
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
 from app.audit import routes as audit_routes
@@ -34,6 +35,8 @@ from app.neighbours.index import NeighbourIndex, open_index
 from app.notes import routes as note_routes
 from app.notes.service import NoteService
 from app.problems import ProblemHandlers
+from app.reviews import routes as review_routes
+from app.reviews.service import ReviewService
 from app.settings import Settings
 from app.state import Readiness, State
 from model.errors import InvalidOption
@@ -59,10 +62,12 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     service = build_service(settings, coder, inference, index, metrics.stage)
     state = State(
         coder,
+        gate,
         service,
         AuditService(service, index),
         _catalogue(coder, service.tree, index),
         NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
+        ReviewService(coder, service.tree, None if index is None else index.engine),
         index,
         Readiness(drain_seconds=settings.drain_seconds),
         Journal(None if index is None else index.engine),
@@ -82,7 +87,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
+    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, review_routes, health):
         app.include_router(routes.router)
     app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)
@@ -103,6 +108,8 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     app.add_middleware(
         Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds, open_paths=open_paths
     )
+    if gate.loopback_only:
+        app.add_middleware(LoopbackHost)
     app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
     return app
 

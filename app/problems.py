@@ -35,7 +35,15 @@ from app.errors import (
     UnknownNote,
     WrongKey,
 )
-from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoRanker, NoteTooLong
+from model.errors import (
+    EmbeddingMismatch,
+    IcdCoderError,
+    InvalidNote,
+    InvalidOption,
+    NoConformalSet,
+    NoRanker,
+    NoteTooLong,
+)
 
 TYPE_PREFIX = "urn:icd-coder:problem:"
 MEDIA_TYPE = "application/problem+json"
@@ -49,6 +57,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     NoteStored: (409, "note-stored"),
     NoDatabase: (409, "no-database"),
     NoRanker: (409, "no-ranker"),
+    NoConformalSet: (409, "no-conformal-set"),
     EmbeddingMismatch: (503, "embedding-mismatch"),
     DatabaseOutOfStep: (503, "database-out-of-step"),
     DatabaseUnavailable: (503, "database-unavailable"),
@@ -84,6 +93,7 @@ SAFE_MESSAGES = frozenset(
         "greater_than_equal",
         "text_or_note_id",
         "codes_of_a_text",
+        "position_of_action",
     }
 )
 """Kinds of validation error whose message is made of the schema alone."""

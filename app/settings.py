@@ -36,7 +36,11 @@ class Settings(BaseSettings):
         default=None, description="File with that secret; none: made beside a SQLite file, needed for PostgreSQL."
     )
     rate_limit: str = Field(
-        default="600/minute", description="Requests of one key, such as 20/second;5000/hour, or none for no limit."
+        default="600/minute",
+        description="Requests of one key, each note of a batch one, such as 20/second;5000/hour, or none for no limit.",
+    )
+    stranger_limit: str = Field(
+        default="120/minute", description="Requests without a valid key from one address, or none for no limit."
     )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     body_seconds: int = Field(default=30, ge=1, description="Time that a client gets to send its body.")

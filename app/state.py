@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.access.gate import Gate
 from app.access_log.journal import Journal
 from app.audit.service import AuditService
 from app.catalogue.catalogue import Catalogue
@@ -14,6 +15,7 @@ from app.inference import Coder
 from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
 from app.notes.service import NoteService
+from app.reviews.service import ReviewService
 
 
 @dataclass
@@ -34,10 +36,12 @@ class State:
     """The parts of a running service."""
 
     coder: Coder
+    gate: Gate
     coding: CodingService
     auditing: AuditService
     catalogue: Catalogue
     notes: NoteService
+    reviews: ReviewService
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal

@@ -1,4 +1,4 @@
-"""The tables: patients, notes, assigned codes, bundles, embeddings, codings and their ranked codes; keys, access log.
+"""The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; keys, access log.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
 later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
@@ -148,6 +148,41 @@ class RankedCode(Base):
     code: Mapped[str] = mapped_column(String(20))
     probability: Mapped[float] = mapped_column(Double)
     selected: Mapped[bool]
+
+
+class Review(Base):
+    """What one reviewer did to the codes of a note at one time; triggers refuse to change a row, or to delete one
+    whose note is there.
+    """
+
+    __tablename__ = "reviews"
+    # AUTOINCREMENT: an id is never given twice, so who has read up to an id has missed nothing.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's name and form
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    note_id: Mapped[int] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), index=True)
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("bundles.bundle_id"), index=True)
+    """The bundle whose suggestions were reviewed."""
+    who: Mapped[str] = mapped_column(String(40))
+    """A key's id, or no-auth."""
+    reviewer: Mapped[str] = mapped_column(String(100))
+    """The key's name, or the name that the request gave."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ReviewAction(Base):
+    """One step of a review; ``sequence`` counts from 1."""
+
+    __tablename__ = "review_actions"
+
+    review_id: Mapped[int] = mapped_column(ForeignKey("reviews.id", ondelete="CASCADE"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str] = mapped_column(String(10))
+    """accept, reject, add or reorder."""
+    system: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(20))
+    position: Mapped[int | None]
+    """Place in the list from 1, of add and reorder."""
 
 
 class KeySecret(Base):

@@ -157,8 +157,8 @@ class Coder:
             explain, neighbours: as in :meth:`predict`.
 
         Raises:
-            NoRanker: the bundle has none.
-            InvalidNote, InvalidOption: as :meth:`predict`, or the ranker has no conformal set.
+            NoRanker, NoConformalSet: the bundle has none.
+            InvalidNote, InvalidOption: as :meth:`predict`.
         """
         if self.ranker is None:
             raise NoRanker("the bundle has no ranker, so nothing can be audited: train one from enough notes, or again")

@@ -53,5 +53,9 @@ class NoRanker(IcdCoderError):
     """The request needs a bundle with a ranker."""
 
 
+class NoConformalSet(IcdCoderError):
+    """The bundle's ranker has no conformal set, without which no code can be called unsupported."""
+
+
 class EmbeddingMismatch(IcdCoderError):
     """A database was indexed by a bundle with another embedding."""

@@ -1,11 +1,12 @@
 """When a probability is high enough to select a code."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from model.code_counts import CodeCounts, counts_from_json
 from model.errors import InvalidOption, MalformedInput
 
 GLOBAL, PER_CODE, PRECISION = "global", "per-code", "precision"
@@ -34,6 +35,9 @@ class ThresholdPolicy:
     """Micro precision of the selected codes on validation notes that the thresholds were not tuned on; None where
     nothing was selected, or validation was too small to hold notes back."""
     expected_recall: float | None = None
+    counts: CodeCounts | None = None
+    """Of single codes at the global threshold, on the notes that it was chosen on; None for any other policy, and in
+    bundles made before there were any."""
 
     def of(self, columns: np.ndarray) -> np.ndarray:
         """Threshold of each column, float64 (C,); a code is selected strictly above it."""
@@ -45,7 +49,9 @@ class ThresholdPolicy:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        return asdict(self) | {"own": None if self.own is None else self.own.tolist()}
+        plain = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "counts"}
+        plain["own"] = None if self.own is None else self.own.tolist()
+        return plain if self.counts is None else plain | {"counts": self.counts.to_json()}
 
 
 def policy_from_json(value: Any) -> ThresholdPolicy:
@@ -56,8 +62,9 @@ def policy_from_json(value: Any) -> ThresholdPolicy:
     """
     try:
         own = None if value["own"] is None else np.array(value["own"], dtype=np.float64)
-        policy = ThresholdPolicy(**{**value, "everywhere": float(value["everywhere"]), "own": own})
-    except (TypeError, KeyError, ValueError) as error:
+        counts = None if value.get("counts") is None else counts_from_json(value["counts"])
+        policy = ThresholdPolicy(**{**value, "everywhere": float(value["everywhere"]), "own": own, "counts": counts})
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise MalformedInput("a threshold policy has other fields than it needs: train the bundle again") from error
     if not np.isfinite(policy.everywhere) or (own is not None and (own.ndim != 1 or not np.isfinite(own).all())):
         raise MalformedInput(f"the threshold policy '{policy.name}' holds no numbers: train the bundle again")

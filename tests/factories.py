@@ -11,6 +11,7 @@ from model.dataset import Document
 from model.encoder_source import open_encoder
 from model.labels import Label, LabelSpace
 from model.network import CodingNetwork
+from model.ranking.ranker import Ranker
 from model.thresholds import GlobalThreshold, ThresholdPolicy
 from training.prepare.dataset_directory import Record, write_dataset
 
@@ -41,7 +42,13 @@ def tiny_network(precision: str = "fp32", head: str = "plm-ca", seed: int = 0, s
     return network.eval()
 
 
-def save_tiny_bundle(path: Path, head: str = "plm-ca", seed: int = 0, labels: LabelSpace = LABELS) -> str:
+def save_tiny_bundle(
+    path: Path,
+    head: str = "plm-ca",
+    seed: int = 0,
+    labels: LabelSpace = LABELS,
+    ranker: Ranker | None = None,
+) -> str:
     """A bundle of the tiny encoder with random weights; returns its bundle_id."""
     network = tiny_network(head=head, seed=seed)
     return save_bundle(
@@ -58,6 +65,7 @@ def save_tiny_bundle(path: Path, head: str = "plm-ca", seed: int = 0, labels: La
             card={"name": "tiny"},
             readme="# tiny\n",
             policies=(POLICY,),
+            ranker=ranker,
         ),
     )
 

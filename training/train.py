@@ -18,6 +18,7 @@ from model.thresholds import GLOBAL, GlobalThreshold, policy_named
 from training.card import model_card, policies_card, readme
 from training.fold_training import train_by_folds
 from training.protocol import begun_run, require_same_protocol
+from training.ranking.count_codes import with_counts_of_scores
 from training.ranking.known_words_fit import fit_known_words
 from training.ranking.rank_bundle import lexical_fit, ranker_card
 from training.ranking.ranker_fit import counted, fit_ranker
@@ -51,6 +52,7 @@ def train_bundle(request: TrainingRequest) -> str:
         return ""
     subjects = [document.subject_id for document in trained.held]
     policies = fit_policies(trained.scores, trained.rows, trained.extra, subjects)
+    policies = with_counts_of_scores(policies, trained.scores, trained.rows)
     ranker, measured = _ranker(request, dataset, trained)
     return save_bundle(request.out, _contents(request, dataset, encoder, trained, policies, ranker, measured))
 

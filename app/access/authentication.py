@@ -30,7 +30,8 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in self.open_paths:
             try:
-                caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"))
+                address = (scope.get("client") or ("unknown",))[0]
+                caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"), address)
             except DatabaseUnavailable as error:
                 # Who has no key yet does not learn which database it is.
                 structlog.get_logger().error("the access keys cannot be read", **described(error))

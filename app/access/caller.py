@@ -14,6 +14,8 @@ class Caller:
     who: str
     """The key's id."""
     scopes: frozenset[Scope]
+    name: str = "no-auth"
+    """The key's name."""
 
 
 ANYBODY = Caller("no-auth", frozenset(Scope))

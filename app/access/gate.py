@@ -8,10 +8,10 @@ from sqlalchemy import Engine
 
 from app.access.caller import ANYBODY, Caller
 from app.access.keys import find_caller
-from app.access.rate_limit import RateLimits
+from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.secret import open_secret
 from app.db import open_engine, require_current
-from app.errors import MissingKey, WrongKey
+from app.errors import ExpiredKey, MissingKey, RevokedKey, WrongKey
 from app.settings import Settings
 from model.errors import InvalidOption
 
@@ -22,19 +22,33 @@ HOW = "send the header `Authorization: Bearer KEY` with a key of `icd-coder keys
 class Gate(Protocol):
     """Lets callers in or not."""
 
-    async def admit(self, authorization: list[str]) -> Caller:
-        """The caller, by the values of the header Authorization."""
+    @property
+    def loopback_only(self) -> bool:
+        """Whether requests that were sent to another machine's name are refused."""
+
+    async def admit(self, authorization: list[str], address: str) -> Caller:
+        """The caller, by the values of the header Authorization; ``address`` is where the request comes from."""
+
+    def charge(self, caller: Caller, number: int) -> None:
+        """Count the further notes of a request that was let in and counted as one."""
 
     def close(self) -> None:
         """Release what the gate holds."""
 
 
+@dataclass(frozen=True)
 class OpenGate:
     """No keys: whoever reaches the port may do everything, so the port must be loopback."""
 
-    async def admit(self, authorization: list[str]) -> Caller:  # noqa: ARG002 - the protocol's
+    loopback_only: bool = False
+    """Set for a service; see :mod:`app.access.loopback_host`."""
+
+    async def admit(self, authorization: list[str], address: str) -> Caller:  # noqa: ARG002 - the protocol's
         """Anybody."""
         return ANYBODY
+
+    def charge(self, caller: Caller, number: int) -> None:
+        """Nothing is counted."""
 
     def close(self) -> None:
         """Nothing is held."""
@@ -47,27 +61,51 @@ class KeyGate:
     engine: Engine
     secret: bytes
     limits: RateLimits
+    strangers: StrangerLimits
 
     def __repr__(self) -> str:
         """Without the secret."""
         return f"KeyGate({self.engine!r})"
 
-    async def admit(self, authorization: list[str]) -> Caller:
+    @property
+    def loopback_only(self) -> bool:
+        """Who has a key may ask by any name: a web page has none."""
+        return False
+
+    async def admit(self, authorization: list[str], address: str) -> Caller:
         """The holder of the key.
+
+        A key is looked up however often its address was refused: behind one proxy are many.
 
         Raises:
             MissingKey, WrongKey, RevokedKey, ExpiredKey: nobody.
-            RateLimited: too often.
+            RateLimited: too often, by the key or by nobody from this address.
             DatabaseUnavailable: the keys cannot be read now.
         """
+        try:
+            caller = await self._holder(authorization)
+        except (MissingKey, WrongKey, RevokedKey, ExpiredKey):
+            self.strangers.count(address)
+            raise
+        self.limits.count(caller.who)
+        return caller
+
+    def charge(self, caller: Caller, number: int) -> None:
+        """Count the further notes of a request that was let in and counted as one.
+
+        Raises:
+            RateLimited, InvalidOption: see :meth:`app.access.rate_limit.RateLimits.count`.
+        """
+        if number:
+            self.limits.count(caller.who, number, counted=1)
+
+    async def _holder(self, authorization: list[str]) -> Caller:
         if not authorization:
             raise MissingKey(f"the request has no access key: {HOW}")
         scheme, _, text = authorization[0].partition(" ")
         if len(authorization) > 1 or scheme.lower() != SCHEME:
             raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
-        caller = await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
-        self.limits.count(caller.who)
-        return caller
+        return await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
 
     def close(self) -> None:
         """Close the connections."""
@@ -82,13 +120,13 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
     """
     if no_auth:
-        return OpenGate()
+        return OpenGate(loopback_only=True)
     if settings.database is None:
         raise InvalidOption(
             "access keys are kept in a database and none is in use: name one with --database, or answer without keys "
             "on this machine alone with --no-auth"
         )
-    limits = RateLimits(settings.rate_limit)
+    limits, strangers = RateLimits(settings.rate_limit), StrangerLimits(settings.stranger_limit)
     engine = open_engine(settings.database)
     require_current(engine)
-    return KeyGate(engine, open_secret(engine, settings), limits)
+    return KeyGate(engine, open_secret(engine, settings), limits, strangers)

@@ -27,7 +27,13 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 LONGEST_NAME = 100
 # Made once: building a statement takes as long as running it.
 _BY_ID = select(
-    ApiKey.key_id, ApiKey.scopes, ApiKey.expires_at, ApiKey.tag, ApiKey.revoked_at, ApiKey.last_used_at
+    ApiKey.key_id,
+    ApiKey.name,
+    ApiKey.scopes,
+    ApiKey.expires_at,
+    ApiKey.tag,
+    ApiKey.revoked_at,
+    ApiKey.last_used_at,
 ).where(ApiKey.key_id == bindparam("sent"))
 WRONG = "the access key is none of this service's: send the key as `icd-coder keys create` showed it"
 
@@ -159,7 +165,7 @@ def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
         raise ExpiredKey("the access key has expired: ask the operator for another one")
     if row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY:
         _note_use(engine, row.key_id, now)
-    return Caller(row.key_id, parse_scopes(row.scopes))
+    return Caller(row.key_id, parse_scopes(row.scopes), row.name)
 
 
 def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:

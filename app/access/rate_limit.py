@@ -1,21 +1,26 @@
-"""How often a key may be used; counted in this process, of which a service has one."""
+"""How often a key may be used, and a stranger may knock; counted in this process, of which a service has one."""
 
+import ipaddress
 import math
 import time
 
 from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from app.errors import RateLimited
 from app.settings import PREFIX
 from model.errors import InvalidOption
 
 NO_LIMIT = "none"
+BUCKETS = 1 << 16
+"""Counters of strangers at most, whatever addresses they come from."""
+IPV6_NETWORK = 64
+"""Bits of an IPv6 address that one customer cannot change."""
 
 
 class RateLimits:
-    """Counts the requests of each key in moving windows."""
+    """Counts what each key asks for in moving windows."""
 
     def __init__(self, limits: str) -> None:
         """Read the setting, such as ``600/minute`` or ``20/second;5000/hour``.
@@ -23,22 +28,72 @@ class RateLimits:
         Raises:
             InvalidOption: it is no limit.
         """
-        self._items = _parsed(limits)
+        self._items = _parsed(limits, "RATE_LIMIT")
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    def count(self, key_id: str) -> None:
-        """Count a request.
+    def count(self, key_id: str, number: int = 1, counted: int = 0) -> None:
+        """Count a request, or the further notes of one of which ``counted`` were counted before.
 
         Raises:
-            RateLimited: a limit is reached; the request is not counted there.
+            RateLimited: a limit is reached; nothing is counted.
+            InvalidOption: the number is above what a limit ever allows.
         """
         for item in self._items:
-            if not self._limiter.hit(item, key_id):
-                free = self._limiter.get_window_stats(item, key_id).reset_time
-                raise RateLimited(_words(item), max(1, math.ceil(free - time.time())))
+            if counted + number > item.amount:
+                raise InvalidOption(f"the access key has {_words(item)}, which this request exceeds: send it in parts")
+            if not self._limiter.test(item, key_id, cost=number):
+                reset = self._limiter.get_window_stats(item, key_id).reset_time
+                raise _limited(f"the access key has had its {_words(item)}", reset)
+        for item in self._items:
+            self._limiter.hit(item, key_id, cost=number)
 
 
-def _parsed(limits: str) -> list[RateLimitItem]:
+class StrangerLimits:
+    """Counts the requests without a valid key by address, in fixed windows and a fixed number of counters.
+
+    Addresses may share a counter. Nobody with a key ever meets it: strangers can only take places from strangers.
+    """
+
+    def __init__(self, limits: str) -> None:
+        """Read the setting.
+
+        Raises:
+            InvalidOption: it is no limit.
+        """
+        self._items = _parsed(limits, "STRANGER_LIMIT")
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    def count(self, address: str) -> None:
+        """Count a refused request.
+
+        Raises:
+            RateLimited: a limit is reached.
+        """
+        bucket = str(hash(_network(address)) % BUCKETS)  # salted by Python: nobody can choose whose counter to fill
+        for item in self._items:
+            if not self._limiter.hit(item, bucket):
+                reset = self._limiter.get_window_stats(item, bucket).reset_time
+                raise _limited(f"this address has had its {_words(item)} without a valid access key", reset)
+
+
+def _network(address: str) -> str:
+    """What is one stranger: an IPv4 address, an IPv6 network, or whatever the server calls the client."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed), IPV6_NETWORK), strict=False).network_address)
+
+
+def _limited(what: str, reset_time: float) -> RateLimited:
+    return RateLimited(what, max(1, math.ceil(reset_time - time.time())))
+
+
+def _parsed(limits: str, setting: str) -> list[RateLimitItem]:
     if limits.strip().lower() == NO_LIMIT:
         return []
     try:
@@ -47,7 +102,7 @@ def _parsed(limits: str) -> list[RateLimitItem]:
         items = []
     if not items or any(item.amount < 1 or item.multiples < 1 for item in items):
         raise InvalidOption(
-            f"the setting {PREFIX}RATE_LIMIT cannot be used: '{limits}' is no limit such as 600/minute, "
+            f"the setting {PREFIX}{setting} cannot be used: '{limits}' is no limit such as 600/minute, "
             f"20/second;5000/hour or {NO_LIMIT}"
         )
     return items

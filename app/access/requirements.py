@@ -39,6 +39,7 @@ class Requires:
 ByAnyKey = Annotated[Visit, Depends(Requires())]
 ByPredict = Annotated[Visit, Depends(Requires(Scope.PREDICT))]
 ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
+ByReview = Annotated[Visit, Depends(Requires(Scope.REVIEW))]
 ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
 
 

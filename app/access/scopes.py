@@ -15,7 +15,7 @@ class Scope(StrEnum):
     TEXT = "text"
     """See words of stored notes: snippets, and evidence in a stored note."""
     REVIEW = "review"
-    """Accept, reject and correct suggestions."""
+    """Accept, reject and correct suggestions; see what reviewers did, and the codes of the notes that they reviewed."""
     ADMIN = "admin"
     """Change what the service runs on."""
 

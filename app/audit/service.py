@@ -25,7 +25,7 @@ class AuditService:
         """The assigned codes that are supported, those that are not, and those that seem missing.
 
         Raises:
-            NoRanker: the bundle cannot audit.
+            NoRanker, NoConformalSet: the bundle cannot audit.
             As :meth:`app.coding.service.CodingService.predict`.
         """
         watch = Stopwatch()

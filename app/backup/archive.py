@@ -3,6 +3,7 @@
 Nothing in it depends on the engine. The file holds patient data and can be read by its owner only.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -71,7 +72,11 @@ def unpacked(source: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         folder = Path(name)
         try:
             manifest = _extract(source, folder)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, NotImplementedError, EOFError):
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, RuntimeError, EOFError):
+            raise _damaged(source) from None  # RuntimeError: a flipped bit says that a member is encrypted
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a changed place to read from, before the file's beginning
+                raise
             raise _damaged(source) from None
         yield folder, manifest
 

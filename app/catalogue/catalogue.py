@@ -9,11 +9,15 @@ import numpy as np
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.schemas import CatalogueCode, CodesAnswer, CodesQuery, ExpectedOfPolicy, PlacedCode
 from app.catalogue.title_words import TitleWords
+from model.code_counts import CodeCounts
 from model.icd import Code
-from model.thresholds import ThresholdPolicy, policy_named
+from model.thresholds import GLOBAL, ThresholdPolicy, policy_named
 
 CODE_START = re.compile(r"[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{0,4})?")
-NOT_MEASURED = "bundles state no precision and recall of single codes: those of the policy are over all codes"
+NOT_COUNTED = "the bundle was trained before single codes were counted: precision and recall are of all codes together"
+OTHER_POLICY = (
+    "single codes were counted at the global threshold: ask for that policy to see their precision and recall"
+)
 
 
 @dataclass(frozen=True)
@@ -37,16 +41,19 @@ class Catalogue:
         page = columns[query.offset : query.offset + query.limit]
         following = query.offset + len(page)
         thresholds = policy.of(page)
-        codes = [self._entry(*each) for each in zip(page.tolist(), thresholds.tolist(), strict=True)]
+        codes = [self._entry(*each, policy.counts) for each in zip(page.tolist(), thresholds.tolist(), strict=True)]
         return CodesAnswer(
             bundle_id=self.bundle_id,
             total=len(columns),
             next_offset=following if following < len(columns) else None,
             codes=codes,
             policy=ExpectedOfPolicy(
-                name=policy.name, precision=policy.expected_precision, recall=policy.expected_recall
+                name=policy.name,
+                precision=policy.expected_precision,
+                recall=policy.expected_recall,
+                notes=None if policy.counts is None else policy.counts.notes,
             ),
-            warnings=[NOT_MEASURED],
+            warnings=[] if policy.counts else [NOT_COUNTED if policy.name == GLOBAL else OTHER_POLICY],
         )
 
     def _ordered(self, query: CodesQuery) -> np.ndarray:
@@ -71,7 +78,7 @@ class Catalogue:
         rows = [self.tree.beneath(Code(system, prefix)) for system in self.tree.systems]
         return np.sort(np.concatenate(rows))
 
-    def _entry(self, column: int, threshold: float) -> CatalogueCode:
+    def _entry(self, column: int, threshold: float, counts: CodeCounts | None) -> CatalogueCode:
         label = self.tree.codes[column]
         category, parent = self.tree.category(label.key), self.tree.parent(label.key)
         return CatalogueCode(
@@ -83,6 +90,7 @@ class Catalogue:
             children=[self._placed(child) for child in self.tree.children(label.key)],
             train_count=label.count_train,
             threshold=threshold,
+            **({} if counts is None else counts.of(column)._asdict()),
         )
 
     def _placed(self, code: Code) -> PlacedCode:

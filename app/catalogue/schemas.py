@@ -44,6 +44,18 @@ class CatalogueCode(Strict):
     children: list[PlacedCode] = Field(description="The codes right beneath.")
     train_count: int = Field(description="Training notes with this code.")
     threshold: float = Field(description="Of the policy; a probability above it selects the code.")
+    precision: float | None = Field(
+        default=None,
+        description="Of the validation notes in which the global threshold selects the code, the share to which it was "
+        "assigned; absent where it selects it in none, where it was not counted, and for another policy.",
+    )
+    selected_notes: int | None = Field(default=None, description="The notes that precision rests on.")
+    recall: float | None = Field(
+        default=None,
+        description="Of the validation notes to which the code was assigned, the share in which the global threshold "
+        "selects it; absent where it was assigned to none, where it was not counted, and for another policy.",
+    )
+    assigned_notes: int | None = Field(default=None, description="The notes that recall rests on.")
 
 
 class ExpectedOfPolicy(Strict):
@@ -52,6 +64,9 @@ class ExpectedOfPolicy(Strict):
     name: str
     precision: float | None = Field(default=None, description="Absent where it was not measured.")
     recall: float | None = None
+    notes: int | None = Field(
+        default=None, description="Validation notes on which single codes were counted; absent where they were not."
+    )
 
 
 class CodesAnswer(Strict):

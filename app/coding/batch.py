@@ -66,12 +66,14 @@ async def answer_batch(request: BatchRequest, visit: Visit, parts: State) -> Bat
     """Code the items one after the other, so that a batch holds one place of the queue; each is logged by itself.
 
     Raises:
-        InvalidOption: more items than max_batch; nothing was coded.
+        InvalidOption: more items than max_batch, or than the key's rate limit ever allows; nothing was coded.
+        RateLimited: more items than the key has left of its limit; nothing was coded.
     """
     if len(request.items) > parts.max_batch:
         raise InvalidOption(
             f"the batch has {len(request.items)} items, the limit is {parts.max_batch}: send it in parts"
         )
+    parts.gate.charge(visit.caller, len(request.items) - 1)  # the request itself was counted at the gate
     results = [await _result(item, visit, parts) for item in request.items]
     failed = sum(result.problem is not None for result in results)
     return BatchAnswer(bundle_id=parts.coder.bundle_id, results=results, failed=failed)

@@ -51,7 +51,7 @@ def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Seq
     note = connection.scalar(select(Note.id).where(Note.note_id == note_id))
     if note is None:
         raise UnknownNote("no note is stored under this note_id: send the text")
-    _register(connection, coder)
+    register_bundle(connection, coder)
     values = {"note_id": note, "bundle_id": coder.bundle_id, "created_at": datetime.now(UTC)}
     coding: int = connection.execute(insert(Coding).values(values).returning(Coding.id)).scalar_one()
     rows = [
@@ -70,8 +70,8 @@ def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Seq
     return coding
 
 
-def _register(connection: Connection, coder: Coder) -> None:
-    """A recalibrated bundle answers from embeddings that another has indexed."""
+def register_bundle(connection: Connection, coder: Coder) -> None:
+    """Make the bundle known where it is not: a recalibrated one answers from embeddings that another has indexed."""
     if connection.scalar(select(Bundle.bundle_id).where(Bundle.bundle_id == coder.bundle_id)) is None:
         connection.execute(
             insert(Bundle).values(

@@ -35,5 +35,5 @@ async def read(note_id: NoteId, visit: ByNeighbours, parts: Parts) -> StoredNote
 
 @router.delete(ONE, responses=documented(*KEYED, 404, 409, 422, 500, 503))
 async def delete(note_id: NoteId, visit: ByAdmin, parts: Parts) -> NoteDeleted:
-    """Delete a note with its codes, its embeddings of every bundle and its codings; the access log keeps its id."""
+    """Delete a note with its codes, embeddings of every bundle, codings and reviews; the access log keeps its id."""
     return await parts.notes.delete(note_id, visit)

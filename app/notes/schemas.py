@@ -52,3 +52,4 @@ class NoteDeleted(Strict):
     codes: int
     embeddings: int
     codings: int
+    reviews: int

@@ -66,14 +66,14 @@ class NoteService:
         return await asyncio.to_thread(self._read, self._database(), note_id, visit)
 
     async def delete(self, note_id: str, visit: Visit) -> NoteDeleted:
-        """Delete a note with its codes, embeddings and codings.
+        """Delete a note with its codes, embeddings, codings and reviews.
 
         Raises:
             As :func:`app.deletion.delete_note`, and NoDatabase.
         """
         engine = self._database().engine
         gone = await asyncio.to_thread(delete_note, engine, note_id, visit.entry([note_id]))
-        return NoteDeleted(note_id=note_id, codes=gone.codes, embeddings=gone.embeddings, codings=gone.codings)
+        return NoteDeleted(note_id=note_id, **gone._asdict())
 
     def _read(self, index: NeighbourIndex, note_id: str, visit: Visit) -> StoredNote:
         with database_errors(index.engine.url), index.engine.connect() as connection:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.errors import InvalidOption
+from model.errors import NoConformalSet
 from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import Evidence, TokenCount
@@ -83,10 +83,13 @@ def audit_note(
         precision: expected of the codes that are called missing; a policy of the bundle must have it.
 
     Raises:
-        InvalidOption: the ranker has no conformal set.
+        NoConformalSet: the ranker was fitted on too few notes to have one.
     """
     if not ranking.fusion.conformal:
-        raise InvalidOption("the bundle's ranker has no conformal set, so nothing can be audited: fit the ranker again")
+        raise NoConformalSet(
+            "the bundle's ranker has no conformal set, so nothing can be audited: its card says why; train with more "
+            "validation notes"
+        )
     conformal = min(ranking.fusion.conformal, key=lambda each: each.target)
     columns = {code: codes.column(code) for code in assigned}
     judged = {column: code for code, column in columns.items() if column is not None}

@@ -31,9 +31,8 @@ def through(client: TestClient) -> httpx.MockTransport:
     """A transport to the service under test."""
 
     def send(request: httpx.Request) -> httpx.Response:
-        answer = client.request(
-            request.method, request.url.path, content=request.content, headers=dict(request.headers.items())
-        )
+        target = request.url.raw_path.decode("ascii")  # with its query
+        answer = client.request(request.method, target, content=request.content, headers=dict(request.headers.items()))
         return httpx.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
 
     return httpx.MockTransport(send)

@@ -1,5 +1,6 @@
 """The Python client: the service's answers as types, its problems as exceptions."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from app.audit.schemas import AuditRequest
+from app.catalogue.schemas import CodesQuery
 from app.client import (
     AccessRefused,
     Client,
@@ -17,8 +20,11 @@ from app.client import (
     read_key,
     require_address,
 )
+from app.coding.batch import BatchRequest
 from app.coding.schemas import PredictRequest
 from app.neighbours.schemas import NeighboursRequest
+from app.notes.schemas import NoteRequest
+from app.reviews.schemas import ExportQuery, ReviewAction, ReviewRequest, ReviewsQuery
 from model.errors import InvalidOption, MissingInput
 from tests.app.answers import NOTE, through, wait_until_ready
 from tests.app.fakes import CANARY, FakeCoder
@@ -44,6 +50,42 @@ def test_answers_are_those_of_the_service(client: TestClient, coder: FakeCoder) 
     expected = client.post("/v1/predict", json={"text": NOTE, "top_k": 2}).json()
     assert {**answer, "timings_ms": None} == {**expected, "timings_ms": None}
     assert [note.note_id for note in similar.neighbours] == ["n3"]
+
+
+def test_a_note_is_stored_audited_reviewed_exported_and_deleted(client: TestClient, coder: FakeCoder) -> None:
+    """Every route by its types; an id may hold a slash and a blank."""
+    wait_until_ready(client, coder)
+    with Client(ADDRESS, transport=through(client)) as service:
+        assert service.store_note(NoteRequest(note_id="w/1 a", text=NOTE, codes=[])).created
+        assert service.audit(AuditRequest(text=NOTE, codes=[])).missing
+        add = ReviewAction(action="add", system="icd9cm", code="038.9", position=1)
+        kept = service.review(ReviewRequest(note_id="w/1 a", actions=[add], reviewer="Fake Coder"))
+        assert [code.code for code in kept.codes] == ["038.9"]
+        page = service.reviews(ReviewsQuery(note_id="w/1 a", since=kept.created_at))
+        assert [review.review_id for review in page.reviews] == [kept.review_id]
+        table = io.BytesIO()
+        service.export_reviews(ExportQuery(system="icd9cm"), table)
+        assert table.getvalue().decode().splitlines()[1].startswith('"w/1 a","w/1 a","038.9"')
+        assert service.note("w/1 a").codes == []
+        assert service.delete_note("w/1 a").reviews == 1
+        assert service.codes(CodesQuery(q="hyper", limit=1)).codes[0].code == "401.9"
+        batch = service.predict_batch(BatchRequest(items=[PredictRequest(text=NOTE), PredictRequest(text="")]))
+        assert (batch.failed, batch.results[1].problem is None) == (1, False)
+
+
+def test_an_export_that_is_refused_or_breaks_is_an_exception(client: TestClient) -> None:
+    """As of any other route."""
+    with Client(ADDRESS, transport=through(client)) as service:
+        for note in ("n1", "n3"):
+            service.review(ReviewRequest(note_id=note, actions=[ReviewAction(action="accept", code="401.9")]))
+        with pytest.raises(RequestRefused, match="name one system"):
+            service.export_reviews(ExportQuery(), io.BytesIO())
+
+    def breaks(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("no")
+
+    with pytest.raises(ServiceUnreachable, match="ReadError"):
+        Client(ADDRESS, transport=httpx.MockTransport(breaks)).export_reviews(ExportQuery(), io.BytesIO())
 
 
 def test_a_problem_is_an_exception_that_carries_it(client: TestClient) -> None:

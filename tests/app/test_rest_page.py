@@ -18,7 +18,7 @@ from tests.app.fakes import FakeCoder
 
 PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
 ADDRESS = "localhost:8000"
-CREATES = ("POST", "/v1/notes")
+CREATES = {("POST", "/v1/notes"), ("POST", "/v1/reviews")}
 
 
 class Sent(NamedTuple):
@@ -63,7 +63,7 @@ def test_every_curl_is_answered_and_every_route_has_one(service: tuple[TestClien
     for sent in curls():
         headers = {name: value.replace("$KEY", key) for name, value in sent.headers.items()}
         answer = client.request(sent.method, sent.path, headers=headers, json=sent.body)
-        assert answer.status_code == (201 if (sent.method, sent.path) == CREATES else 200), sent
+        assert answer.status_code == (201 if (sent.method, sent.path) in CREATES else 200), sent
         place = sent.path.partition("?")[0].replace("/ward-3-17", "/{note_id}")
         told.add((sent.method, place))
     paths = app.openapi()["paths"]

@@ -76,7 +76,7 @@ def test_deleting_a_note_leaves_nothing_of_it(indexed: str, coder: FakeCoder, tm
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     query = coder.embed([NOTES[2].text])[0]
     assert index.find(query, 1, Filters())[0].note_id == "n3"
-    assert delete_note(engine, "n3") == Deleted(codes=2, embeddings=2, codings=0)
+    assert delete_note(engine, "n3") == Deleted(codes=2, embeddings=2, codings=0, reviews=0)
     assert {neighbour.note_id for neighbour in index.find(query, 9, Filters())} == {"n1", "n2"}
     assert verify_index(engine).problems == []
     with engine.connect() as connection:

@@ -59,6 +59,18 @@ def test_the_bundle_learned_from_all_notes(trained: Path) -> None:
     assert coder.predict([documents[0].text])[0].codes
 
 
+def test_single_codes_were_counted_on_every_note_out_of_fold(trained: Path) -> None:
+    """With neighbours and without, what was assigned is what the data says."""
+    coder, dataset = load_bundle(trained / "bundle"), load_dataset(trained / "data")
+    for with_neighbours in (False, True):
+        counts = coder.threshold_policies(with_neighbours)[0].counts
+        assert counts is not None
+        assert counts.notes == len(dataset.documents("train", "dev"))
+        assigned = [counts.of(column).assigned_notes for column in range(len(coder.labels))]
+        assert assigned == coder.labels.train_counts.tolist()
+        assert counts.true_positives.sum() > 0
+
+
 def test_no_patient_is_on_both_sides_and_every_note_is_judged_once(trained: Path) -> None:
     """The parts of a split of the notes, by hand."""
     dataset = load_dataset(trained / "data")

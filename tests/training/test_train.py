@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from model.bundle import load_bundle
+from model.dataset import load_dataset
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training import loop, step
@@ -70,6 +71,12 @@ def test_training_lowers_the_loss_and_writes_a_bundle(
     coder = load_bundle(out)
     assert coder.bundle_id == bundle_id
     assert coder.card["measured"]["validation_map"] == round(max(line["validation_map"] for line in epochs), 4)
+    counts = coder.threshold_policies(with_neighbours=False)[0].counts
+    assert counts is not None
+    dev = [document.codes for document in load_dataset(data).documents("dev")]
+    assert counts.notes == len(dev)
+    for column, label in enumerate(coder.labels.labels):
+        assert counts.of(column).assigned_notes == sum(label.key in codes for codes in dev)
     assert any((out.with_name("bundle.run") / "tensorboard").iterdir())
 
 

@@ -17,6 +17,7 @@ from training.evaluation.ranked_calibration import TOP, RankedPairs, ranked_erro
 from training.ranking.calibration_fit import CalibrationChoice, choose_calibration, held_out_probabilities, methods
 from training.ranking.combiner_fit import fit_combiner
 from training.ranking.conformal_fit import Coverage, fit_conformal, held_out_coverage
+from training.ranking.count_codes import with_counts_of_pairs
 from training.ranking.judged_pairs import JudgedPairs, note_folds
 from training.ranking.pairs_map import pairs_map
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
@@ -76,6 +77,7 @@ def fit_fusion(notes: Sequence[JudgedNote], seed: int = 0) -> FittedFusion:
     choice = choose_calibration(pairs, scores, folds)
     probabilities = held_out_probabilities(methods()[choice.name], pairs, scores, folds)
     policies = fit_policies_of_pairs(pairs, probabilities, subjects)
+    policies = with_counts_of_pairs(policies, pairs, probabilities, [note.assigned for note in notes])
     sets, coverages, out_of_reach = _conformal(pairs, scores, folds)
     combiner = fit_combiner(values, pairs.truth, pairs.num_notes, apart)
     fusion = Fusion(features, combiner, choice.calibration, policies.policies, sets)

@@ -23,8 +23,8 @@ def indexed_database(folder: Path, coder: FakeCoder) -> str:
 
 
 def keyed_app(url: str, coder: FakeCoder, **settings: object) -> tuple[FastAPI, KeyGate]:
-    """The service, and its gate, with which keys can be made."""
-    loaded: Settings = load_settings(database=url, **settings)
+    """The service, and its gate, with which keys can be made; strangers may knock as often as they like."""
+    loaded: Settings = load_settings(database=url, **({"stranger_limit": "none"} | settings))
     gate = open_gate(loaded, no_auth=False)
     assert isinstance(gate, KeyGate)
     return create_app(loaded, coder, gate), gate

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from app.access.authentication import Authentication
 from app.access.gate import KeyGate, open_gate
 from app.access.keys import revoke_key
-from app.access.rate_limit import RateLimits
+from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.requirements import require_declared
 from app.access.scopes import Scope
 from app.errors import RateLimited
@@ -104,7 +104,7 @@ def test_the_body_of_a_refused_request_is_not_read() -> None:
 
 def open_refusing_gate() -> KeyGate:
     """A gate that is never asked for its database: the request has no key."""
-    return KeyGate(None, b"", RateLimits("none"))  # type: ignore[arg-type]
+    return KeyGate(None, b"", RateLimits("none"), StrangerLimits("none"))  # type: ignore[arg-type]
 
 
 def test_who_is_logged_by_id_and_no_key_is(keyed: tuple[TestClient, KeyGate], logs: StringIO) -> None:
@@ -150,6 +150,60 @@ def test_a_limit_that_is_none_is_named(url: str, limit: str) -> None:
     """At the start."""
     with pytest.raises(InvalidOption, match="ICD_CODER_RATE_LIMIT cannot be used"):
         open_gate(load_settings(database=url, rate_limit=limit), no_auth=False)
+
+
+def test_a_batch_counts_its_notes(keyed: tuple[TestClient, KeyGate], coder: FakeCoder) -> None:
+    """One that has no room in the limit is not coded at all; one that never has is no question of time."""
+    client, gate = keyed
+    first, second = make_key(gate, Scope.PREDICT), make_key(gate, Scope.PREDICT)
+    path = "/v1/predict/batch"
+    assert client.post(path, json={"items": [BODY] * 2}, headers=bearer(first)).status_code == 200
+    coded = len(coder.texts)
+    limited = client.post(path, json={"items": [BODY] * 2}, headers=bearer(first))
+    assert problem(limited) == (429, "rate-limited")
+    assert int(limited.headers["retry-after"]) >= 1
+    assert problem(client.post(path, json={"items": [BODY] * 4}, headers=bearer(second))) == (422, "invalid-option")
+    assert len(coder.texts) == coded
+    assert client.get("/v1/model", headers=bearer(second)).status_code == 200
+
+
+def test_strangers_are_limited_by_address_and_keys_are_let_in(tmp_path: Path, coder: FakeCoder) -> None:
+    """Without a key, with a wrong one, with one that was revoked; open paths and other addresses do not count."""
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder, stranger_limit="3/minute")
+    key = make_key(gate, Scope.PREDICT)
+    other = TestClient(app, client=("192.0.2.2", 1))
+    with TestClient(app, client=("192.0.2.1", 1)) as client:
+        refused = [client.get("/v1/model", headers=headers) for headers in ({}, bearer("wrong"), {})]
+        assert [answer.status_code for answer in refused] == [401] * 3
+        limited = client.get("/v1/model", headers=bearer("wrong"))
+        assert problem(limited) == (429, "rate-limited")
+        assert "without a valid access key" in limited.json()["detail"]
+        assert 1 <= int(limited.headers["retry-after"]) <= 60
+        assert client.get("/v1/model", headers=bearer(key)).status_code == 200
+        assert client.get("/healthz").status_code == 200
+        assert problem(other.get("/v1/model")) == (401, "missing-key")
+
+
+def test_strangers_cost_a_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses; an IPv6 network of one customer is one address."""
+    monkeypatch.setattr("app.access.rate_limit.BUCKETS", 8)
+    limits = StrangerLimits("1000000/hour")
+    for number in range(200):
+        limits.count(f"198.51.100.{number}")
+    assert len(limits._limiter.storage.storage) <= 8
+    monkeypatch.undo()
+    limits = StrangerLimits("2/hour")
+    for address in ("2001:db8::1", "2001:db8::ffff:2"):
+        limits.count(address)
+    with pytest.raises(RateLimited, match="this address has had its 2 requests per hour"):
+        limits.count("2001:db8:0:0:1::3")
+
+
+@pytest.mark.parametrize("limit", ["", "many"])
+def test_a_limit_of_strangers_that_is_none_is_named(url: str, limit: str) -> None:
+    """At the start."""
+    with pytest.raises(InvalidOption, match="ICD_CODER_STRANGER_LIMIT cannot be used"):
+        open_gate(load_settings(database=url, stranger_limit=limit), no_auth=False)
 
 
 def test_several_limits_hold_together() -> None:

@@ -3,11 +3,13 @@
 import threading
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
+from app.backup.archive import unpacked
 from app.backup.dump import dump
 from app.backup.load import load
 from app.backup.table_files import TABLES
@@ -16,9 +18,12 @@ from app.db import open_engine, writing
 from app.errors import DatabaseOutOfStep
 from app.neighbours.index import open_index
 from app.neighbours.search import Filters
+from app.reviews.replay import Action, ActionKind
+from app.reviews.repository import NewReview, add_review, note_row
 from app.tables import DatabaseId, Note
 from app.verification import verify_index
 from model.errors import MalformedInput, MissingInput, OutputExists, UnwritableOutput
+from model.icd import Code
 from model.prediction import RankedCode
 from tests.app.fakes import CANARY, FakeCoder, index_into, random_documents, write_dataset
 from tests.conftest import disposed_engines
@@ -86,11 +91,15 @@ def test_a_backup_restores_every_row_into_either_engine(
     suggestion = RankedCode(1, "icd9cm", "401.9", "T", 0.1 + 0.2, 0.5, True, 1, ())
     with writing(open_engine(indexed)).begin() as connection:
         record_coding(connection, "n1", coder, [suggestion])
+        note = note_row(connection, "n1")
+        assert note is not None
+        review = NewReview(note, coder.bundle_id, "0" * 16, "Fake Reviewer", datetime.now(UTC))
+        add_review(connection, review, [Action(ActionKind.ADD, Code("icd9cm", "038.9"), 1)])
     file = tmp_path / "notes.icdbackup"
     written = dump(open_engine(indexed), file)
     assert load(file, target) == written
     assert rows_of(target) == rows_of(indexed)
-    assert written["ranked_codes"] == 1
+    assert written["ranked_codes"] == written["reviews"] == written["review_actions"] == 1
     queries = coder.embed(["hypertension and diabetes", "angioplasty"])
     indexes = [open_index(url, coder.embedding_id, coder.embedding_dim) for url in (indexed, target)]
     for query in queries:
@@ -136,6 +145,22 @@ def test_any_changed_byte_is_found(indexed: str, tmp_path: Path) -> None:
     bad.write_bytes(content[: len(content) // 2])
     with pytest.raises(MalformedInput, match="damaged"):
         load(bad, f"sqlite:///{target}")
+
+
+@pytest.mark.parametrize("marker", [b"PK\x01\x02", b"PK\x05\x06"])
+def test_any_changed_byte_of_the_listing_is_found(indexed: str, tmp_path: Path, marker: bytes) -> None:
+    """A bit can say that a member is encrypted, or lies before the file's beginning."""
+    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad"
+    dump(open_engine(indexed), file)
+    content = file.read_bytes()
+    start = content.index(marker)
+    for place in range(start + 4, start + 46 if marker == b"PK\x01\x02" else len(content)):
+        bad.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            with unpacked(bad) as (folder, _):
+                assert len(list(folder.iterdir())) == len(TABLES)
+        except MalformedInput as error:
+            assert "damaged or no backup" in str(error)  # noqa: PT017 - a byte of zip's own padding may be harmless
 
 
 def test_bad_restores_are_refused(indexed: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from app.catalogue.catalogue import Catalogue
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.schemas import CodesQuery
 from app.catalogue.title_words import TitleWords
+from model.code_counts import CodeCounts
 from model.labels import Label, LabelSpace
 from model.thresholds import ThresholdPolicy
 from tests.app.answers import problem
@@ -40,7 +41,7 @@ def test_a_code_has_every_field_of_the_contract(client: TestClient) -> None:
     assert (answer["bundle_id"], answer["total"]) == ("b" * 64, 1)
     assert "next_offset" not in answer
     assert answer["policy"] == {"name": "global", "precision": 0.75, "recall": 0.25}
-    assert any("no precision and recall of single codes" in warning for warning in answer["warnings"])
+    assert any("before single codes were counted" in warning for warning in answer["warnings"])
 
 
 @pytest.mark.parametrize(
@@ -109,6 +110,26 @@ def test_a_query_that_cannot_be_answered_is_a_problem(client: TestClient, asked:
     answer = client.get("/v1/codes", params=asked)
     assert problem(answer) == (422, slug)
     assert "Zzyzxcanary" not in answer.text
+
+
+def test_a_code_tells_its_precision_and_recall_and_what_they_rest_on() -> None:
+    """What was never selected has no precision, what was never assigned no recall; only at the global threshold."""
+    counts = CodeCounts(40, np.array([0, 1, 3]), np.array([3, 0, 0]), np.array([1, 2, 0]), np.array([5, 0, 4]))
+    policies = [ThresholdPolicy("global", 0.5, counts=counts), ThresholdPolicy("per-code", 0.5, np.full(4, 0.2))]
+    catalogue = Catalogue("b", CodeTree(LABELS), TitleWords(LABELS), policies)
+    answer = catalogue.search(CodesQuery()).model_dump(exclude_none=True)
+    names = ("precision", "selected_notes", "recall", "assigned_notes")
+    told = [{name: code[name] for name in names if name in code} for code in answer["codes"]]
+    assert told == [
+        {"precision": 0.75, "selected_notes": 4, "recall": 0.375, "assigned_notes": 8},
+        {"precision": 0.0, "selected_notes": 2, "assigned_notes": 0},
+        {"selected_notes": 0, "assigned_notes": 0},
+        {"selected_notes": 0, "recall": 0.0, "assigned_notes": 4},
+    ]
+    assert (answer["policy"], answer["warnings"]) == ({"name": "global", "notes": 40}, [])
+    other = catalogue.search(CodesQuery(policy="per-code"))
+    assert [code.selected_notes for code in other.codes] == [None] * 4
+    assert any("counted at the global threshold" in warning for warning in other.warnings)
 
 
 def test_frequent_titles_come_first_behind_codes_and_kin_have_titles() -> None:

@@ -48,7 +48,7 @@ def test_a_stored_note_is_read_found_and_deleted(client: TestClient, indexed: st
     assert NOTE["note_id"] not in [note["note_id"] for note in named]
     assert verify_index(open_engine(indexed)).problems == []
     gone = client.delete(PATH)
-    assert gone.json() == {"note_id": NOTE["note_id"], "codes": 2, "embeddings": 1, "codings": 0}
+    assert gone.json() == {"note_id": NOTE["note_id"], "codes": 2, "embeddings": 1, "codings": 0, "reviews": 0}
     assert verify_index(open_engine(indexed)).embeddings == before
     assert problem(client.get(PATH)) == problem(client.delete(PATH)) == (404, "unknown-note")
     ids, template = '["ward/3 17"]', "/v1/notes/{note_id:path}"

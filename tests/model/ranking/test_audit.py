@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model.errors import InvalidOption
+from model.errors import NoConformalSet
 from model.icd import Code
 from model.prediction import Evidence
 from model.ranking.audit import NO_CHANNEL, audit_note
@@ -73,5 +73,5 @@ def test_without_a_policy_for_the_precision_nothing_is_called_missing() -> None:
 def test_a_ranker_without_a_conformal_set_cannot_audit() -> None:
     """With the step that mends it."""
     bare = replace(RANKING, fusion=replace(FUSION, conformal=()))
-    with pytest.raises(InvalidOption, match="fit the ranker again"):
+    with pytest.raises(NoConformalSet, match="train with more"):
         audit_note(bare, [], CODES)

@@ -1,0 +1,174 @@
+"""Making, reading and exporting reviews, each with its row in the access log."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine
+
+from app.access.caller import Visit
+from app.access.scopes import Scope
+from app.access_log.chain import append
+from app.access_log.journal import write_entry
+from app.catalogue.code_tree import CodeTree
+from app.coding.recording import register_bundle
+from app.db import database_errors, writing
+from app.errors import NoDatabase, UnknownNote
+from app.inference import Coder
+from app.neighbours.schemas import CodeTitle
+from app.reviews import repository
+from app.reviews.current_codes import current_codes
+from app.reviews.replay import Action, ActionKind, replay
+from app.reviews.repository import NewReview, ReviewedNote
+from app.reviews.schemas import DoneAction, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery, StoredReview
+from app.reviews.table import chosen_system, table_lines
+from model.errors import InvalidOption
+from model.icd import Code
+
+
+@dataclass(frozen=True)
+class ReviewService:
+    """The reviews of one database; codes are spelled and titled as the bundle has them."""
+
+    coder: Coder
+    tree: CodeTree
+    engine: Engine | None
+
+    async def make(self, request: ReviewRequest, visit: Visit) -> ReviewKept:
+        """Store a review.
+
+        Raises:
+            NoDatabase, UnknownNote: there is nothing to review.
+            InvalidOption: a code or the bundle is unknown, or a code that is reordered is not in the list.
+            DatabaseUnavailable: not now; nothing was stored.
+        """
+        actions = [
+            Action(ActionKind(each.action), self.tree.code(each.code, each.system), each.position)
+            for each in request.actions
+        ]
+        return await asyncio.to_thread(self._make, self._database(), request, actions, visit)
+
+    async def read(self, query: ReviewsQuery, visit: Visit) -> ReviewsAnswer:
+        """A page of reviews; logged before it is given.
+
+        Raises:
+            NoDatabase, UnknownNote, DatabaseUnavailable: there are none, or not now.
+        """
+        return await asyncio.to_thread(self._read, self._database(), query, visit)
+
+    async def export(self, system: str | None, visit: Visit) -> Iterator[str]:
+        """The table of all reviewed notes in parts, with their texts for a key that may see them; logged first.
+
+        Raises:
+            NoDatabase, DatabaseUnavailable: there are none, or not now.
+            InvalidOption: see :func:`app.reviews.table.chosen_system`.
+        """
+        return await asyncio.to_thread(self._export, self._database(), system, visit)
+
+    def _make(self, engine: Engine, request: ReviewRequest, actions: Sequence[Action], visit: Visit) -> ReviewKept:
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            note = _note(connection, request.note_id)
+            before = _codes(connection, note)
+            codes = self._checked_replay(before, actions)
+            bundle_id = self._bundle(connection, request.bundle_id)
+            review = NewReview(
+                note.row, bundle_id, visit.caller.who, request.reviewer or visit.caller.name, datetime.now(UTC)
+            )
+            number = repository.add_review(connection, review, actions)
+            append(connection, visit.entry([request.note_id], 201))
+        return ReviewKept(
+            review_id=number,
+            note_id=request.note_id,
+            bundle_id=bundle_id,
+            reviewer=review.reviewer,
+            created_at=review.created_at,
+            codes=self._titled(codes),
+            warnings=self._warnings(actions),
+        )
+
+    def _checked_replay(self, before: Sequence[Code], actions: Sequence[Action]) -> list[Code]:
+        """The list after the actions, each of which must mean something."""
+        codes = list(before)
+        for action in actions:
+            written = f"{action.code.system}:{action.code.code}"
+            if action.kind is ActionKind.REORDER and action.code not in codes:
+                raise InvalidOption(f"'{written}' is not in the note's list, so it has no place: add it instead")
+            judged = action.kind in (ActionKind.ACCEPT, ActionKind.REJECT)
+            if judged and action.code not in codes and self.tree.codes.column(action.code) is None:
+                raise InvalidOption(
+                    f"'{written}' is neither in the note's list nor a code of the bundle, so nobody can have "
+                    "suggested it: add it instead, or see GET /v1/codes"
+                )
+            codes = replay(codes, [action])
+        return codes
+
+    def _bundle(self, connection: Connection, named: str | None) -> str:
+        if named is None or named == self.coder.bundle_id:
+            register_bundle(connection, self.coder)
+            return self.coder.bundle_id
+        if not repository.knows_bundle(connection, named):
+            raise InvalidOption("the database knows no bundle with this bundle_id: see the bundle_id of an answer")
+        return named
+
+    def _read(self, engine: Engine, query: ReviewsQuery, visit: Visit) -> ReviewsAnswer:
+        with database_errors(engine.url), engine.connect() as connection:
+            codes = None if query.note_id is None else _codes(connection, _note(connection, query.note_id))
+            rows = repository.find_reviews(connection, query.note_id, query.since, query.after, query.limit + 1)
+            page = rows[: query.limit]
+            actions = repository.actions_of(connection, [row.review_id for row in page])
+        met = [] if query.note_id is None else [query.note_id]
+        write_entry(engine, visit.entry(list(dict.fromkeys([*met, *(row.note_id for row in page)]))))
+        return ReviewsAnswer(
+            reviews=[
+                StoredReview(**row._asdict(), actions=[_told(action) for action in actions[row.review_id]])
+                for row in page
+            ],
+            next_after=page[-1].review_id if len(rows) > len(page) else None,
+            codes=None if codes is None else self._titled(codes),
+        )
+
+    def _export(self, engine: Engine, system: str | None, visit: Visit) -> Iterator[str]:
+        with database_errors(engine.url), engine.connect() as connection:
+            chosen = chosen_system(connection, system)
+            note_ids = repository.reviewed_note_ids(connection)
+        write_entry(engine, visit.entry(note_ids))
+        return table_lines(engine, note_ids, chosen, visit.may(Scope.TEXT))
+
+    def _titled(self, codes: Sequence[Code]) -> list[CodeTitle]:
+        columns = [self.tree.codes.column(code) for code in codes]
+        titles = ["" if column is None else self.tree.codes[column].title for column in columns]
+        return [
+            CodeTitle(system=code.system, code=code.code, title=title)
+            for code, title in zip(codes, titles, strict=True)
+        ]
+
+    def _warnings(self, actions: Sequence[Action]) -> list[str]:
+        added = [action.code for action in actions if action.kind is ActionKind.ADD]
+        return [
+            f"the bundle has no code '{code.code}' of {code.system}: it was added as it was written"
+            for code in dict.fromkeys(added)
+            if self.tree.codes.column(code) is None
+        ]
+
+    def _database(self) -> Engine:
+        if self.engine is None:
+            raise NoDatabase("reviews need a database: start `icd-coder serve --database URL`")
+        return self.engine
+
+
+def _note(connection: Connection, note_id: str) -> ReviewedNote:
+    row = repository.note_row(connection, note_id)
+    if row is None:
+        raise UnknownNote("no note is stored under this note_id: store it with POST /v1/notes first")
+    return ReviewedNote(row, note_id, None, None)
+
+
+def _codes(connection: Connection, note: ReviewedNote) -> list[Code]:
+    return current_codes(connection, [note])[note.note_id]
+
+
+def _told(action: Action) -> DoneAction:
+    return DoneAction(
+        action=action.kind.value, system=action.code.system, code=action.code.code, position=action.position
+    )

@@ -1,0 +1,62 @@
+"""The reviewed notes as a CSV table that ``icd-coder prepare table`` reads.
+
+Codes are text: every cell is quoted, so that no reader has a reason to take 038.9 for a number.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, Engine
+
+from app.db import database_errors
+from app.reviews.current_codes import current_codes
+from app.reviews.repository import reviewed_notes, systems_of_reviewed
+from model.errors import InvalidOption
+
+COLUMNS = ("note_id", "subject_id", "codes")
+TEXT = "text"
+SEPARATOR = ";"
+BATCH = 100
+"""Notes that are in memory together."""
+
+
+def chosen_system(connection: Connection, system: str | None) -> str | None:
+    """The system whose codes the table holds; None where no note was reviewed.
+
+    Raises:
+        InvalidOption: none is named, and there are several.
+    """
+    if system is not None:
+        return system
+    found = systems_of_reviewed(connection)
+    if len(found) > 1:
+        raise InvalidOption(f"the reviewed notes have codes of {', '.join(found)}: name one system, a table holds one")
+    return found[0] if found else None
+
+
+def table_lines(engine: Engine, note_ids: Sequence[str], system: str | None, with_text: bool) -> Iterator[str]:
+    """The table in parts: a header, then a row a note with its id, its patient, its codes and perhaps its text.
+
+    A note without a patient is a patient of its own, so that ``--subject subject_id`` can always be given.
+
+    Raises:
+        DatabaseUnavailable: the database cannot be read.
+    """
+    yield _line([*COLUMNS, TEXT] if with_text else COLUMNS)
+    left = iter(note_ids)
+    with database_errors(engine.url), engine.connect() as connection:
+        while batch := list(islice(left, BATCH)):
+            notes = reviewed_notes(connection, batch, with_text)
+            codes = current_codes(connection, notes)
+            for note in notes:
+                own = SEPARATOR.join(code.code for code in codes[note.note_id] if code.system == system)
+                cells = [note.note_id, note.subject_id or note.note_id, own]
+                yield _line([*cells, note.text or ""] if with_text else cells)
+
+
+def _line(cells: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
+    return line.getvalue()

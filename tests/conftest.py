@@ -83,8 +83,8 @@ def disposed_engines() -> Iterator[None]:
     engines: list[Engine] = []
     make = postgresql.make_engine
 
-    def tracked(url: URL) -> Engine:
-        engines.append(make(url))
+    def tracked(url: URL, keeps_open: bool = True) -> Engine:
+        engines.append(make(url, keeps_open))
         return engines[-1]
 
     with pytest.MonkeyPatch.context() as patch:

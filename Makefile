@@ -32,7 +32,7 @@ check: $(VENV)/dev ## lint, types and import contracts only
 	$(BIN)/lint-imports
 
 acceptance: $(VENV)/dev ## the long runs; write their dated result in docs/LOG.md
-	$(BIN)/pytest -m acceptance --timeout 5400
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/acceptance.py
 
 clean: ## remove the virtual environment and the demo's files
 	rm -rf $(VENV) demo-out

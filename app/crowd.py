@@ -1,7 +1,7 @@
 """The layer that keeps a crowd from filling the event loop, so that probes are answered at once whoever else asks.
 
 200 clients who ask again the moment they are refused keep the loop busy with refusals alone: /healthz then waited for
-700 ms behind them (docs/LOG.md, 2026-11-24). So only so many requests are in work at once, the next are refused before
+700 ms behind them (docs/LOG.md, 2026-11-23). So only so many requests are in work at once, the next are refused before
 anything is done for them, and while it is crowded a refusal is held back for about a second, which costs nothing.
 """
 

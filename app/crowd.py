@@ -15,7 +15,7 @@ from app.errors import Overloaded
 from app.problems import known_problem
 from app.state import Readiness
 
-BESIDE_THE_LINE = 32
+BESIDE_THE_LINE = 8
 """Requests in work that do not wait for the coder; untuned."""
 REFUSALS = frozenset({401, 403, 429, 503})
 HELD_SECONDS = (0.5, 1.5)

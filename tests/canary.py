@@ -13,8 +13,7 @@ HOLD_NOTES = (
     ".csv",
     ".jsonl",
     ".txt",
-    ".zip",
-    ".tar",
+    ".icdbackup",
 )
 """Ends of the names of files that are made to hold notes: databases, datasets, what is to be coded, backups."""
 

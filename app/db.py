@@ -32,16 +32,17 @@ def default_url(bundle: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, keeps_open: bool = False) -> Engine:
     """An engine for reading: every transaction sees one state. Nothing is connected yet.
 
-    ``writing(engine)`` gives the same engine with transactions that write, one at a time.
+    ``writing(engine)`` gives the same engine with transactions that write, one at a time. A service ``keeps_open`` the
+    connections to a SQLite file, until it disposes of the engine.
 
     Raises:
         InvalidOption: no URL, another driver, no file or database named, or a package is missing.
     """
     parsed = _parse(url)
-    engine: Engine = _backend(parsed).make_engine(parsed)
+    engine: Engine = _backend(parsed).make_engine(parsed, keeps_open)
     event.listen(engine, "handle_error", _forget_values)
     return engine
 

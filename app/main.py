@@ -1,7 +1,7 @@
 """The application: routes, errors, limits, and what lives from start to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import structlog
@@ -22,6 +22,7 @@ from app.catalogue.title_words import TitleWords
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
+from app.crowd import BESIDE_THE_LINE, Crowd
 from app.docs_page import install_docs_page
 from app.draining import Draining
 from app.inference import Coder, Inference
@@ -93,6 +94,13 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     install_docs_page(app)
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
     require_declared(app, open_paths)
+    _add_layers(app, settings, state, gate, open_paths)
+    return app
+
+
+def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open_paths: Set[str]) -> None:
+    """From the innermost to the outermost: the last added is asked first."""
+    retry_after_seconds = settings.retry_after_seconds
     app.add_middleware(
         BodyLimit,
         max_body_bytes=settings.max_body_bytes,
@@ -102,16 +110,20 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     app.add_middleware(
         Draining,
         readiness=state.readiness,
-        retry_after_seconds=settings.retry_after_seconds,
+        retry_after_seconds=retry_after_seconds,
         probes=open_paths | {METRICS_PATH},
     )
+    app.add_middleware(Authentication, gate=gate, retry_after_seconds=retry_after_seconds, open_paths=open_paths)
     app.add_middleware(
-        Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds, open_paths=open_paths
+        Crowd,
+        places=settings.max_waiting + BESIDE_THE_LINE,
+        readiness=state.readiness,
+        retry_after_seconds=retry_after_seconds,
+        probes=open_paths | {METRICS_PATH},
     )
     if gate.loopback_only:
         app.add_middleware(LoopbackHost)
-    app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
-    return app
+    app.add_middleware(RequestLog, metrics=state.metrics)
 
 
 def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:

@@ -47,7 +47,7 @@ REMEDIES = {
 }
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, keeps_open: bool = True) -> Engine:  # noqa: ARG001 - connections to a server are always kept
     """An engine whose sessions keep rows out of the server's log; nothing is connected yet.
 
     Raises:

@@ -6,7 +6,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
@@ -30,8 +31,11 @@ REMEDIES = {
 """By the beginning of the error's name: there are extended names such as SQLITE_READONLY_DBMOVED."""
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, keeps_open: bool = False) -> Engine:
     """An engine over a file; nothing is opened yet.
+
+    With ``keeps_open`` connections are kept until the engine is disposed of. When the last connection to a file closes,
+    SQLite copies the whole write-ahead log into the file and deletes it, which a service would do at every request.
 
     Raises:
         InvalidOption: the URL names no file, or has options.
@@ -57,9 +61,17 @@ def make_engine(url: URL) -> Engine:
         connection.file = file
         return connection
 
-    # No pool: a kept connection would read a file that was deleted or replaced, and not recover when it is back.
-    engine = create_engine(url, hide_parameters=True, creator=connect, poolclass=NullPool)
+    pool = QueuePool if keeps_open else NullPool
+    engine = create_engine(url, hide_parameters=True, creator=connect, poolclass=pool)
     event.listen(engine, "connect", _prepare_connection)
+
+    def require_same_file(_connection: _FileConnection, record: ConnectionPoolEntry, _borrowed: object) -> None:
+        # A kept connection would read a file that was deleted or replaced, and not recover when it is back.
+        if record.info[FILE] != _identity(path):
+            raise DisconnectionError("the file is another one")
+
+    if keeps_open:
+        event.listen(engine, "checkout", require_same_file)
     event.listen(engine, "begin", _begin)
     return engine
 

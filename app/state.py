@@ -52,13 +52,14 @@ class State:
     """Most notes in one request."""
 
 
-def _state(request: Request) -> State:
+# Not async, they would each be run in a thread.
+async def _state(request: Request) -> State:
     state: State = request.app.state.parts
     return state
 
 
-def _coding(request: Request) -> CodingService:
-    return _state(request).coding
+async def _coding(request: Request) -> CodingService:
+    return (await _state(request)).coding
 
 
 Parts = Annotated[State, Depends(_state)]

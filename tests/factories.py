@@ -13,6 +13,7 @@ from model.labels import Label, LabelSpace
 from model.network import CodingNetwork
 from model.ranking.ranker import Ranker
 from model.thresholds import GlobalThreshold, ThresholdPolicy
+from tests.canary import CANARY
 from training.prepare.dataset_directory import Record, write_dataset
 
 LABELS = LabelSpace(
@@ -29,9 +30,9 @@ POLICY = ThresholdPolicy("per-code", 0.5, np.linspace(0.1, 0.6, len(LABELS)), 0.
 NOTE = (
     "Discharge Summary. Testy McTestface, a 70 year old fake man, came with shortness of breath.\n"
     "Past history: hypertension, diabetes. No pneumonia was seen.\n"
-    "Hospital course: he was diuresed for heart failure; PTCA was done without events."
+    f"Hospital course: he was diuresed for heart failure; PTCA was done without events. {CANARY}"
 )
-SHORT_NOTE = "Invented note: a fall at home, otherwise well."
+SHORT_NOTE = f"Invented note: a fall at home, otherwise well. {CANARY}"
 
 
 def tiny_network(precision: str = "fp32", head: str = "plm-ca", seed: int = 0, scale: float = 30.0) -> CodingNetwork:

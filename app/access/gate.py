@@ -127,6 +127,6 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
             "on this machine alone with --no-auth"
         )
     limits, strangers = RateLimits(settings.rate_limit), StrangerLimits(settings.stranger_limit)
-    engine = open_engine(settings.database)
+    engine = open_engine(settings.database, keeps_open=True)
     require_current(engine)
     return KeyGate(engine, open_secret(engine, settings), limits, strangers)

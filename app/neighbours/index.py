@@ -84,7 +84,7 @@ def open_index(url: str, embedding_id: str, dimension: int, approximate: bool = 
     Raises:
         InvalidOption, MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: unusable.
     """
-    engine = open_engine(url)
+    engine = open_engine(url, keeps_open=True)
     require_current(engine)
     require_embedding(engine, embedding_id, dimension)
     return NeighbourIndex(engine, embedding_id, dimension, _source(engine, embedding_id, dimension, approximate))

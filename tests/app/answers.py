@@ -7,8 +7,9 @@ from fastapi.testclient import TestClient
 
 from app.problems import TYPE_PREFIX
 from tests.app.fakes import FakeCoder
+from tests.canary import CANARY
 
-NOTE = "Ein Gruß 🫀: Hypertension, then diabetes."
+NOTE = f"Ein Gruß 🫀: Hypertension, then diabetes. {CANARY}"
 
 
 def problem(response: Any) -> tuple[int, str]:

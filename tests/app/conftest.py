@@ -14,7 +14,19 @@ from app.db import migrate
 from app.logs import configure_logs
 from app.main import create_app
 from app.settings import load_settings
+from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder, index_into, write_dataset
+from tests.canary import CANARY, leaks
+
+
+@pytest.fixture(autouse=True)
+def no_note_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The canary of the notes is in no error, probe or metric, and in no file that is not made to hold notes."""
+    folders = [request.getfixturevalue("tmp_path")] if "tmp_path" in request.fixturenames else []
+    with watched_answers() as found:
+        yield
+    assert found == []
+    assert [path for folder in folders for path in leaks(folder)] == []
 
 
 @pytest.fixture
@@ -52,6 +64,7 @@ def logs() -> Iterator[StringIO]:
     stream = StringIO()
     configure_logs(stream)
     yield stream
+    assert CANARY not in stream.getvalue()
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()

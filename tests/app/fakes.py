@@ -26,8 +26,8 @@ from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedCode, AuditedNote, NoteAudit
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.thresholds import ThresholdPolicy
+from tests.canary import CANARY
 
-CANARY = "Zzyzxcanary"
 LABELS = LabelSpace(
     (
         Label("icd9cm", "250.00", "Diabetes mellitus", 3),
@@ -38,12 +38,22 @@ LABELS = LabelSpace(
 )
 KEYWORDS = ("diabetes", "hypertension", "failure", "angioplasty")
 NOTES = [
-    Document("n1", "p1", "train", "Old Mr Testperson with hypertension and diabetes.", (LABELS[1].key, LABELS[0].key)),
-    Document("n2", "p1", "train", "Second stay: hypertension, worse diabetes, new failure.", (LABELS[2].key,)),
-    Document("n3", "p2", "train", "Angioplasty of the left artery went well.", (LABELS[3].key, LABELS[1].key)),
-    Document("n4", "p3", "dev", "Heart failure with oedema, diuresis.", (LABELS[2].key,)),
-    Document("n5", "p4", "test", "Planted test note about a unicorn bite.", (Code("icd9cm", "999.9"),)),
-]  # fmt: skip
+    Document(
+        "n1",
+        "p1",
+        "train",
+        f"Old Mr Testperson with hypertension and diabetes. {CANARY}",
+        (LABELS[1].key, LABELS[0].key),
+    ),
+    Document(
+        "n2", "p1", "train", f"Second stay: hypertension, worse diabetes, new failure. {CANARY}", (LABELS[2].key,)
+    ),
+    Document(
+        "n3", "p2", "train", f"Angioplasty of the left artery went well. {CANARY}", (LABELS[3].key, LABELS[1].key)
+    ),
+    Document("n4", "p3", "dev", f"Heart failure with oedema, diuresis. {CANARY}", (LABELS[2].key,)),
+    Document("n5", "p4", "test", f"Planted test note about a unicorn bite. {CANARY}", (Code("icd9cm", "999.9"),)),
+]
 
 
 class FakeCoder:
@@ -125,7 +135,8 @@ class FakeCoder:
         return np.stack([self._vector(text) for text in texts])
 
     def _vector(self, text: str) -> np.ndarray:
-        words = re.findall(r"\w+", text.lower()) or ["nothing"]
+        # The canary, which all notes have, says nothing of one.
+        words = re.findall(r"\w+", text.replace(CANARY, "").lower()) or ["nothing"]
         rows = [np.random.default_rng(zlib.crc32(word.encode())).normal(size=self.embedding_dim) for word in words]
         total = np.sum(rows, axis=0)
         return (total / np.linalg.norm(total)).astype(np.float32)
@@ -182,7 +193,7 @@ def write_dataset(path: Path, documents: Sequence[Document] = tuple(NOTES)) -> P
 
 def random_documents(count: int) -> list[Document]:
     """Invented training notes, each of its own patient."""
-    return [Document(f"r{i}", f"q{i}", "train", f"note {i} of testperson {i * 7}", ()) for i in range(count)]
+    return [Document(f"r{i}", f"q{i}", "train", f"note {i} of testperson {i * 7} {CANARY}", ()) for i in range(count)]
 
 
 def index_into(

@@ -1,16 +1,13 @@
 """A real bundle, a real server: index, serve, code, stop."""
 
 import json
-import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +23,9 @@ from model.dataset import Document
 from model.errors import MissingInput
 from model.icd import Code
 from tests.app.fakes import CANARY, index_into, write_dataset
+from tests.app.server_process import ROOT, command, serving
 from tests.factories import NOTE, SHORT_NOTE, save_tiny_bundle
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     Document("a1", "s1", "train", f"{NOTE} {CANARY}", (Code("icd9cm", "428.0"), Code("icd9cm", "401.9"))),
     Document("a2", "s1", "train", f"{NOTE} Second stay.", (Code("icd9cm", "428.0"),)),
@@ -49,44 +46,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bundle"
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "icd_coder", *arguments]
-
-
 def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
     done = subprocess.run(command(*arguments), cwd=ROOT, input=stdin, capture_output=True, timeout=60, check=False)
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-@contextmanager
-def serving(bundle: Path, log: Path, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A server on a free port, ready; its log goes to a file."""
-    with (
-        log.open("wb") as sink,
-        subprocess.Popen(
-            command("serve", "--bundle", str(bundle), "--port", "0", *options), cwd=ROOT, stdout=sink, stderr=sink
-        ) as server,
-    ):
-        try:
-            yield server, wait_until_ready(server, log)
-        finally:
-            server.kill()
-
-
-def wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
-    """The server's address, once /readyz says 200."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        running = re.search(r'"address": "(http://[\d.:]+)"', log.read_text())
-        if running:
-            try:
-                urllib.request.urlopen(f"{running[1]}/readyz", timeout=5).close()  # noqa: S310 - our own server
-            except urllib.error.HTTPError:
-                pass
-            else:
-                return running[1]
-        time.sleep(0.05)
-    pytest.fail(f"the server did not start: {log.read_text()}")
 
 
 def post(address: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> Non
         "support": {"share": pytest.approx(share_of(answer, "250.00")), "agrees": True},
     }
     assert [code["neighbour_count"] for code in answer["codes"]] == [1, 2]
-    assert answer["tokens"] == {"read": 6, "total": 6, "truncated": False}
+    assert answer["tokens"] == {"read": 7, "total": 7, "truncated": False}
     assert set(answer["neighbours"][0]) == {"note_id", "similarity", "codes", "snippet", "shared"}
     assert set(answer["neighbours"][0]["codes"][0]) == {"system", "code", "title"}
     assert set(answer["timings_ms"]) == {"inference", "neighbours", "total"}

@@ -171,7 +171,7 @@ def test_bad_restores_are_refused(indexed: str, tmp_path: Path) -> None:
         load(tmp_path / "absent", indexed)
     with pytest.raises(OutputExists, match="holds notes already"):
         load(file, indexed)
-    letter = tmp_path / "letter"
+    letter = tmp_path / "letter.txt"
     letter.write_text(f"{CANARY} Dear colleague")
     with pytest.raises(MalformedInput, match="damaged or no backup"):
         load(letter, indexed)

@@ -27,6 +27,15 @@ class NoDatabase(IcdCoderError):
     """The request needs a database and the service runs without one."""
 
 
+class InvalidResource(IcdCoderError):
+    """A FHIR resource cannot be read; ``field`` is the path of its element, ``problem`` what is wrong with that."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field} {problem}: {remedy}")
+
+
 class TryLater(IcdCoderError):
     """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
 

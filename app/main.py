@@ -18,6 +18,7 @@ from app.catalogue import routes as catalogue_routes
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.title_words import TitleWords
+from app.coding import predict_route
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
@@ -82,7 +83,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
+    for routes in (predict_route, coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, health):
         app.include_router(routes.router)
     app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)

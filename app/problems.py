@@ -21,6 +21,7 @@ from app.errors import (
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
+    InvalidResource,
     MissingKey,
     MissingScope,
     NoDatabase,
@@ -44,6 +45,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     NoteTooLong: (413, "note-too-long"),
     InvalidNote: (422, "invalid-note"),
     InvalidOption: (422, "invalid-option"),
+    InvalidResource: (422, "invalid-resource"),
     UnknownNote: (404, "unknown-note"),
     NoteTextNotStored: (409, "text-not-stored"),
     NoteStored: (409, "note-stored"),
@@ -152,9 +154,14 @@ def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
     """An error of our own as a response: its message holds no note text by the rule of ``model/errors.py``."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
-            return problem_response(status, slug, str(error), headers=_headers(error, status, retry_after_seconds))
+            headers = _headers(error, status, retry_after_seconds)
+            return problem_response(status, slug, str(error), _fields_of(error), headers)
     structlog.get_logger().error("unmapped error", error=type(error).__name__)
     return unexpected()
+
+
+def _fields_of(error: Exception) -> list[FieldProblem] | None:
+    return [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, InvalidResource) else None
 
 
 def problem_of(error: Exception) -> Problem:

@@ -21,6 +21,7 @@ from app.errors import (
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
+    IdentityUnavailable,
     InvalidResource,
     MissingKey,
     MissingScope,
@@ -35,6 +36,8 @@ from app.errors import (
     TryLater,
     UnknownNote,
     WrongKey,
+    WrongPart,
+    WrongToken,
 )
 from model.errors import EmbeddingMismatch, IcdCoderError, InvalidNote, InvalidOption, NoRanker, NoteTooLong
 
@@ -61,6 +64,8 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     WrongKey: (401, "wrong-key"),
     RevokedKey: (401, "revoked-key"),
     ExpiredKey: (401, "expired-key"),
+    WrongToken: (401, "wrong-token"),
+    IdentityUnavailable: (503, "identity-unavailable"),
     MissingScope: (403, "missing-scope"),
     RateLimited: (429, "rate-limited"),
 }
@@ -161,7 +166,7 @@ def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
 
 
 def _fields_of(error: Exception) -> list[FieldProblem] | None:
-    return [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, InvalidResource) else None
+    return [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, WrongPart) else None
 
 
 def problem_of(error: Exception) -> Problem:

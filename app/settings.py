@@ -35,6 +35,24 @@ class Settings(BaseSettings):
     key_secret_file: Path | None = Field(
         default=None, description="File with that secret; none: made beside a SQLite file, needed for PostgreSQL."
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Identity provider whose tokens are let in beside keys, as `iss` names it; none: keys alone.",
+    )
+    oidc_audience: str | None = Field(default=None, description="What `aud` of a token must hold.")
+    oidc_jwks: str | None = Field(
+        default=None, description="The provider's public keys (JWKS): an https:// address or a file."
+    )
+    oidc_claim: str = Field(
+        default="scope", description="Claim with scopes or roles: a name, or a way to it such as realm_access.roles."
+    )
+    oidc_roles: str = Field(
+        default="",
+        description="What they grant, as in coder=predict+neighbours,operator=admin; empty: scopes by their own names.",
+    )
+    oidc_algorithms: str = Field(
+        default="RS256,PS256,ES256,EdDSA", description="Algorithms of tokens, of those without a shared secret."
+    )
     rate_limit: str = Field(
         default="600/minute", description="Requests of one key, such as 20/second;5000/hour, or none for no limit."
     )

@@ -1,4 +1,4 @@
-"""The gate of the service: who comes in, by key, or anybody on this machine."""
+"""The gate of the service: who comes in, by key or token, or anybody on this machine."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,9 +7,11 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from app.access.caller import ANYBODY, Caller
+from app.access.identity import open_identity
 from app.access.keys import find_caller
 from app.access.rate_limit import RateLimits
 from app.access.secret import open_secret
+from app.access.tokens import TokenVerifier, is_token
 from app.db import open_engine, require_current
 from app.errors import MissingKey, WrongKey
 from app.settings import Settings
@@ -47,16 +49,19 @@ class KeyGate:
     engine: Engine
     secret: bytes
     limits: RateLimits
+    tokens: TokenVerifier | None = None
+    """None: no identity provider is named."""
 
     def __repr__(self) -> str:
         """Without the secret."""
         return f"KeyGate({self.engine!r})"
 
     async def admit(self, authorization: list[str]) -> Caller:
-        """The holder of the key.
+        """The holder of the key, or of the identity provider's token.
 
         Raises:
-            MissingKey, WrongKey, RevokedKey, ExpiredKey: nobody.
+            MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken: nobody.
+            IdentityUnavailable: the provider's keys cannot be had now.
             RateLimited: too often.
             DatabaseUnavailable: the keys cannot be read now.
         """
@@ -65,7 +70,10 @@ class KeyGate:
         scheme, _, text = authorization[0].partition(" ")
         if len(authorization) > 1 or scheme.lower() != SCHEME:
             raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
-        caller = await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
+        if self.tokens is not None and is_token(text):
+            caller = await self.tokens.caller(text.strip())
+        else:
+            caller = await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
         self.limits.count(caller.who)
         return caller
 
@@ -78,8 +86,9 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     """The gate of the settings, checked before a bundle is loaded.
 
     Raises:
-        InvalidOption: there is no database to keep keys in, or the secret or the limit cannot be used.
-        MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
+        InvalidOption: there is no database to keep keys in, or the secret, the limit or the identity provider cannot
+            be used.
+        MissingInput, MalformedInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
     """
     if no_auth:
         return OpenGate()
@@ -91,4 +100,5 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     limits = RateLimits(settings.rate_limit)
     engine = open_engine(settings.database)
     require_current(engine)
-    return KeyGate(engine, open_secret(engine, settings), limits)
+    secret = open_secret(engine, settings)
+    return KeyGate(engine, secret, limits, open_identity(settings, secret))

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from app import health
 from app.access.authentication import OPEN_PATHS, Authentication
-from app.access.gate import Gate
+from app.access.gate import Gate, KeyGate
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
 from app.audit import routes as audit_routes
@@ -37,6 +37,7 @@ from app.notes.service import NoteService
 from app.problems import ProblemHandlers
 from app.settings import Settings
 from app.state import Readiness, State
+from app.tracing import Traced, Tracing, trace_statements
 from model.errors import InvalidOption
 
 DESCRIPTION = (
@@ -45,8 +46,11 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
+def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None) -> FastAPI:
     """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
+
+    Args:
+        tracing: None for none.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
@@ -75,7 +79,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(state, inference, gate),
+        lifespan=_lifespan(state, inference, gate, tracing),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
@@ -105,7 +109,17 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         Authentication, gate=gate, retry_after_seconds=settings.retry_after_seconds, open_paths=open_paths
     )
     app.add_middleware(RequestLog, metrics=metrics)  # the last added is the outermost
+    if tracing is not None:
+        _trace(app, tracing, index, gate)
     return app
+
+
+def _trace(app: FastAPI, tracing: Tracing, index: NeighbourIndex | None, gate: Gate) -> None:
+    app.add_middleware(Traced, tracing=tracing)
+    if index is not None:
+        trace_statements(index.engine)
+    if isinstance(gate, KeyGate):
+        trace_statements(gate.engine)
 
 
 def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
@@ -121,7 +135,9 @@ def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) ->
     return Recorder(coder)
 
 
-def _lifespan(state: State, inference: Inference, gate: Gate) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    state: State, inference: Inference, gate: Gate, tracing: Tracing | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with inference:
@@ -133,6 +149,8 @@ def _lifespan(state: State, inference: Inference, gate: Gate) -> Callable[[FastA
         if state.index is not None:
             state.index.engine.dispose()
         gate.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     return lifespan
 

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
         default="admin",
         description="Who may read /metrics: admin (a key with that scope), open (anybody), off (nobody).",
     )
+    tracing_collector: str | None = Field(
+        default=None,
+        description="Address of an OTLP collector, such as http://127.0.0.1:4318/v1/traces; none: no tracing.",
+    )
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
     shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")
     drain_seconds: int = Field(

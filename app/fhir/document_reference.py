@@ -16,6 +16,8 @@ from app.fhir.extensions import Tree
 
 KEPT = ("id", "masterIdentifier", "identifier", "type", "subject", "context")
 """Elements that the answer's DocumentReference has from the sent one."""
+MOST_CHARACTERS = 16_384
+"""Of JSON beside the note; the validator takes milliseconds for each kilobyte."""
 CONTENT = "content.0.attachment"
 PATIENT = re.compile(r"(?:.*/)?Patient/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?|(urn:(?:uuid|oid):\S+)", re.ASCII)
 BLANKS = re.compile(r"[ \t\r\n]+")
@@ -105,6 +107,12 @@ def _text(octets: bytes) -> str | None:
 def _validated(body: Mapping[str, Any]) -> Tree:
     """The resource without the texts in it, which the validator need not see, as FHIR R4B has it."""
     seen = {name: value for name, value in body.items() if name not in ("content", "contained", "text")}
+    if len(json.dumps(seen)) > MOST_CHARACTERS:
+        raise InvalidResource(
+            "DocumentReference",
+            f"has more than {MOST_CHARACTERS} characters beside the note",
+            "leave out what is not needed",
+        )
     seen["content"] = [{"attachment": {"contentType": "text/plain"}}]
     try:
         found = DocumentReference.model_validate(seen)

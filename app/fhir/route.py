@@ -1,5 +1,6 @@
 """A route that reads a DocumentReference where it is sent as FHIR, and its own body otherwise."""
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -27,7 +28,7 @@ class DocumentRoute(APIRoute):
                 return await answer(request)
             if Scope.PREDICT not in request.state.caller.scopes:
                 raise MissingScope(Scope.PREDICT)  # before the work; the route itself would say it after
-            document = _read(await request.body())
+            document = await asyncio.to_thread(_read, await request.body())
             request.state.document = document.kept
             return await answer(_asking(request, document))
 

@@ -47,6 +47,7 @@ BAD = {
     "a reference that is none": (document("x", subject={"reference": 5}), "subject.reference"),
     "an unknown element": (document("x", **{CANARY: 1}), "DocumentReference"),
     "an unknown element within": (document("x", subject={CANARY: 1}), "subject"),
+    "too much beside the note": (document("x", identifier=[{"value": CANARY}] * 1000), "DocumentReference"),
     "a patient of two lines": (document("x", subject={"identifier": {"value": f"a\n{CANARY}"}}), "subject"),
 }
 

@@ -353,6 +353,7 @@ def serve(
     from app.preflight import described_service
     from app.server import run
     from app.settings import load_settings
+    from app.tracing import open_tracing
 
     settings = load_settings(config)
     url = database or settings.database or _default_database(bundle)
@@ -361,10 +362,11 @@ def serve(
         if url is not None:
             require_usable(url)
         gate = open_gate(settings, no_auth)
+        tracing = open_tracing(settings)
         coder = require_whole_labels(
             load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
         )
-        app = create_app(settings, coder, gate)
+        app = create_app(settings, coder, gate, tracing)
         if check:
             typer.echo("\n".join(described_service(app, settings, no_auth)))
             gate.close()

@@ -27,6 +27,19 @@ class NoDatabase(IcdCoderError):
     """The request needs a database and the service runs without one."""
 
 
+class WrongPart(IcdCoderError):
+    """One part of what was sent cannot be used: ``field`` is its name, ``problem`` what is wrong with it."""
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        self.field = field
+        self.problem = problem
+        super().__init__(f"{field} {problem}: {remedy}")
+
+
+class InvalidResource(WrongPart):
+    """A FHIR resource cannot be read; the part is the path of its element."""
+
+
 class TryLater(IcdCoderError):
     """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
 
@@ -67,13 +80,25 @@ class ExpiredKey(IcdCoderError):
     """The access key has had its time."""
 
 
+class WrongToken(WrongPart):
+    """The identity provider's token opens nothing; the part is a claim, or a name of its header."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem, "ask the identity provider for another token")
+
+
+class IdentityUnavailable(IcdCoderError):
+    """The identity provider's keys cannot be had now."""
+
+
 class MissingScope(IcdCoderError):
     """The access key does not open this route; ``scope`` would."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
         super().__init__(
-            f"the access key has no scope '{scope}': use a key made with `icd-coder keys create --scopes {scope},...`"
+            f"the access key or token has no scope '{scope}': use a key made with `icd-coder keys create --scopes "
+            f"{scope},...`, or a token with a role that grants it"
         )
 
 

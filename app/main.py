@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from app import health
 from app.access.authentication import OPEN_PATHS, Authentication
-from app.access.gate import Gate
+from app.access.gate import Gate, KeyGate
 from app.access.loopback_host import LoopbackHost
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
@@ -19,6 +19,7 @@ from app.catalogue import routes as catalogue_routes
 from app.catalogue.catalogue import Catalogue
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.title_words import TitleWords
+from app.coding import predict_route
 from app.coding import routes as coding_routes
 from app.coding.recording import Recorder
 from app.coding.service import build_service
@@ -40,6 +41,7 @@ from app.reviews import routes as review_routes
 from app.reviews.service import ReviewService
 from app.settings import Settings
 from app.state import Readiness, State
+from app.tracing import Traced, Tracing, trace_statements
 from model.errors import InvalidOption
 
 DESCRIPTION = (
@@ -48,8 +50,11 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
+def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None) -> FastAPI:
     """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
+
+    Args:
+        tracing: None for none.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
@@ -80,7 +85,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(state, inference, gate),
+        lifespan=_lifespan(state, inference, gate, tracing),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
@@ -88,13 +93,25 @@ def create_app(settings: Settings, coder: Coder, gate: Gate) -> FastAPI:
     )
     app.state.parts = state
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    for routes in (coding_routes, audit_routes, catalogue_routes, neighbour_routes, note_routes, review_routes, health):
+    routers = (
+        predict_route,
+        coding_routes,
+        audit_routes,
+        catalogue_routes,
+        neighbour_routes,
+        note_routes,
+        review_routes,
+        health,
+    )
+    for routes in routers:
         app.include_router(routes.router)
     app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
     require_declared(app, open_paths)
     _add_layers(app, settings, state, gate, open_paths)
+    if tracing is not None:
+        _trace(app, tracing, index, gate)
     return app
 
 
@@ -126,6 +143,14 @@ def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open
     app.add_middleware(RequestLog, metrics=state.metrics)
 
 
+def _trace(app: FastAPI, tracing: Tracing, index: NeighbourIndex | None, gate: Gate) -> None:
+    app.add_middleware(Traced, tracing=tracing)
+    if index is not None:
+        trace_statements(index.engine)
+    if isinstance(gate, KeyGate):
+        trace_statements(gate.engine)
+
+
 def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
     policies = coder.threshold_policies(with_neighbours=index is not None)
     return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies)
@@ -139,7 +164,9 @@ def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) ->
     return Recorder(coder)
 
 
-def _lifespan(state: State, inference: Inference, gate: Gate) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    state: State, inference: Inference, gate: Gate, tracing: Tracing | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with inference:
@@ -151,6 +178,8 @@ def _lifespan(state: State, inference: Inference, gate: Gate) -> Callable[[FastA
         if state.index is not None:
             state.index.engine.dispose()
         gate.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     return lifespan
 

@@ -60,7 +60,7 @@ class RequestLog:
         finally:
             seconds = perf_counter() - start
             method = scope["method"] if scope["method"] in METHODS else "other"
-            route = _template(scope)
+            route = template(scope)
             self.metrics.request(method, route, status, seconds)
             log.info(
                 "request",
@@ -159,6 +159,6 @@ def _declared_length(scope: Scope) -> int:
     return 0
 
 
-def _template(scope: Scope) -> str:
+def template(scope: Scope) -> str:
     """The route's template; a path that matches none may hold anything and is not logged."""
     return str(getattr(scope.get("route"), "path", "none"))

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
+
+from model.stages import passed
 
 WEIGHT = 0.2
 """Of the newest note in the running mean; untuned."""
@@ -22,6 +25,8 @@ class NoteJob(Generic[Answer]):
         self.worked: float | None = None
         """Seconds of its turn, once it is over."""
         self._call = call
+        self._context = copy_context()
+        """Whose listener hears of the stages."""
         self._joined = perf_counter()
 
     def run(self) -> None:
@@ -31,7 +36,8 @@ class NoteJob(Generic[Answer]):
         start = perf_counter()
         self.waited = start - self._joined
         try:
-            result = self._call()
+            self._context.run(passed, "queue", self.waited)
+            result = self._context.run(self._call)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
             self.worked = perf_counter() - start
             self.future.set_exception(error)

@@ -20,6 +20,7 @@ def described_service(app: FastAPI, settings: Settings, no_auth: bool) -> list[s
         f"embedding {coder.embedding_id[:12]}, {coder.embedding_dim} values",
         f"database  {'none: no neighbours' if settings.database is None else database_name(settings.database)}",
         f"keys      {'none are asked for' if no_auth else 'asked for, the secret fits the database'}",
+        f"tokens    {'none are let in' if no_auth or settings.oidc_issuer is None else f'of {settings.oidc_issuer}'}",
         f"metrics   {settings.metrics}",
         f"limits    {settings.max_characters} characters, {settings.max_body_bytes} bytes, "
         f"{settings.deadline_seconds} seconds a note, {settings.max_waiting} waiting",

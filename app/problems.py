@@ -21,6 +21,8 @@ from app.errors import (
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
+    IdentityUnavailable,
+    InvalidResource,
     MissingKey,
     MissingScope,
     NoDatabase,
@@ -34,6 +36,8 @@ from app.errors import (
     TryLater,
     UnknownNote,
     WrongKey,
+    WrongPart,
+    WrongToken,
 )
 from model.errors import (
     EmbeddingMismatch,
@@ -52,6 +56,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     NoteTooLong: (413, "note-too-long"),
     InvalidNote: (422, "invalid-note"),
     InvalidOption: (422, "invalid-option"),
+    InvalidResource: (422, "invalid-resource"),
     UnknownNote: (404, "unknown-note"),
     NoteTextNotStored: (409, "text-not-stored"),
     NoteStored: (409, "note-stored"),
@@ -68,6 +73,8 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     WrongKey: (401, "wrong-key"),
     RevokedKey: (401, "revoked-key"),
     ExpiredKey: (401, "expired-key"),
+    WrongToken: (401, "wrong-token"),
+    IdentityUnavailable: (503, "identity-unavailable"),
     MissingScope: (403, "missing-scope"),
     RateLimited: (429, "rate-limited"),
 }
@@ -162,9 +169,14 @@ def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
     """An error of our own as a response: its message holds no note text by the rule of ``model/errors.py``."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
-            return problem_response(status, slug, str(error), headers=_headers(error, status, retry_after_seconds))
+            headers = _headers(error, status, retry_after_seconds)
+            return problem_response(status, slug, str(error), _fields_of(error), headers)
     structlog.get_logger().error("unmapped error", error=type(error).__name__)
     return unexpected()
+
+
+def _fields_of(error: Exception) -> list[FieldProblem] | None:
+    return [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, WrongPart) else None
 
 
 def problem_of(error: Exception) -> Problem:

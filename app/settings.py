@@ -35,6 +35,24 @@ class Settings(BaseSettings):
     key_secret_file: Path | None = Field(
         default=None, description="File with that secret; none: made beside a SQLite file, needed for PostgreSQL."
     )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Identity provider whose tokens are let in beside keys, as `iss` names it; none: keys alone.",
+    )
+    oidc_audience: str | None = Field(default=None, description="What `aud` of a token must hold.")
+    oidc_jwks: str | None = Field(
+        default=None, description="The provider's public keys (JWKS): an https:// address or a file."
+    )
+    oidc_claim: str = Field(
+        default="scope", description="Claim with scopes or roles: a name, or a way to it such as realm_access.roles."
+    )
+    oidc_roles: str = Field(
+        default="",
+        description="What they grant, as in coder=predict+neighbours,operator=admin; empty: scopes by their own names.",
+    )
+    oidc_algorithms: str = Field(
+        default="RS256,PS256,ES256,EdDSA", description="Algorithms of tokens, of those without a shared secret."
+    )
     rate_limit: str = Field(
         default="600/minute",
         description="Requests of one key, each note of a batch one, such as 20/second;5000/hour, or none for no limit.",
@@ -59,6 +77,10 @@ class Settings(BaseSettings):
     metrics: MetricsAccess = Field(
         default="admin",
         description="Who may read /metrics: admin (a key with that scope), open (anybody), off (nobody).",
+    )
+    tracing_collector: str | None = Field(
+        default=None,
+        description="Address of an OTLP collector, such as http://127.0.0.1:4318/v1/traces; none: no tracing.",
     )
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
     shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")

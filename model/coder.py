@@ -23,6 +23,7 @@ from model.ranking.known_words import KnownWords
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
 from model.selection import Ranked, rank_with, rank_without
+from model.stages import stage
 from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.windows import WindowedNote, window_notes
 
@@ -166,7 +167,8 @@ class Coder:
         check_note(text)
         scores = self.score(text)
         voters = self._found(neighbours, scores)
-        ranking = self.ranker.rank(text, scores.probabilities, voters)
+        with stage("rank"):
+            ranking = self.ranker.rank(text, scores.probabilities, voters)
         found = audit_note(ranking, assigned, self.codes)
         columns = self.codes.columns([each.code for each in (*found.supported, *found.unsupported, *found.missing)])
         if explain != NONE and len(columns):
@@ -199,7 +201,8 @@ class Coder:
 
     def windowed(self, text: str) -> WindowedNote:
         """The tokens of one note as the encoder reads them."""
-        return window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
+        with stage("tokenise"):
+            return window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
 
     def score(self, text: str) -> NoteScores:
         """Probabilities of every label and the embedding of one note."""
@@ -208,7 +211,8 @@ class Coder:
     @torch.inference_mode()
     def score_windowed(self, windowed: WindowedNote) -> NoteScores:
         """The same of a note as tokens, such as one whose tokens were masked."""
-        mask, states = self._encode(windowed)
+        with stage("encode"):
+            mask, states = self._encode(windowed)
         logits = self.network.label_attention(states, mask)
         embedding = self.network.document_embedding(states, mask)
         probabilities = torch.sigmoid(logits.double())[0].cpu().numpy()
@@ -216,7 +220,9 @@ class Coder:
 
     @torch.inference_mode()
     def _embed(self, text: str) -> np.ndarray:
-        mask, states = self._encode(self.windowed(text))
+        windowed = self.windowed(text)
+        with stage("encode"):
+            mask, states = self._encode(windowed)
         embedding: np.ndarray = self.network.document_embedding(states, mask)[0].cpu().numpy()
         return embedding
 
@@ -240,7 +246,8 @@ class Coder:
     ) -> CodedNote:
         scores = self.score(text)
         neighbours = self._found(neighbours, scores)
-        ranked = self._rank(text, scores, neighbours, policy)
+        with stage("rank"):
+            ranked = self._rank(text, scores, neighbours, policy)
         doubt = self._doubt(text)
         if doubt:
             ranked = ranked.without_confidence()

@@ -9,10 +9,10 @@ from app.access_log.chain import Entry
 
 @dataclass(frozen=True)
 class Caller:
-    """A key that was let in."""
+    """A key or token that was let in."""
 
     who: str
-    """The key's id."""
+    """The key's id, or the pseudonym of the token's subject."""
     scopes: frozenset[Scope]
     name: str = "no-auth"
     """The key's name."""

@@ -1,4 +1,4 @@
-"""The verbs of access: keys create, keys list, keys revoke, verify-log."""
+"""The verbs of access: keys create, keys list, keys revoke, keys subject, verify-log."""
 
 from pathlib import Path
 from typing import Annotated
@@ -105,6 +105,30 @@ def revoke(
         revoke_key(engine, key_id)
         typer.echo(f"key {key_id} is revoked", err=True)
     engine.dispose()
+
+
+@keys.command("subject")
+def subject(
+    name: Annotated[str, typer.Argument(metavar="SUBJECT", help="The claim `sub` of the person's tokens.")],
+    issuer: Annotated[str, typer.Option("--issuer", help="The identity provider, as ICD_CODER_OIDC_ISSUER.")],
+    database: DatabaseOption,
+) -> None:
+    """Say what logs and access log call a person who comes with tokens of an identity provider.
+
+    \b
+    Example:
+      icd-coder keys subject testperson@hospital.example --issuer https://login.hospital.example --database sqlite:///notes.sqlite3
+    """
+    from app.access.secret import open_secret
+    from app.access.tokens import subject_name
+    from app.db import open_engine, require_current
+    from app.settings import load_settings
+
+    engine = open_engine(database)
+    require_current(engine)
+    secret = open_secret(engine, load_settings())
+    engine.dispose()
+    typer.echo(subject_name(secret, issuer, name))
 
 
 @commands.command("verify-log")

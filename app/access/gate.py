@@ -1,4 +1,4 @@
-"""The gate of the service: who comes in, by key, or anybody on this machine."""
+"""The gate of the service: who comes in, by key or token, or anybody on this machine."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,11 +7,13 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from app.access.caller import ANYBODY, Caller
+from app.access.identity import open_identity
 from app.access.keys import find_caller
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.secret import open_secret
+from app.access.tokens import TokenVerifier, is_token
 from app.db import open_engine, require_current
-from app.errors import ExpiredKey, MissingKey, RevokedKey, WrongKey
+from app.errors import ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken
 from app.settings import Settings
 from model.errors import InvalidOption
 
@@ -62,6 +64,8 @@ class KeyGate:
     secret: bytes
     limits: RateLimits
     strangers: StrangerLimits
+    tokens: TokenVerifier | None = None
+    """None: no identity provider is named."""
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -73,18 +77,19 @@ class KeyGate:
         return False
 
     async def admit(self, authorization: list[str], address: str) -> Caller:
-        """The holder of the key.
+        """The holder of the key, or of the identity provider's token.
 
         A key is looked up however often its address was refused: behind one proxy are many.
 
         Raises:
-            MissingKey, WrongKey, RevokedKey, ExpiredKey: nobody.
+            MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken: nobody.
+            IdentityUnavailable: the provider's keys cannot be had now.
             RateLimited: too often, by the key or by nobody from this address.
             DatabaseUnavailable: the keys cannot be read now.
         """
         try:
             caller = await self._holder(authorization)
-        except (MissingKey, WrongKey, RevokedKey, ExpiredKey):
+        except (MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken):
             self.strangers.count(address)
             raise
         self.limits.count(caller.who)
@@ -105,6 +110,8 @@ class KeyGate:
         scheme, _, text = authorization[0].partition(" ")
         if len(authorization) > 1 or scheme.lower() != SCHEME:
             raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
+        if self.tokens is not None and is_token(text):
+            return await self.tokens.caller(text.strip())
         return await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
 
     def close(self) -> None:
@@ -116,8 +123,9 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     """The gate of the settings, checked before a bundle is loaded.
 
     Raises:
-        InvalidOption: there is no database to keep keys in, or the secret or the limit cannot be used.
-        MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
+        InvalidOption: there is no database to keep keys in, or the secret, the limit or the identity provider cannot
+            be used.
+        MissingInput, MalformedInput, DatabaseOutOfStep, DatabaseUnavailable: the database or the secret cannot be used.
     """
     if no_auth:
         return OpenGate(loopback_only=True)
@@ -129,4 +137,5 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     limits, strangers = RateLimits(settings.rate_limit), StrangerLimits(settings.stranger_limit)
     engine = open_engine(settings.database, keeps_open=True)
     require_current(engine)
-    return KeyGate(engine, open_secret(engine, settings), limits, strangers)
+    secret = open_secret(engine, settings)
+    return KeyGate(engine, secret, limits, strangers, open_identity(settings, secret))

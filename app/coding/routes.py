@@ -1,4 +1,4 @@
-"""Predict, and the model that predicts."""
+"""Predictions of several notes, and the model that predicts."""
 
 import platform
 from collections import Counter
@@ -8,23 +8,12 @@ from fastapi import APIRouter
 
 from app.access.requirements import ByAnyKey, ByPredict
 from app.coding.batch import BatchAnswer, BatchRequest, answer_batch
-from app.coding.schemas import LabelCounts, ModelAnswer, PredictAnswer, PredictRequest
-from app.coding.visible import predict_visibly
+from app.coding.schemas import LabelCounts, ModelAnswer
 from app.problems import KEYED, documented
 from app.state import Parts
 
 router = APIRouter(prefix="/v1", tags=["coding"])
 VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")
-
-
-@router.post(
-    "/predict",
-    response_model_exclude_none=True,
-    responses=documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
-)
-async def predict(request: PredictRequest, visit: ByPredict, parts: Parts) -> PredictAnswer:
-    """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes."""
-    return await predict_visibly(request, visit, parts)
 
 
 @router.post(

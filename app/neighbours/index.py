@@ -16,6 +16,7 @@ from app.neighbours.schemas import CodeTitle, Neighbour
 from app.neighbours.search import CandidateSource, Filters, Hit, require_dimension, search
 from model.errors import EmbeddingMismatch
 from model.icd import Code
+from model.stages import stage
 
 SNIPPET_CHARACTERS = 200
 
@@ -47,7 +48,7 @@ class NeighbourIndex:
             DatabaseUnavailable: the database cannot be read.
         """
         require_dimension(query, self.dimension)
-        with database_errors(self.engine.url), self.engine.connect() as connection:
+        with stage("neighbours"), database_errors(self.engine.url), self.engine.connect() as connection:
             hits = search(self.source, connection, query, k, filters)
             return _with_codes(connection, hits)
 

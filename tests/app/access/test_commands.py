@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 from app.access.commands import commands
 from app.access.gate import KeyGate, open_gate
 from app.access.keys import find_caller
+from app.access.tokens import subject_name
 from app.db import open_engine
 from app.settings import load_settings
 from model.errors import IcdCoderError, InvalidOption, MissingInput
@@ -45,6 +46,16 @@ def test_a_key_is_shown_alone_and_once(invoke: Invoke, url: str) -> None:
     assert listed[0].split("  ")[0].strip() == "id"
     assert re.fullmatch(r"[0-9a-f]{16}  valid  .*neighbours,predict  ward 3", listed[1])
     assert key[21:] not in "".join(listed)
+
+
+def test_a_persons_rows_can_be_found(invoke: Invoke, url: str) -> None:
+    """By the name that the access log has for them, which depends on issuer, subject and secret."""
+    gate = open_gate(load_settings(database=url), no_auth=False)
+    assert isinstance(gate, KeyGate)
+    told = invoke("keys", "subject", "testperson@hospital.example", "--issuer", "https://login.example").stdout
+    assert told == subject_name(gate.secret, "https://login.example", "testperson@hospital.example") + "\n"
+    other = invoke("keys", "subject", "testperson@hospital.example", "--issuer", "https://other.example").stdout
+    assert other != told
 
 
 def test_a_revoked_key_is_listed_as_such(invoke: Invoke) -> None:

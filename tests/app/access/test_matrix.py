@@ -1,4 +1,4 @@
-"""Every route by every method with every kind of key: what is let in, and what is refused and how.
+"""Every route by every method with every kind of key and token: what is let in, and what is refused and how.
 
 A new route needs a row in ROUTES; without one, test_every_route_has_a_row fails.
 """
@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from app.access.scopes import Scope
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
+from tests.app.access.provider import settings_of, token
 from tests.app.fakes import FakeCoder
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -23,7 +24,11 @@ REFUSED = {
     "malformed": "wrong-key",
     "revoked": "revoked-key",
     "expired": "expired-key",
+    "token of another issuer": "wrong-token",
+    "token that has expired": "wrong-token",
 }
+TOKEN = "token "  # noqa: S105 - a name of a column
+"""Before the scope that it grants."""
 NOBODY: frozenset[str] = frozenset()
 ANYBODY = frozenset({*REFUSED, *Scope})
 ANY_KEY = frozenset(Scope)
@@ -80,7 +85,7 @@ ROUTES = [
 ABSENT = Row("", "/v1/absent", NOBODY)
 ROW = {(row.method, row.template): row for row in ROUTES}
 TEMPLATES = list({row.template: row for row in [*ROUTES, ABSENT]})
-KINDS = [*REFUSED, *(scope.value for scope in Scope)]
+KINDS = [*REFUSED, *(scope.value for scope in Scope), *(TOKEN + scope for scope in Scope)]
 
 
 @dataclass(frozen=True)
@@ -96,12 +101,23 @@ class Service:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Ready, behind keys, over a few notes."""
     coder = FakeCoder()
-    app, gate = keyed_app(indexed_database(tmp_path_factory.mktemp("matrix"), coder), coder, rate_limit="none")
+    folder = tmp_path_factory.mktemp("matrix")
+    trusted = settings_of(folder)
+    app, gate = keyed_app(indexed_database(folder, coder), coder, rate_limit="none", **trusted)
     with TestClient(app) as client:
-        keys = keys_of_every_kind(gate)
+        keys = keys_of_every_kind(gate) | tokens_of_every_kind()
         answer = client.post("/v1/predict", json={"text": "diabetes"}, headers=bearer(keys["predict"]))
         assert answer.status_code == 200  # coded behind the warm-up, so /readyz is 200 from here on
         yield Service(app, client, keys)
+
+
+def tokens_of_every_kind() -> dict[str, str | None]:
+    """By name, as keys_of_every_kind."""
+    return {
+        "token of another issuer": token(iss="https://evil.example"),
+        "token that has expired": token(exp=1),
+        **{TOKEN + scope: token("ES256", scope=scope.value) for scope in Scope},
+    }
 
 
 def expected(row: Row | None, template: str, kind: str) -> tuple[int, str | None]:
@@ -113,7 +129,7 @@ def expected(row: Row | None, template: str, kind: str) -> tuple[int, str | None
         return 404, "unknown-route"
     if row is None:
         return 405, "wrong-method"
-    return (row.status, None) if kind in row.may else (403, "missing-scope")
+    return (row.status, None) if kind.removeprefix(TOKEN) in row.may or row.may == ANYBODY else (403, "missing-scope")
 
 
 def test_every_route_has_a_row(service: Service) -> None:
@@ -133,6 +149,7 @@ def test_a_route_by_a_method(service: Service, template: str, method: str) -> No
     found = {}
     for kind in KINDS:
         body = None if row is None else row.body
+        path, body = _of_another_note(path, body) if kind == TOKEN + Scope.ADMIN else (path, body)
         answer = service.client.request(method, path, json=body, headers=bearer(service.keys[kind]))
         found[kind] = (answer.status_code, _slug(answer, method))
         if answer.status_code in (401, 403):
@@ -141,6 +158,11 @@ def test_a_route_by_a_method(service: Service, template: str, method: str) -> No
     if method == "HEAD":  # whose answers have no body
         wanted = {kind: (status, None) for kind, (status, _) in wanted.items()}
     assert found == wanted
+
+
+def _of_another_note(path: str, body: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
+    """The second admin cannot store or delete what the first one has."""
+    return path.replace("/n2", "/n3"), body and ({**body, "note_id": "m2"} if "note_id" in body else body)
 
 
 def _slug(answer: Any, method: str) -> str | None:

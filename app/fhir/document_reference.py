@@ -1,0 +1,136 @@
+"""A DocumentReference as the note of a prediction; what is wrong with one is named by its field, never by its words."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fhir.resources.R4B.documentreference import DocumentReference
+from pydantic import ValidationError
+
+from app.coding.schemas import PredictRequest
+from app.errors import InvalidResource
+from app.fhir.extensions import Tree
+
+KEPT = ("id", "masterIdentifier", "identifier", "type", "subject", "context")
+"""Elements that the answer's DocumentReference has from the sent one."""
+MOST_CHARACTERS = 16_384
+"""Of JSON beside the note; the validator takes milliseconds for each kilobyte."""
+CONTENT = "content.0.attachment"
+PATIENT = re.compile(r"(?:.*/)?Patient/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?|(urn:(?:uuid|oid):\S+)", re.ASCII)
+BLANKS = re.compile(r"[ \t\r\n]+")
+
+
+@dataclass(frozen=True)
+class SentDocument:
+    """What is needed of a DocumentReference."""
+
+    query: PredictRequest
+    kept: Tree
+    """What the answer repeats of it; no text."""
+
+
+def read_document(body: object) -> SentDocument:
+    """The note of a parsed DocumentReference: its first attachment, UTF-8 text as base64 data.
+
+    Raises:
+        InvalidResource: another resource, not valid, or without such an attachment; names the first wrong element.
+    """
+    if not isinstance(body, dict) or body.get("resourceType") != "DocumentReference":
+        raise InvalidResource("resourceType", "is not DocumentReference", "send a DocumentReference with the note")
+    if "modifierExtension" in body:
+        raise InvalidResource("modifierExtension", "may change what the resource means", "send it without")
+    if body.get("status") == "entered-in-error":
+        raise InvalidResource("status", "is entered-in-error", "send a document that is current")
+    attachment = _attachment(body)
+    _require_plain_text(attachment)
+    text = _decoded(attachment)
+    resource = _validated(body)
+    subject = resource.get("subject", {})
+    try:
+        query = PredictRequest(text=text, subject_id=_subject_id(subject))
+    except ValidationError:
+        # Outside of the error, which knows the note.
+        query = None
+    if query is None:
+        raise InvalidResource("subject", "does not name the patient in one line of 200 characters", "shorten it")
+    return SentDocument(query, {name: resource[name] for name in KEPT if name in resource})
+
+
+def _attachment(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    match body.get("content"):
+        case [{"attachment": dict(attachment)}, *_]:
+            return attachment
+    raise InvalidResource(CONTENT, "is missing", "send the note as its data, base64 of UTF-8 text")
+
+
+def _require_plain_text(attachment: Mapping[str, Any]) -> None:
+    kind, _, parameters = str(attachment.get("contentType", "")).lower().partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]*)", parameters)
+    if kind.strip() != "text/plain" or (charset and charset[1] not in ("utf-8", "utf8", "us-ascii")):
+        raise InvalidResource(f"{CONTENT}.contentType", "is not text/plain in UTF-8", "send the note as such text")
+
+
+def _decoded(attachment: Mapping[str, Any]) -> str:
+    field = f"{CONTENT}.data"
+    data = attachment.get("data")
+    if data is None and "url" in attachment:
+        raise InvalidResource(f"{CONTENT}.url", "is never fetched", "send the note as the attachment's data")
+    if not isinstance(data, str):
+        raise InvalidResource(field, "is missing", "send the note as base64 of UTF-8 text")
+    octets = _octets(data)
+    if octets is None:
+        raise InvalidResource(field, "is not base64", "send the note as base64 (RFC 4648, section 4)")
+    text = _text(octets)
+    if text is None:
+        raise InvalidResource(field, "is not UTF-8", "encode the note as UTF-8, then as base64")
+    return text
+
+
+def _octets(data: str) -> bytes | None:
+    """None for what is not base64; the errors of the codecs would carry the note on."""
+    try:
+        return base64.b64decode(BLANKS.sub("", data), validate=True)
+    except ValueError:  # binascii.Error, and letters that are not ASCII
+        return None
+
+
+def _text(octets: bytes) -> str | None:
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _validated(body: Mapping[str, Any]) -> Tree:
+    """The resource without the texts in it, which the validator need not see, as FHIR R4B has it."""
+    seen = {name: value for name, value in body.items() if name not in ("content", "contained", "text")}
+    if len(json.dumps(seen)) > MOST_CHARACTERS:
+        raise InvalidResource(
+            "DocumentReference",
+            f"has more than {MOST_CHARACTERS} characters beside the note",
+            "leave out what is not needed",
+        )
+    seen["content"] = [{"attachment": {"contentType": "text/plain"}}]
+    try:
+        found = DocumentReference.model_validate(seen)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        # The name of an unknown element is text of the request.
+        places = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+        field = ".".join(map(str, places)) or "DocumentReference"
+    else:
+        tree: Tree = json.loads(found.model_dump_json())
+        return tree
+    raise InvalidResource(field, "is not valid in FHIR R4", "send a valid DocumentReference")
+
+
+def _subject_id(subject: Mapping[str, Any]) -> str | None:
+    """The patient's id: the identifier's value, or the id in the reference; None where neither is there."""
+    value = subject.get("identifier", {}).get("value")
+    if value is not None:
+        return str(value)
+    named = PATIENT.fullmatch(subject.get("reference", ""))
+    return named and (named[1] or named[2])

@@ -383,7 +383,7 @@ def test_serve_uses_the_database_beside_the_bundle(
     result = invoke("serve", "--bundle", "b", "--port", "0", "--no-auth")
     assert result.exit_code == 0
     assert ("icd-coder index --bundle b" in result.stderr) is not there
-    with TestClient(served[0]) as client:
+    with TestClient(served[0], base_url="http://localhost") as client:
         found = client.post("/v1/predict", json={"text": NOTES[0].text}).json()["neighbours"]
     assert bool(found) is there
 

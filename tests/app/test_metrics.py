@@ -71,7 +71,7 @@ def test_the_queue_is_seen(client: TestClient, coder: FakeCoder) -> None:
 
 def test_a_lost_database_is_seen(client: TestClient, tmp_path: Path) -> None:
     """And the metrics are still there."""
-    (tmp_path / "notes.sqlite3").rename(tmp_path / "elsewhere")
+    (tmp_path / "notes.sqlite3").rename(tmp_path / "elsewhere.sqlite3")
     assert scraped(client)["icd_coder_database_up",] == 0
 
 

@@ -68,7 +68,7 @@ def test_a_body_of_another_content_type_names_the_header(client: TestClient, con
 
 def test_a_database_that_comes_back_is_used_again(client: TestClient, indexed: str, tmp_path: Path) -> None:
     """Deleted: 503, and no empty file is made in its place; restored: answers without a restart."""
-    database, kept = tmp_path / "notes.sqlite3", tmp_path / "kept"
+    database, kept = tmp_path / "notes.sqlite3", tmp_path / "kept.sqlite3"
     body = {"text": NOTE, "neighbours": 2}
     before = client.post("/v1/predict", json=body).json()["neighbours"]
     kept.write_bytes(database.read_bytes())

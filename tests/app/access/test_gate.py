@@ -124,7 +124,7 @@ def test_keys_that_cannot_be_read_are_a_503(keyed: tuple[TestClient, KeyGate], t
     """Neither let in nor called wrong, nor told which database it is."""
     client, gate = keyed
     key = make_key(gate, Scope.PREDICT)
-    (tmp_path / "notes.sqlite3").rename(tmp_path / "away")
+    (tmp_path / "notes.sqlite3").rename(tmp_path / "away.sqlite3")
     answer = client.get("/v1/model", headers=bearer(key))
     assert problem(answer) == (503, "database-unavailable")
     assert answer.headers["retry-after"] == "5"

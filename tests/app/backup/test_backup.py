@@ -125,7 +125,7 @@ def test_a_backup_is_private_and_leaves_nothing_else(indexed: str, tmp_path: Pat
 
 def test_any_changed_byte_is_found(indexed: str, tmp_path: Path) -> None:
     """Of a table, of the manifest, of the end; and nothing is restored."""
-    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad"
+    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad.icdbackup"
     dump(open_engine(indexed), file)
     content = file.read_bytes()
     target = tmp_path / "new.sqlite3"
@@ -150,7 +150,7 @@ def test_any_changed_byte_is_found(indexed: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("marker", [b"PK\x01\x02", b"PK\x05\x06"])
 def test_any_changed_byte_of_the_listing_is_found(indexed: str, tmp_path: Path, marker: bytes) -> None:
     """A bit can say that a member is encrypted, or lies before the file's beginning."""
-    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad"
+    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad.icdbackup"
     dump(open_engine(indexed), file)
     content = file.read_bytes()
     start = content.index(marker)

@@ -28,7 +28,7 @@ PRIVATE_LOG = {
 """Settings of the session that keep rows out of the server's log, each by itself; they need a privilege. What failed
 is in our own log, by class and place."""
 
-_GONE = "cannot be reached: start the server, see that the database and role exist, or mend --database"
+_GONE = "cannot be reached: start the server, see that database, role and password are right, or mend --database"
 _LOCKED = "is locked by another process: wait for it or stop it"
 REMEDIES = {
     "OperationalError": _GONE,

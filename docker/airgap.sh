@@ -5,7 +5,7 @@
 set -eu
 
 root="$(cd "$(dirname "$0")/.." && pwd)"
-bin="${BIN:?airgap.sh: name the folder of the programs, as make airgap does}"
+bin="$(cd "${BIN:?airgap.sh: name the folder of the programs, as make airgap does}" && pwd)"
 variant="${1:?airgap.sh: say cpu or gpu}"
 out="${2:?airgap.sh: name a folder}"
 name="icd-coder-airgap-$variant"

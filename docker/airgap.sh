@@ -28,7 +28,8 @@ PYTHON="$bin/python" "$folder/icd-coder/docker/wheels.sh" "$variant" "$folder/wh
 "$bin/pip-licenses" --python "$work/env/bin/python" --format csv --with-urls --output-file "$folder/licences.csv" >/dev/null
 cp "$root/constraints.txt" "$folder/"
 
-(cd "$folder" && find . -type f ! -name SHA256SUMS | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+(cd "$folder" && find . -type f | LC_ALL=C sort | xargs sha256sum) >"$work/sums"
+mv "$work/sums" "$folder/SHA256SUMS"
 tar -c -C "$out" --owner=0 --group=0 -f "$out/$name.tar" "$name"
 (cd "$out" && sha256sum "$name.tar" >"$name.tar.sha256")
 echo "airgap.sh: $out/$name.tar ($(du -m "$out/$name.tar" | cut -f 1) MB, $(find "$folder/wheels" -name '*.whl' | wc -l) wheels)" >&2

@@ -1,5 +1,6 @@
 """Requests made from the OpenAPI document: no server error, nothing that the document does not declare."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,22 +35,19 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIClient]:
         yield client
 
 
-def cases(document: dict[str, Any]) -> st.SearchStrategy[Case]:
-    """Requests that fit the document and requests that do not, to every route; most to those that read a body."""
+def cases(document: dict[str, Any]) -> list[tuple[int, st.SearchStrategy[Case]]]:
+    """Requests that fit the document and requests that do not, to every route, with a share: three to those that read
+    a body, one to those that read parameters; to a route without any there is but one request."""
     schema = schemathesis.openapi.from_dict(document)
-    anywhere = [
-        schema[path][method.upper()].as_strategy(generation_mode=mode)
-        for path, operations in document["paths"].items()
-        for method in operations
-        for mode in GenerationMode
-    ]
-    bodies = [
-        schema[path]["POST"].as_strategy(generation_mode=mode).map(naming_one_note)
-        for path, operations in document["paths"].items()
-        if "post" in operations
-        for mode in GenerationMode
-    ]
-    return st.one_of(*anywhere, *bodies)
+    found = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            reads = {"parameters", "requestBody"} & set(operation)
+            share = 3 if "requestBody" in reads else len(reads)
+            for mode in GenerationMode if reads else [GenerationMode.POSITIVE]:
+                strategy = schema[path][method.upper()].as_strategy(generation_mode=mode)
+                found.append((share, strategy.map(naming_one_note)))
+    return found
 
 
 def naming_one_note(case: Case) -> Case:
@@ -63,21 +61,24 @@ def run(client: ASGIClient, count: int) -> int:
     """Send so many requests and check each answer; how many were sent."""
     sent: list[str] = []
     document = client.get("/openapi.json").json()
+    shares = cases(document)
+    for share, strategy in shares:
 
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=cases(document))
-    def answers_as_declared(case: Case) -> None:
-        sent.append(case.path)
-        case.validate_response(ASGI_TRANSPORT.send(case, session=client, base_url="http://testserver"), checks=DECLARED)
+        @settings(
+            max_examples=max(1, math.ceil(count * share / sum(share for share, _ in shares))),
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=strategy)
+        def answers_as_declared(case: Case) -> None:
+            sent.append(case.path)
+            response = ASGI_TRANSPORT.send(case, session=client, base_url="http://testserver")
+            case.validate_response(response, checks=DECLARED)
 
-    answers_as_declared()
+        answers_as_declared()
     assert set(sent) == set(document["paths"])
     return len(sent)
 

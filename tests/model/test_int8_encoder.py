@@ -31,7 +31,7 @@ def test_windows_that_run_together_are_those_that_run_alone(coder: Coder) -> Non
     """Windows of two lengths, in the order of the note; the twin runs one after the other."""
     assert coder.int8_encoder is not None
     note = windowed(coder, NOTE)
-    assert set(note.lengths.tolist()) == {15, 16}
+    assert len(set(note.lengths.tolist())) == 2
     ends = np.cumsum(note.lengths)
     alone = [
         coder.int8_encoder.token_states(WindowedNote(note.ids[end - size : end], note.offsets, np.array([size]), 1, 1))

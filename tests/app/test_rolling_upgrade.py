@@ -1,24 +1,27 @@
-"""The tables are upgraded while a service of the revision before writes into them."""
+"""The tables are upgraded while a service of the revision before writes into them.
+
+Marked `acceptance` because of its time; `.ci/run` runs it.
+"""
 
 import collections
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from alembic.script import ScriptDirectory
+import pytest
 from sqlalchemy import select
 
 from app.access_log.verification import verify_chain
-from app.db import alembic_config, open_engine, require_current
+from app.db import migrate, open_engine, require_current
 from app.tables import Note
 from app.verification import verify_index
-from tests.app.server_process import ROOT, command, serving, wait_until_ready
+from tests.app.earlier_sources import earlier_sources
+from tests.app.server_process import command, wait_until_ready
 from tests.factories import NOTE, save_tiny_bundle
 from tests.migrations.test_revisions import move
 
@@ -75,15 +78,15 @@ class Writers:
 
 
 @contextmanager
-def old_service(bundle: Path, url: str, log: Path) -> Iterator[str]:
-    """Address of a service that knows the revision before the newest; it ends well at SIGTERM."""
-    script = Path(__file__).with_name("old_service.py")
-    arguments = ["serve", "--bundle", bundle, "--database", url, "--port", "0", "--no-auth"]
+def old_service(folder: Path, url: str) -> Iterator[str]:
+    """Address of a service of the earlier sources in ``folder``, which ends well at SIGTERM."""
+    log = folder / "old.log"
+    arguments = ["--bundle", folder / "bundle", "--database", url, "--port", "0", "--no-auth"]
     environment = {**os.environ, "ICD_CODER_TORCH_THREADS": "1"}
     with (
         log.open("wb") as sink,
         subprocess.Popen(
-            [sys.executable, script, *arguments], cwd=ROOT, stdout=sink, stderr=sink, env=environment
+            command("serve", *map(str, arguments)), cwd=folder / "sources", stdout=sink, stderr=sink, env=environment
         ) as one,
     ):
         try:
@@ -94,23 +97,19 @@ def old_service(bundle: Path, url: str, log: Path) -> Iterator[str]:
             one.kill()
 
 
+@pytest.mark.acceptance
 def test_no_acknowledged_note_is_lost_while_the_tables_are_upgraded(any_url: str, tmp_path: Path) -> None:
     """The old service answers 201 or 503 before, during and after; every 201 is there for the new one."""
     save_tiny_bundle(tmp_path / "bundle")
-    newest = ScriptDirectory.from_config(alembic_config()).get_revision("head")
-    assert newest is not None
-    move(any_url, str(newest.down_revision))
-    with old_service(tmp_path / "bundle", any_url, tmp_path / "old.log") as address:
+    move(any_url, earlier_sources(tmp_path / "sources"))
+    with old_service(tmp_path, any_url) as address:
         writers = Writers(address)
         try:
             writers.wait_for(MORE)
-            upgrade = subprocess.run(
-                command("migrate", "--database", any_url), cwd=ROOT, capture_output=True, check=False
-            )
+            migrate(any_url)
             writers.wait_for(MORE)
         finally:
             writers.stop()
-    assert upgrade.returncode == 0, upgrade.stderr
     assert writers.wrong == []
     engine = open_engine(any_url)
     require_current(engine)
@@ -121,6 +120,3 @@ def test_no_acknowledged_note_is_lost_while_the_tables_are_upgraded(any_url: str
     assert verify_chain(engine).sequence >= len(writers.acknowledged)
     engine.dispose()
     assert "Traceback" not in (tmp_path / "old.log").read_text()
-    last = max(writers.acknowledged)
-    with serving(tmp_path / "bundle", tmp_path / "new.log", "--database", any_url, "--no-auth") as (_, address):
-        assert httpx.get(f"{address}/v1/notes/{last}").json()["codes"][0]["code"] == "428.0"

@@ -1,43 +1,52 @@
 """What stops a start: one sentence on standard error, exit code 2, and no port that stays open."""
 
-import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import icd_coder
 from app.access.secret import open_secret
 from app.db import migrate, open_engine
 from app.settings import load_settings
-from tests.app.server_process import ROOT, command
 from tests.factories import save_tiny_bundle
 
-Start = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., str]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Start:
-    """`serve` with a bundle, a database that keys can be in, and their secret; options and settings change that."""
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Start]:
+    """`serve` with a bundle, a database that keys can be in, and their secret; options and settings change that.
+
+    What it gives back is what was said on standard error, where the exit code is 2 and nothing else was said.
+    """
     save_tiny_bundle(tmp_path / "bundle")
     url = f"sqlite:///{tmp_path}/notes.sqlite3"
     migrate(url)
     (tmp_path / "secret").write_text("s" * 64)
     open_secret(open_engine(url), load_settings(key_secret_file=tmp_path / "secret"))
+    usual = {"ICD_CODER_DATABASE": url, "ICD_CODER_KEY_SECRET_FILE": str(tmp_path / "secret")}
 
-    def run(*options: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        environment = {"ICD_CODER_DATABASE": url, "ICD_CODER_KEY_SECRET_FILE": str(tmp_path / "secret"), **settings}
-        return subprocess.run(
-            command("serve", "--bundle", str(tmp_path / "bundle"), "--port", "0", *options),
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+    def run(*options: str, **settings: str) -> str:
+        for name, value in (usual | settings).items():
+            monkeypatch.setenv(name, value)
+        words = ["icd-coder", "serve", "--bundle", str(tmp_path / "bundle"), "--port", "0", *options]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as stopped:
+            icd_coder.main()
+        out, err = capsys.readouterr()
+        if stopped.value.code == 0:
+            return out
+        assert stopped.value.code == 2
+        assert out == ""
+        return err
 
-    return run
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
@@ -55,18 +64,16 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def one_sentence(done: "subprocess.CompletedProcess[str]") -> str:
+def one_sentence(said: str) -> str:
     """What stopped the start."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    [line] = done.stderr.splitlines()
+    [line] = said.splitlines()
     assert line.startswith("icd-coder: ")
     return line
 
 
 def test_it_would_start(start: Start) -> None:
     """As it is, nothing is wrong."""
-    assert start("--check").returncode == 0
+    assert "the secret fits the database" in start("--check")
 
 
 @pytest.mark.parametrize(
@@ -96,8 +103,8 @@ def test_a_start_that_cannot_be(
     """The thing that is missing or wrong is named."""
     (tmp_path / "other").write_text("o" * 64)
     filled = {name: value.format(f=tmp_path) for name, value in settings.items()}
-    done = start(*(option.format(f=tmp_path) for option in options), **filled)
-    assert words.format(f=tmp_path) in one_sentence(done)
+    said = start(*(option.format(f=tmp_path) for option in options), **filled)
+    assert words.format(f=tmp_path) in one_sentence(said)
 
 
 def test_a_volume_that_cannot_be_written(start: Start, read_only_folder: Path) -> None:

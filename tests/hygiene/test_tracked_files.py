@@ -1,4 +1,7 @@
-"""What git keeps: sources and small figures; no table, archive, secret or note of a patient."""
+"""What git keeps: sources and small figures; no table, archive, secret or note of a patient.
+
+The two that read every word are marked `acceptance` because of their time; `make hygiene`, and so CI, runs all.
+"""
 
 import os
 import re
@@ -49,6 +52,7 @@ def test_no_file_is_large() -> None:
     assert {path.name: path.stat().st_size for path in tracked() if path.stat().st_size > LARGEST} == {}
 
 
+@pytest.mark.acceptance
 def test_no_secret_is_tracked() -> None:
     """Private keys, and the tokens of services that the detectors know by their form."""
     settings = pytest.importorskip("detect_secrets.settings", reason="pip install '.[dev]'")
@@ -81,6 +85,7 @@ def test_a_planted_secret_would_be_found(tmp_path: Path) -> None:
         assert [one.type for one in scan_file(str(planted))] == ["Private Key"]
 
 
+@pytest.mark.acceptance
 @pytest.mark.corpus
 def test_no_note_of_a_corpus_is_tracked(tmp_path: Path) -> None:
     """Not even a sentence of a CodiEsp case: twelve words in a row."""

@@ -10,6 +10,8 @@ WHEELS ?=
 DEMO ?=
 # What `make airgap` is for: cpu or gpu.
 VARIANT ?= cpu
+# --report: a known weakness of a package is told, and is no failure.
+AUDIT ?=
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(WHEELS),--no-index --find-links $(abspath $(WHEELS)))
 
 .DEFAULT_GOAL := help
@@ -54,7 +56,7 @@ hygiene: $(VENV)/dev $(VENV)/release ## list of parts (SBOM), licences, known we
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(BIN)/python
 	$(BIN)/pip-licenses --python $(BIN)/python --format csv --with-urls --output-file dist/licences.csv
 	$(BIN)/pytest tests/hygiene tests/docker -q
-	$(BIN)/python tests/hygiene/dependency_audit.py
+	$(BIN)/python tests/hygiene/dependency_audit.py $(AUDIT)
 
 clean: ## remove the virtual environment, the archives and the demo's files
 	rm -rf $(VENV) demo-out dist

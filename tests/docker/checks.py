@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -36,6 +37,7 @@ def run_all(folder: Path, key: str, bundle: str, checkout: Path) -> None:
     os.environ.update(COMPOSE_FILE="docker/compose.yaml", COMPOSE_PROFILES="cpu", BUNDLE=bundle)
     containers = Containers(load(), folder)
     demo_part(folder, key, bundle)
+    size(folder)
     no_way_out()
     privileges(containers)
     nothing_but_software(folder)
@@ -71,6 +73,19 @@ def demo_part(folder: Path, key: str, bundle: str) -> None:
     assert len(answer["neighbours"]) == demo.NEIGHBOURS
     assert all(neighbour["snippet"] for neighbour in answer["neighbours"])
     said("the demo's note is coded, with neighbours from PostgreSQL")
+
+
+def size(folder: Path) -> None:
+    """What docs/operations.md says of time, memory and disk is from here."""
+    seconds = (folder / "running" / "cpu.healthy").read_text()
+    supervisor = (folder / "running" / "cpu.pid").read_text()
+    service = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().strip()
+    status = Path(f"/proc/{service}/status").read_text()
+    [peak] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    image = subprocess.run(["du", "-sm", Images(folder).find("icd-coder:cpu").root], capture_output=True, text=True)
+    said(
+        f"cold start to ready {seconds} s; memory at most {int(peak) // 1024} MiB; image {image.stdout.split()[0]} MiB"
+    )
 
 
 def no_way_out() -> None:

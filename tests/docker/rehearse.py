@@ -10,6 +10,7 @@ REHEARSAL_BUILDER=scripts runs the Dockerfile's scripts in a plain root in build
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,20 @@ ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "--inside"
 SECTION = "## With Docker"
 REPOSITORY = "ADDRESS-OF-THIS-REPOSITORY"
-NAMESPACES = ("unshare", "--mount", "--net", "--propagation", "private")
+NAMESPACES = (
+    "unshare",
+    "--mount",
+    "--net",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--mount-proc",
+    "--propagation",
+    "private",
+)
+"""Whatever is started in them ends, and whatever is mounted is gone, when the first process does."""
+WHEELS_SECONDS = 900
+TERMINATED = 128 + signal.SIGTERM
 
 
 def refusal() -> str | None:
@@ -46,15 +60,14 @@ def builder() -> str:
 
 def prepare(folder: Path) -> str | None:
     """Everything that needs a network; why it cannot be had, or None."""
-    wheels = Path(os.environ["WHEELS"]).absolute() if "WHEELS" in os.environ else None
-    if wheels is None:
-        wheels = folder / "wheels"
-        environment = {**os.environ, "PYTHON": sys.executable}
-        collected = subprocess.run([ROOT / "docker" / "wheels.sh", "cpu", wheels], env=environment, check=False)
-        if collected.returncode != 0:
-            return "the package index does not give what is needed"
+    wheels = folder / "wheels"
+    if os.environ.get("WHEELS"):
+        wheels.symlink_to(Path(os.environ["WHEELS"]).absolute())
     else:
-        (folder / "wheels").symlink_to(wheels)
+        collect = ["timeout", str(WHEELS_SECONDS), str(ROOT / "docker" / "wheels.sh"), "cpu", str(wheels)]
+        environment = {**os.environ, "PYTHON": sys.executable}
+        if subprocess.run(collect, env=environment, check=False).returncode != 0:
+            return "the package index does not give what is needed"
     try:
         Images(folder).make_base()
     except subprocess.CalledProcessError:
@@ -123,6 +136,7 @@ def stage(title: str) -> None:
 
 def main() -> int:
     """The exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds: nothing stays, on disk or running
     why = refusal()
     folder = Path(tempfile.mkdtemp(prefix="icd-coder-rehearsal-"))
     started = time.monotonic()

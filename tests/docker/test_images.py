@@ -16,6 +16,7 @@ DOCKER = ROOT / "docker"
 FILES = ["compose.yaml", "train.compose.yaml"]
 NAMED = {"MIMIC": "/mimic", "WEIGHTS": "/weights", "COMPOSE_PROFILES": "cpu,gpu,metrics,tool"}
 SCHEMA = ("--builtin-schema", "vendor.compose-spec", "--output-format", "text")
+SCRIPTS = sorted([*DOCKER.glob("*.sh"), *(ROOT / "tests" / "docker").glob("*.sh"), *(ROOT / ".ci").iterdir()])
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
@@ -43,7 +44,9 @@ def test_the_dockerfile_passes_its_linter() -> None:
     assert lint("hadolint", DOCKER / "Dockerfile") == ""
 
 
-@pytest.mark.parametrize("script", sorted([*DOCKER.glob("*.sh"), *Path(__file__).parent.glob("*.sh")]), ids=str)
+@pytest.mark.parametrize(
+    "script", sorted([*DOCKER.glob("*.sh"), *Path(__file__).parent.glob("*.sh"), *(ROOT / ".ci").iterdir()]), ids=str
+)
 def test_a_script_passes_its_linter(script: Path) -> None:
     """shellcheck, for the shell that the script names."""
     assert lint("shellcheck", script) == ""

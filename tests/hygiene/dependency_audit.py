@@ -1,6 +1,7 @@
-"""Asks the package index for known weaknesses of the pinned versions: ``python tests/hygiene/dependency_audit.py``
+"""Asks the package index for known weaknesses: ``python tests/hygiene/dependency_audit.py [--report]``
 
-Exit code 1 where it knows of one. Where the index does not answer, or knows nothing, one sentence says so.
+Of the pinned versions. Exit code 1 where it knows of one, but 0 with --report, as CI calls it: a weakness becomes known
+on any day, whatever is committed on it. Where the index does not answer, or knows nothing, one sentence says so.
 """
 
 import json
@@ -11,6 +12,8 @@ from pathlib import Path
 
 CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
 OPTIONS = ("--no-deps", "--disable-pip", "--format", "json", "--progress-spinner", "off", "--timeout", "10")
+SECONDS = 180
+"""For all versions together; an index that is not there may not refuse but be silent."""
 
 
 def main() -> int:
@@ -20,7 +23,12 @@ def main() -> int:
     if program is None:
         print("skipped: pip-audit is not here: pip install '.[release]'")  # noqa: T201
         return 0
-    done = subprocess.run([program, "-r", CONSTRAINTS, *OPTIONS], capture_output=True, text=True, check=False)
+    command = [program, "-r", CONSTRAINTS, *OPTIONS]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        print(f"skipped: the index gives no data on weaknesses in {SECONDS} seconds")  # noqa: T201
+        return 0
     try:
         found = json.loads(done.stdout)["dependencies"]
     except json.JSONDecodeError:
@@ -35,7 +43,7 @@ def main() -> int:
         print(f"skipped: the index gives no data on weaknesses of {len(found)} versions")  # noqa: T201
     else:
         print(f"{len(audited)} of {len(found)} versions audited, {len(weak)} with known weaknesses")  # noqa: T201
-    return 1 if weak else 0
+    return 1 if weak and "--report" not in sys.argv else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """The Dockerfile and the compose files, without an engine: linters, schema, and what a security review asks."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 def lint(program: str, *arguments: object) -> str:
     """What a linter has to say."""
-    found = shutil.which(program)
+    found = shutil.which(program, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if found is None:
         pytest.skip(f"{program} is not here: pip install '.[dev]'")
     return subprocess.run([found, *map(str, arguments)], capture_output=True, text=True, check=False).stdout

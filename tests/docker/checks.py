@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -43,6 +44,7 @@ def run_all(folder: Path, key: str, bundle: str, checkout: Path) -> None:
     nothing_but_software(folder)
     service_cannot_change_tables(containers)
     backup_and_log(folder)
+    restore(folder, containers, key, bundle)
     bad_starts(folder)
     stop(containers, key)
     training(folder)
@@ -166,6 +168,23 @@ def backup_and_log(folder: Path) -> None:
     said("backup, verify-index and verify-log work")
 
 
+def restore(folder: Path, containers: Containers, key: str, bundle: str) -> None:
+    """Into a database of an empty volume, as the guide has it; the key of before opens it."""
+    logs_are_clean(containers, key)
+    assert compose("down").returncode == 0
+    shutil.rmtree(folder / "volumes" / "database")  # docker volume rm icd-coder_database
+    for arguments in (
+        ["run", "--rm", "tool", "restore", "--from", "/backups/notes.icdbackup"],
+        ["run", "--rm", "tool", "verify-index"],
+        ["up", "--detach", "--wait"],
+    ):
+        done = compose(*arguments)
+        assert done.returncode == 0, done.stderr
+    note = demo.held_out_note(folder / "volumes" / Path(bundle).parent.relative_to("/") / "data")
+    assert len(demo.ask(ADDRESS, note, key)["neighbours"]) == demo.NEIGHBOURS
+    said("the backup restored into an empty database answers as before")
+
+
 def bad_starts(folder: Path) -> None:
     """Each ends with one sentence and exit code 2."""
     other = folder / "other-secret"
@@ -203,14 +222,19 @@ def one_sentence(title: str, done: "subprocess.CompletedProcess[str]", words: st
     said(f"{title}: {lines[0]}")
 
 
-def stop(containers: Containers, key: str) -> None:
-    """Nothing of the note is in a log; the service ends by itself at SIGTERM."""
+def logs_are_clean(containers: Containers, key: str) -> None:
+    """No key and no note."""
     for name in ("cpu", "database"):
         log = containers.log(name)
         assert key not in log, name
         assert "Admission Date" not in log, name
     ready = [json.loads(line) for line in containers.log("cpu").splitlines() if '"ready"' in line]
     assert ready, containers.log("cpu")
+
+
+def stop(containers: Containers, key: str) -> None:
+    """The service ends by itself at SIGTERM."""
+    logs_are_clean(containers, key)
     codes = containers.stop_all()
     assert codes == {"cpu": 0, "database": 0}, codes
     said(f"stopped with {codes}; logs hold no key and no note")

@@ -11,6 +11,7 @@ from pathlib import Path
 BASE = "localhost/rehearsal-base"
 POSTGRES = "docker.io/pgvector/pgvector"
 POSTGRES_USER = "999:999"
+BASE_SECONDS = 600
 INSTALL = "usr/local/lib/icd-coder"
 
 
@@ -55,7 +56,7 @@ class Images:
     def make_base(self) -> None:
         """Debian 12 with Python, from Debian's packages; buildah knows it as an image."""
         options = ["--variant=minbase", "--include=python3,ca-certificates"]
-        alone = ["unshare", "--mount", "--propagation", "private"]  # whatever it mounts goes with it
+        alone = ["timeout", BASE_SECONDS, "unshare", "--mount", "--propagation", "private"]  # its mounts go with it
         run(*alone, "debootstrap", *options, "bookworm", self.base, os.environ.get("DEBIAN_MIRROR", ""), quiet=True)
 
     def make_postgres(self) -> None:

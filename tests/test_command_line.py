@@ -95,7 +95,7 @@ def test_no_verb_shows_the_help() -> None:
     assert "icd-coder demo" in done.stdout
 
 
-@pytest.mark.parametrize("output", ["table", "jsonl"])
+@pytest.mark.parametrize("output", [pytest.param("table", marks=pytest.mark.acceptance), "jsonl"])
 def test_an_output_without_room_is_one_line(folder: Path, output: str) -> None:
     """A full disk under the redirected output."""
     note = folder / "note.txt"
@@ -111,7 +111,7 @@ def test_an_output_without_room_is_one_line(folder: Path, output: str) -> None:
     assert "No space left" in done.stderr.decode()
 
 
-@pytest.mark.parametrize("output", ["table", "jsonl"])
+@pytest.mark.parametrize("output", ["table", pytest.param("jsonl", marks=pytest.mark.acceptance)])
 def test_a_terminal_without_the_letters_gets_the_answer(folder: Path, output: str) -> None:
     """No UnicodeEncodeError, and JSON stays JSON."""
     words = ["code", "--bundle", str(folder / "bundle"), "--format", output, "-"]

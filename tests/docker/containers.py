@@ -120,7 +120,7 @@ class Containers:
 
     def _mounts(self, service: dict[str, Any], image: Image) -> list[Mount]:
         found = [Mount("/etc/hosts", str(self._hosts()), read_only=True)]
-        found += [Mount(folder, folder, read_only=True) for folder in image.extra_mounts]
+        found += [Mount(place, source, read_only=True) for place, source in image.extra_mounts.items()]
         for temporary in service.get("tmpfs", []):
             target, _, options = temporary.partition(":")
             found.append(Mount(target, options=options))

@@ -10,6 +10,8 @@ from pathlib import Path
 
 BASE = "localhost/rehearsal-base"
 POSTGRES = "docker.io/pgvector/pgvector"
+SERVER = "/opt/postgresql"
+"""Not the package's own place, which a container's /tmp could hide."""
 POSTGRES_USER = "999:999"
 BASE_SECONDS = 600
 INSTALL = "usr/local/lib/icd-coder"
@@ -27,8 +29,8 @@ class Image:
     folder: str
     health: list[str]
     """Command that fails while the container is not healthy; empty: none."""
-    extra_mounts: list[str]
-    """Folders of the host that a container sees at their own place."""
+    extra_mounts: dict[str, str]
+    """Folders of the host, by the place where a container sees them."""
 
 
 class Images:
@@ -77,11 +79,11 @@ class Images:
             root=str(root),
             entrypoint=["/bin/sh", "/usr/local/bin/docker-entrypoint.sh"],
             command=["postgres"],
-            environment={"PATH": f"{binaries}:/usr/bin:/bin", "LC_ALL": "C"},
+            environment={"PATH": f"{SERVER}/{binaries.relative_to(package.parent)}:/usr/bin:/bin", "LC_ALL": "C"},
             user=POSTGRES_USER,
             folder="/",
             health=[],
-            extra_mounts=[str(folder) for folder in (package, libraries) if folder.is_dir()],
+            extra_mounts={f"{SERVER}/{part.name}": str(part) for part in (package, libraries) if part.is_dir()},
         )
         self.keep(POSTGRES, image)
 
@@ -110,7 +112,7 @@ class Images:
             user=said["User"],
             folder=said["WorkingDir"],
             health=said["Healthcheck"]["Test"][1:],
-            extra_mounts=[],
+            extra_mounts={},
         )
         self.keep(name, image)
 
@@ -133,7 +135,7 @@ class Images:
                 place.rmdir()
         start = ["/bin/sh", f"/{INSTALL}/start.sh"]
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
-        self.keep(name, Image(str(root), start, ["serve"], environment, "10001:10001", "/", [*start, "healthy"], []))
+        self.keep(name, Image(str(root), start, ["serve"], environment, "10001:10001", "/", [*start, "healthy"], {}))
 
     def buildah(self, *arguments: str, check: bool = True) -> str:
         """Output of a command over a store of our own."""

@@ -40,7 +40,7 @@ def install(archive: Path, folder: Path) -> None:
     [unpacked] = folder.iterdir()
     subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=unpacked, check=True)
     environment = {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
-    make = ["make", f"PYTHON={sys._base_executable}", "WHEELS=../wheels", "DEMO=--admissions 100", "demo"]
+    make = ["make", f"PYTHON={sys._base_executable}", "WHEELS=../wheels", "DEMO=--admissions 200", "demo"]
     done = subprocess.run(
         [sys.executable, OFFLINE, *make], cwd=unpacked / "icd-coder", env=environment, stdout=subprocess.PIPE, text=True
     )

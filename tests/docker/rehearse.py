@@ -17,25 +17,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.docker.images import Images
+from tests.docker.images import ALONE, Images, run
 from tests.offline import bring_loopback_up
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "--inside"
 SECTION = "## With Docker"
 REPOSITORY = "ADDRESS-OF-THIS-REPOSITORY"
-NAMESPACES = (
-    "unshare",
-    "--mount",
-    "--net",
-    "--pid",
-    "--fork",
-    "--kill-child",
-    "--mount-proc",
-    "--propagation",
-    "private",
-)
-"""Whatever is started in them ends, and whatever is mounted is gone, when the first process does."""
+NAMESPACES = (*ALONE, "--net")
+WHEELS_SCRIPT = ROOT / "docker" / "wheels.sh"
 WHEELS_SECONDS = 900
 TERMINATED = 128 + signal.SIGTERM
 
@@ -64,13 +54,13 @@ def prepare(folder: Path) -> str | None:
     if os.environ.get("WHEELS"):
         wheels.symlink_to(Path(os.environ["WHEELS"]).absolute())
     else:
-        collect = ["timeout", str(WHEELS_SECONDS), str(ROOT / "docker" / "wheels.sh"), "cpu", str(wheels)]
-        environment = {**os.environ, "PYTHON": sys.executable}
-        if subprocess.run(collect, env=environment, check=False).returncode != 0:
+        try:
+            run(*ALONE, "env", f"PYTHON={sys.executable}", WHEELS_SCRIPT, "cpu", wheels, seconds=WHEELS_SECONDS)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return "the package index does not give what is needed"
     try:
         Images(folder).make_base()
-    except subprocess.CalledProcessError:
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return "Debian's packages cannot be had"
     Images(folder).make_postgres()
     return None

@@ -100,7 +100,7 @@ class Images:
             self._build_by_scripts(name, context, target)
 
     def _build_by_buildah(self, name: str, context: Path, dockerfile: Path, target: str) -> None:
-        if not self.buildah("images", "--quiet", BASE, check=False):
+        if not self.buildah("images", "--quiet", "--filter", f"reference={BASE}"):
             container = self.buildah("from", "scratch")
             self.buildah("add", "--quiet", container, str(self.base), "/")
             self.buildah("commit", "--quiet", container, BASE)
@@ -142,10 +142,12 @@ class Images:
         environment = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # noqa: S108
         self.keep(name, Image(str(root), start, ["serve"], environment, "10001:10001", "/", [*start, "healthy"], {}))
 
-    def buildah(self, *arguments: str, check: bool = True) -> str:
+    def buildah(self, *arguments: str) -> str:
         """Output of a command over a store of our own."""
         store = ["--root", self.folder / "storage", "--runroot", self.folder / "run", "--storage-driver", "overlay"]
-        done = subprocess.run(["buildah", *store, *arguments], stdout=subprocess.PIPE, text=True, check=check)
+        environment = {**os.environ, "TMPDIR": str(self.folder)}  # of which it leaves something when it is killed
+        command = ["buildah", *store, *arguments]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
         return done.stdout.strip()
 
 

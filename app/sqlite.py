@@ -31,11 +31,12 @@ REMEDIES = {
 """By the beginning of the error's name: there are extended names such as SQLITE_READONLY_DBMOVED."""
 
 
-def make_engine(url: URL, keeps_open: bool = False) -> Engine:
+def make_engine(url: URL, keeps_open: bool = False, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
     """An engine over a file; nothing is opened yet.
 
     With ``keeps_open`` connections are kept until the engine is disposed of. When the last connection to a file closes,
     SQLite copies the whole write-ahead log into the file and deletes it, which a service would do at every request.
+    ``busy_timeout_ms`` is how long a lock of somebody else is waited for.
 
     Raises:
         InvalidOption: the URL names no file, or has options.
@@ -56,7 +57,7 @@ def make_engine(url: URL, keeps_open: bool = False) -> Engine:
         # The file is looked at first: when it is replaced in between, the next connection has another one.
         file = _identity(path)
         connection = sqlite3.connect(
-            address, uri=True, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False, factory=_FileConnection
+            address, uri=True, timeout=busy_timeout_ms / 1000, check_same_thread=False, factory=_FileConnection
         )
         connection.file = file
         return connection
@@ -125,7 +126,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _prepare_connection(connection: _FileConnection, record: ConnectionPoolEntry) -> None:
     record.info[FILE] = connection.file
     connection.isolation_level = None  # sqlite3 itself would begin late and commit before DDL
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut, too
     connection.execute("PRAGMA secure_delete = ON")  # a deleted note is overwritten, not only unlinked

@@ -1,6 +1,7 @@
 """The gate of the service: who comes in, by key or token, or anybody on this machine."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,12 +9,12 @@ from sqlalchemy import Engine
 
 from app.access.caller import ANYBODY, Caller
 from app.access.identity import open_identity
-from app.access.keys import find_caller
+from app.access.keys import find_caller, look_up
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.secret import open_secret
 from app.access.tokens import TokenVerifier, is_token
-from app.db import open_engine, require_current
-from app.errors import ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken
+from app.db import open_engine, open_reader_at_once, require_current
+from app.errors import DatabaseUnavailable, ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken
 from app.settings import Settings
 from model.errors import InvalidOption
 
@@ -66,6 +67,8 @@ class KeyGate:
     strangers: StrangerLimits
     tokens: TokenVerifier | None = None
     """None: no identity provider is named."""
+    at_once: Engine | None = None
+    """For reads in the event loop; see :func:`app.db.open_reader_at_once`."""
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -112,11 +115,22 @@ class KeyGate:
             raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
         if self.tokens is not None and is_token(text):
             return await self.tokens.caller(text.strip())
-        return await asyncio.to_thread(find_caller, self.engine, self.secret, text.strip())
+        return await self._holder_of_key(text.strip())
+
+    async def _holder_of_key(self, text: str) -> Caller:
+        """In the event loop where that cannot block it: a thread takes longer than the lookup."""
+        if self.at_once is not None:
+            with suppress(DatabaseUnavailable):  # locked, away or damaged: a thread can wait, and say what it is
+                caller, use_is_due = look_up(self.at_once, self.secret, text)
+                if not use_is_due:
+                    return caller
+        return await asyncio.to_thread(find_caller, self.engine, self.secret, text)
 
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+        if self.at_once is not None:
+            self.at_once.dispose()
 
 
 def open_gate(settings: Settings, no_auth: bool) -> Gate:
@@ -138,4 +152,5 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     engine = open_engine(settings.database, keeps_open=True)
     require_current(engine)
     secret = open_secret(engine, settings)
-    return KeyGate(engine, secret, limits, strangers, open_identity(settings, secret))
+    at_once = open_reader_at_once(settings.database)
+    return KeyGate(engine, secret, limits, strangers, open_identity(settings, secret), at_once)

@@ -141,13 +141,29 @@ def revoke_all_keys(engine: Engine) -> int:
     return len(valid)
 
 
+class FoundKey(NamedTuple):
+    """The holder of a valid key."""
+
+    caller: Caller
+    use_is_due: bool
+    """Whether the time of use is to be written."""
+
+
 def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
-    """Who holds this key, which must be valid now.
+    """Who holds this key, which must be valid now; its use is noted.
 
     Raises:
         WrongKey, RevokedKey, ExpiredKey: it opens nothing.
         DatabaseUnavailable: the database cannot be read, or the use not be noted.
     """
+    caller, use_is_due = look_up(engine, secret, text)
+    if use_is_due:
+        _note_use(engine, caller.who, datetime.now(UTC))
+    return caller
+
+
+def look_up(engine: Engine, secret: bytes, text: str) -> FoundKey:
+    """As :func:`find_caller`, but nothing is written."""
     parts = FORM.fullmatch(text)
     if parts is None:
         raise WrongKey(WRONG)
@@ -163,9 +179,8 @@ def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
         raise RevokedKey("the access key was revoked: ask the operator for another one")
     if row.expires_at is not None and row.expires_at <= now:
         raise ExpiredKey("the access key has expired: ask the operator for another one")
-    if row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY:
-        _note_use(engine, row.key_id, now)
-    return Caller(row.key_id, parse_scopes(row.scopes), row.name)
+    use_is_due = row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY
+    return FoundKey(Caller(row.key_id, parse_scopes(row.scopes), row.name), use_is_due)
 
 
 def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
 from app.access.authentication import Authentication
+from app.access.caller import Caller
 from app.access.gate import KeyGate, open_gate
-from app.access.keys import revoke_key
+from app.access.keys import find_caller, revoke_key
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.requirements import require_declared
 from app.access.scopes import Scope
@@ -43,6 +47,47 @@ def test_a_key_is_refused_from_its_revocation_on(keyed: tuple[TestClient, KeyGat
     assert client.get("/v1/model", headers=bearer(key)).status_code == 200
     revoke_key(gate.engine, key.split("_")[1])
     assert problem(client.get("/v1/model", headers=bearer(key))) == (401, "revoked-key")
+
+
+def test_a_key_of_a_file_is_read_without_a_thread(
+    keyed: tuple[TestClient, KeyGate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for its first use in a minute, which is noted."""
+    client, gate = keyed
+    key = make_key(gate, Scope.PREDICT)
+    assert client.get("/v1/model", headers=bearer(key)).status_code == 200
+    monkeypatch.setattr("app.access.gate.find_caller", lambda *_: pytest.fail("a thread was asked"))
+    assert client.get("/v1/model", headers=bearer(key)).status_code == 200
+
+
+def test_a_file_that_is_locked_is_waited_for_in_a_thread(
+    keyed: tuple[TestClient, KeyGate], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop meets the lock and does not wait; the thread, which would, finds it gone."""
+    client, gate = keyed
+    key = make_key(gate, Scope.PREDICT)
+    assert client.get("/v1/model", headers=bearer(key)).status_code == 200
+    close_all(client, gate)
+    with closing(sqlite3.connect(tmp_path / "notes.sqlite3", check_same_thread=False)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        asked = []
+
+        def find_unlocked(*given: Any) -> Caller:
+            other.close()
+            asked.append(threading.current_thread())
+            return find_caller(*given)
+
+        monkeypatch.setattr("app.access.gate.find_caller", find_unlocked)
+        assert client.get("/v1/model", headers=bearer(key)).status_code == 200
+    assert len(asked) == 1
+
+
+def close_all(client: TestClient, gate: KeyGate) -> None:
+    """No connection to the file is left, so that another process may lock it."""
+    assert gate.at_once is not None
+    for engine in (gate.engine, gate.at_once, client.app.state.parts.index.engine):  # type: ignore[attr-defined]
+        engine.dispose()
 
 
 def test_each_key_has_a_rate_of_its_own(keyed: tuple[TestClient, KeyGate]) -> None:

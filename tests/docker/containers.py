@@ -38,7 +38,11 @@ class Containers:
             old.unlink(missing_ok=True)
         pid, log, result = self._files(name)
         supervisor = [sys.executable, "-m", "tests.docker.supervisor", str(log), str(result)]
-        process = subprocess.Popen([*supervisor, *self.command(name)], start_new_session=True)
+        command = [*supervisor, *self.command(name)]
+        # Without our own output: who reads it would wait for the container's end.
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         pid.write_text(str(process.pid))
         say(f"{name}: started")
 

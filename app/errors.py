@@ -40,6 +40,26 @@ class InvalidResource(WrongPart):
     """A FHIR resource cannot be read; the part is the path of its element."""
 
 
+class InvalidLine(WrongPart):
+    """A line of a job's file cannot be used; the part is the line's number, and the field where one is to blame."""
+
+
+class WrongContentType(IcdCoderError):
+    """The body is sent as something that the route does not read."""
+
+
+class UnknownJob(IcdCoderError):
+    """The caller has no job of the given id."""
+
+
+class KeyUsedBefore(IcdCoderError):
+    """Another body was sent with the same Idempotency-Key."""
+
+
+class TooManyJobs(IcdCoderError):
+    """The caller has as many unfinished jobs as one may have."""
+
+
 class TryLater(IcdCoderError):
     """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
 

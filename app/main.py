@@ -27,6 +27,10 @@ from app.crowd import BESIDE_THE_LINE, Crowd
 from app.docs_page import install_docs_page
 from app.draining import Draining
 from app.inference import Coder, Inference
+from app.jobs import routes as job_routes
+from app.jobs.build import build_jobs
+from app.jobs.events import EventStreams
+from app.jobs.worker import JobWorker
 from app.logs import described
 from app.metrics import Metrics
 from app.metrics_route import PATH as METRICS_PATH
@@ -66,6 +70,8 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
     metrics = Metrics(coder)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
     service = build_service(settings, coder, inference, index, metrics.stage)
+    engine = None if index is None else index.engine
+    jobs, worker = build_jobs(settings, engine, service)
     state = State(
         coder,
         gate,
@@ -73,10 +79,12 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
         AuditService(service, index),
         _catalogue(coder, service.tree, index),
         NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
-        ReviewService(coder, service.tree, None if index is None else index.engine),
+        ReviewService(coder, service.tree, engine),
+        jobs,
+        EventStreams(),
         index,
         Readiness(drain_seconds=settings.drain_seconds),
-        Journal(None if index is None else index.engine),
+        Journal(engine),
         metrics,
         _recorder(settings, coder, index),
         settings.max_batch,
@@ -85,7 +93,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(state, inference, gate, tracing),
+        lifespan=_lifespan(state, inference, worker, gate, tracing),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
@@ -101,6 +109,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
         neighbour_routes,
         note_routes,
         review_routes,
+        job_routes,
         health,
     )
     for routes in routers:
@@ -123,6 +132,7 @@ def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open
         max_body_bytes=settings.max_body_bytes,
         seconds=settings.body_seconds,
         max_depth=settings.max_depth,
+        max_job_bytes=settings.max_job_bytes,
     )
     app.add_middleware(
         Draining,
@@ -165,13 +175,17 @@ def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) ->
 
 
 def _lifespan(
-    state: State, inference: Inference, gate: Gate, tracing: Tracing | None
+    state: State, inference: Inference, worker: JobWorker | None, gate: Gate, tracing: Tracing | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with inference:
             warming = asyncio.create_task(_warm_up(inference, state.readiness))
+            if worker is not None:
+                worker.start()
             yield
+            if worker is not None:
+                await worker.close()
             warming.cancel()
             with suppress(asyncio.CancelledError):
                 await warming

@@ -12,6 +12,8 @@ from app.catalogue.catalogue import Catalogue
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
+from app.jobs.events import EventStreams
+from app.jobs.service import JobService
 from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
 from app.notes.service import NoteService
@@ -42,6 +44,8 @@ class State:
     catalogue: Catalogue
     notes: NoteService
     reviews: ReviewService
+    jobs: JobService
+    event_streams: EventStreams
     index: NeighbourIndex | None
     readiness: Readiness
     journal: Journal

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from app.audit.schemas import AuditAnswer, AuditRequest
+from app.bundles.schemas import AliasRequest, BundleLoaded, BundlesAnswer, LoadRequest, NamedBundle, RegisterRequest
 from app.catalogue.schemas import CodesAnswer, CodesQuery
 from app.coding.representation import CSV, JSON_LINES
 from app.coding.schemas import ModelAnswer, PredictAnswer, PredictRequest
@@ -218,6 +219,23 @@ class Client:
         """
         headers = {"Accept": CSV if as_table else JSON_LINES}
         self._stream(f"/v1/jobs/{quote(job_id, safe='')}/results", target, headers)
+
+    def bundles(self) -> BundlesAnswer:
+        """The registered bundles, and which one answers. Raises as :meth:`predict`."""
+        return self._ask("GET", "/v1/bundles", BundlesAnswer)
+
+    def register_bundle(self, name: str) -> NamedBundle:
+        """Register a bundle by the name of its folder on the service's machine. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/bundles", NamedBundle, RegisterRequest(name=name))
+
+    def name_bundle(self, alias: str, name: str) -> NamedBundle:
+        """Let an alias stand for a registered bundle. Raises as :meth:`predict`."""
+        path = f"/v1/bundles/aliases/{quote(alias, safe='')}"
+        return self._ask("PUT", path, NamedBundle, AliasRequest(name=name))
+
+    def load_bundle(self, bundle: str) -> BundleLoaded:
+        """Let a registered bundle answer from now on, by its name or alias. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/bundles/load", BundleLoaded, LoadRequest(bundle=bundle))
 
     def health(self) -> bool:
         """Whether the service can answer now.

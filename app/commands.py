@@ -251,10 +251,11 @@ def code(
     from app.coding.note_files import find_notes, require_distinct_ids
     from app.coding.offline import Ask
     from app.coding.remote import code_by_server, require_one_place
+    from app.jobs.bulk_options import code_bulk
     from app.settings import load_settings
 
     if bulk is not None:
-        _code_bulk(context, bulk, out, idempotency_key, server, key_file)
+        code_bulk(context, bulk, out, idempotency_key, server, key_file)
         return
     if out is not None or idempotency_key is not None:
         raise InvalidOption("--out and --idempotency-key go with --bulk: other answers are written to standard output")
@@ -284,35 +285,6 @@ def code(
         code_by_server(str(server), key_file, settings, ask, notes, write)
     else:
         code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, ask, notes, write)
-
-
-def _code_bulk(
-    context: typer.Context,
-    bulk: Path,
-    out: Path | None,
-    idempotency_key: str | None,
-    server: str | None,
-    key_file: Path | None,
-) -> None:
-    from app.coding.remote import open_client
-    from app.jobs.bulk import BulkFile, run_bulk
-
-    with_bulk = {"bulk", "out", "idempotency_key", "server", "key_file"}
-    others = sorted(name for name in context.params if name not in with_bulk and _is_given(context, name))
-    if others:
-        raise InvalidOption(
-            f"{', '.join(others)} cannot be given with --bulk: each line of the file has its own options"
-        )
-    if server is None:
-        raise InvalidOption("--bulk needs a service: give its address with --server")
-    file = BulkFile.read(bulk, out, idempotency_key)
-    with open_client(server, key_file) as client:
-        run_bulk(client, file)
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
 
 
 @commands.command()
@@ -348,12 +320,12 @@ def serve(
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
       icd-coder serve --bundle out/bundle-int8 --precision int8 --host 0.0.0.0
       icd-coder serve --bundle out/bundle --config icd-coder.toml --check
+      ICD_CODER_BUNDLES=bundles icd-coder serve --bundle production --database sqlite:///notes.sqlite3
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.access.gate import open_gate
-    from app.damaged_labels import require_whole_labels
+    from app.bundles.opening import FolderOpener, named_folder
     from app.db import require_usable
-    from app.inference import load_coder
     from app.listening import listen
     from app.logs import configure_logs
     from app.main import create_app
@@ -370,10 +342,9 @@ def serve(
             require_usable(url)
         gate = open_gate(settings, no_auth)
         tracing = open_tracing(settings)
-        coder = require_whole_labels(
-            load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
-        )
-        app = create_app(settings, coder, gate, tracing)
+        opener = FolderOpener(device, precision, settings.torch_threads, allow_damaged_labels)
+        coder = opener.open(named_folder(bundle, settings))
+        app = create_app(settings, coder, gate, tracing, opener)
         if check:
             typer.echo("\n".join(described_service(app, settings, no_auth)))
             gate.close()

@@ -60,6 +60,22 @@ class TooManyJobs(IcdCoderError):
     """The caller has as many unfinished jobs as one may have."""
 
 
+class NoBundleFolder(IcdCoderError):
+    """The service was started without a folder of bundles to load from."""
+
+
+class UnknownBundle(IcdCoderError):
+    """No bundle or alias has the given name."""
+
+
+class NameTaken(IcdCoderError):
+    """The name of a bundle is wanted for an alias, or the other way round."""
+
+
+class BundleRefused(IcdCoderError):
+    """A bundle cannot be registered or served; the one that is served goes on."""
+
+
 class TryLater(IcdCoderError):
     """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
 

@@ -100,6 +100,17 @@ def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threa
     return load_bundle(bundle, device, precision, threads or available_cores())
 
 
+def identify_bundle(bundle: Path) -> str:
+    """The bundle_id of a folder of which every file was verified.
+
+    Raises:
+        MissingInput, BundleDamaged: it is no bundle, or not whole.
+    """
+    from model.bundle import identify_bundle as identify
+
+    return identify(bundle)
+
+
 def _require_device(device: str) -> None:
     import torch
 
@@ -146,6 +157,10 @@ class Inference:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.end()
+
+    async def end(self) -> None:
+        """As :meth:`close`, and wait a little for the note at work."""
         self.close()
         # An interpreter that ends while this thread is inside torch aborts ("terminate called").
         await asyncio.to_thread(self._worker.join, STOP_SECONDS)

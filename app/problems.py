@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from app.db import error_name
 from app.errors import (
+    BundleRefused,
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
@@ -27,6 +28,8 @@ from app.errors import (
     KeyUsedBefore,
     MissingKey,
     MissingScope,
+    NameTaken,
+    NoBundleFolder,
     NoDatabase,
     NoteStored,
     NoteTextNotStored,
@@ -37,6 +40,7 @@ from app.errors import (
     RevokedKey,
     TooManyJobs,
     TryLater,
+    UnknownBundle,
     UnknownJob,
     UnknownNote,
     WrongContentType,
@@ -65,9 +69,13 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     InvalidLine: (422, "invalid-line"),
     UnknownNote: (404, "unknown-note"),
     UnknownJob: (404, "unknown-job"),
+    UnknownBundle: (404, "unknown-bundle"),
     NoteTextNotStored: (409, "text-not-stored"),
     NoteStored: (409, "note-stored"),
     KeyUsedBefore: (409, "key-used-before"),
+    NameTaken: (409, "name-taken"),
+    BundleRefused: (409, "bundle-refused"),
+    NoBundleFolder: (409, "no-bundle-folder"),
     NoDatabase: (409, "no-database"),
     NoRanker: (409, "no-ranker"),
     NoConformalSet: (409, "no-conformal-set"),

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     approximate: bool = Field(
         default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
     )
+    bundles: Path | None = Field(
+        default=None, description="Folder of the bundles that may be loaded while the service runs; none: no other one."
+    )
     record_codings: bool = Field(
         default=False, description="Keep in the database what was suggested for a request that names a stored note."
     )

@@ -1,4 +1,4 @@
-"""The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; jobs; keys, access log.
+"""The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; jobs; names; keys, access log.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
 later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
@@ -239,6 +239,26 @@ class JobResult(Base):
     failed: Mapped[bool]
     content: Mapped[str] = mapped_column(Text)
     """The answer, or the problem of a failed item, as JSON in ASCII."""
+
+
+class BundleName(Base):
+    """A bundle of the service's folder of bundles, by the name of its own folder there."""
+
+    __tablename__ = "bundle_names"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bundle_id: Mapped[str] = mapped_column(String(64))
+    """What was there when it was registered; another one is not served under this name."""
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class BundleAlias(Base):
+    """Another word for a name, which can be given to another one."""
+
+    __tablename__ = "bundle_aliases"
+
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(ForeignKey("bundle_names.name"))
 
 
 class KeySecret(Base):

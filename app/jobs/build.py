@@ -1,6 +1,9 @@
 """The jobs of a service: what answers its routes, and the worker behind them."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import Protocol
 
 from sqlalchemy import Engine
 
@@ -14,11 +17,25 @@ from app.jobs.worker import JobWorker
 from app.settings import Settings
 
 
-def build_jobs(settings: Settings, engine: Engine | None, coding: CodingService) -> tuple[JobService, JobWorker | None]:
-    """Both with the limits of the settings; no worker without a database. Nothing runs yet."""
+class HasCoding(Protocol):
+    """What answers at a moment."""
+
+    @property
+    def coding(self) -> CodingService: ...
+
+
+def build_jobs(
+    settings: Settings, engine: Engine | None, lease: Callable[[], AbstractContextManager[HasCoding]]
+) -> tuple[JobService, JobWorker | None]:
+    """Both with the limits of the settings; no worker without a database. Nothing runs yet.
+
+    Args:
+        lease: what answers now, for the time of an item.
+    """
 
     async def answer(item: WaitingItem) -> Outcome:
-        return await answer_item(item, coding)
+        with lease() as now:
+            return await answer_item(item, now.coding)
 
     worker = None if engine is None else JobWorker(JobQueue(engine, timedelta(days=settings.job_days)), answer)
     limits = LineLimits(settings.max_job_items, settings.max_characters, settings.max_top_k)

@@ -14,7 +14,7 @@ from app.jobs.events import progress_events
 from app.jobs.result_lines import JobResult, csv_lines, json_lines
 from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
 from app.problems import KEYED, documented
-from app.state import Parts
+from app.state import Standing
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SENT_AS = frozenset({JSON_LINES, "application/jsonl", "application/ndjson"})
@@ -50,7 +50,9 @@ class JsonLines(StreamingResponse):
     response_model_exclude_none=True,
     openapi_extra=FILE,
 )
-async def submit(sent: Request, key: IdempotencyKey, visit: ByPredict, parts: Parts, response: Response) -> JobStatus:
+async def submit(
+    sent: Request, key: IdempotencyKey, visit: ByPredict, parts: Standing, response: Response
+) -> JobStatus:
     """Hand notes in to be coded one after the other, each after all requests that wait; 200 for the same again."""
     if sent.headers.get("content-type", "").partition(";")[0].strip().lower() not in SENT_AS:
         raise WrongContentType(f"the file is not sent as JSON lines: set the header Content-Type: {JSON_LINES}")
@@ -61,18 +63,18 @@ async def submit(sent: Request, key: IdempotencyKey, visit: ByPredict, parts: Pa
 
 
 @router.get("", response_model_exclude_none=True, responses=documented(*KEYED, 409, 422, 500, 503))
-async def page(query: Annotated[JobsQuery, Query()], visit: ByPredictOrAdmin, parts: Parts) -> JobsAnswer:
+async def page(query: Annotated[JobsQuery, Query()], visit: ByPredictOrAdmin, parts: Standing) -> JobsAnswer:
     """Your jobs, the latest first; those of everybody for a key with the scope admin."""
     return await parts.jobs.page(query, visit)
 
 
 @router.get("/{job_id}", response_model_exclude_none=True, responses=ONE)
-async def read(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> JobStatus:
+async def read(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobStatus:
     """How far a job is."""
     return await parts.jobs.read(job_id, visit)
 
 
-async def _followed(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> AsyncIterator[JobStatus]:
+async def _followed(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> AsyncIterator[JobStatus]:
     """The job's status, and one of the places of streams until the last event is sent."""
     status = await parts.jobs.read(job_id, visit)
     parts.event_streams.enter()
@@ -84,7 +86,7 @@ async def _followed(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> Asy
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, responses=ONE)
 async def events(
-    status: Annotated[JobStatus, Depends(_followed)], visit: ByPredictOrAdmin, parts: Parts
+    status: Annotated[JobStatus, Depends(_followed)], visit: ByPredictOrAdmin, parts: Standing
 ) -> AsyncIterator[ServerSentEvent]:
     """The job's status as server-sent events, now and at each change; the last one is named end."""
     async for event in progress_events(status, visit, parts.jobs, lambda: parts.readiness.stopping):
@@ -92,13 +94,13 @@ async def events(
 
 
 @router.post("/{job_id}/cancel", response_model_exclude_none=True, responses=ONE)
-async def cancel(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> JobStatus:
+async def cancel(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobStatus:
     """End a job: what was coded stays, the texts that wait are erased."""
     return await parts.jobs.cancel(job_id, visit)
 
 
 @router.delete("/{job_id}", responses=ONE)
-async def delete(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> JobDeleted:
+async def delete(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobDeleted:
     """Delete a job with its results; its Idempotency-Key is free again."""
     return await parts.jobs.delete(job_id, visit)
 
@@ -108,7 +110,7 @@ async def delete(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts) -> JobDel
     response_class=JsonLines,
     responses={200: {"model": JobResult, "content": {CSV: {"schema": {"type": "string"}}}}, **ONE},
 )
-async def results(job_id: JobId, visit: ByPredictOrAdmin, parts: Parts, sent: Request) -> StreamingResponse:
+async def results(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing, sent: Request) -> StreamingResponse:
     """The results that there are, in the order of the file: a JobResult a line, or with `Accept: text/csv` a table."""
     rows = await parts.jobs.results(job_id, visit)
     if wanted_form(sent.headers.getlist("accept"), (JSON_LINES, CSV)) == CSV:

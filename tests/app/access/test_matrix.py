@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from app.access.scopes import Scope
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
 from tests.app.access.provider import settings_of, token
+from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
 from tests.app.jobs.job_files import ended
 
@@ -34,6 +35,7 @@ TOKEN = "token "  # noqa: S105 - a name of a column
 NOBODY: frozenset[str] = frozenset()
 ANYBODY = frozenset({*REFUSED, *Scope})
 ANY_KEY = frozenset(Scope)
+ADMIN = frozenset({Scope.ADMIN})
 JOBS = frozenset({Scope.PREDICT, Scope.ADMIN})
 
 
@@ -84,6 +86,10 @@ ROUTES = [
     Row("GET", "/v1/jobs/{job_id}/results", JOBS, path="/v1/jobs/JOB/results"),
     Row("POST", "/v1/jobs/{job_id}/cancel", JOBS, path="/v1/jobs/JOB/cancel"),
     Row("DELETE", "/v1/jobs/{job_id}", JOBS, path="/v1/jobs/JOB"),
+    Row("GET", "/v1/bundles", ADMIN),
+    Row("POST", "/v1/bundles", ADMIN, {"name": "first"}),
+    Row("PUT", "/v1/bundles/aliases/{alias}", ADMIN, {"name": "first"}, "/v1/bundles/aliases/production"),
+    Row("POST", "/v1/bundles/load", ADMIN, {"bundle": "first"}),
     Row("GET", "/v1/model", ANY_KEY),
     Row("GET", "/v1/codes", ANY_KEY),
     Row("GET", "/healthz", ANYBODY),
@@ -116,11 +122,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     coder = FakeCoder()
     folder = tmp_path_factory.mktemp("matrix")
     trusted = settings_of(folder)
-    app, gate = keyed_app(indexed_database(folder, coder), coder, rate_limit="none", **trusted)
+    put_bundle(folder / "bundles", "first", "be")
+    options = {"rate_limit": "none", "bundles": folder / "bundles", **trusted}
+    app, gate = keyed_app(indexed_database(folder, coder), coder, FakeOpener(), **options)
     with TestClient(app) as client:
         keys = keys_of_every_kind(gate) | tokens_of_every_kind()
         answer = client.post("/v1/predict", json={"text": "diabetes"}, headers=bearer(keys["predict"]))
         assert answer.status_code == 200  # coded behind the warm-up, so /readyz is 200 from here on
+        registered = client.post("/v1/bundles", json={"name": "first"}, headers=bearer(keys["admin"]))
+        assert registered.status_code == 201
         yield Service(app, client, keys)
 
 

@@ -43,7 +43,7 @@ JOBS = frozenset({Scope.PREDICT, Scope.ADMIN})
 class Row:
     """A route with one of its methods: who may, and a request that then gets a 2xx.
 
-    A path with JOB is asked for a job of the caller's own, or of anybody for who may not have one.
+    A path with JOB is asked for a job of the caller's own, or of somebody's for who may see all.
     """
 
     method: str
@@ -199,7 +199,9 @@ def _handed_in(service: Service, kind: str) -> Any:
 
 
 def _job(service: Service, kind: str) -> str:
-    """The id of a job that has ended: of the caller where he may hand one in."""
+    """The id of a job that has ended: of the caller where he may hand one in; of none for who is refused."""
+    if kind.removeprefix(TOKEN) not in JOBS:
+        return "0" * 32
     owner = kind if kind.removeprefix(TOKEN) == Scope.PREDICT else Scope.PREDICT.value
     job_id: str = _handed_in(service, owner).json()["job_id"]
     ended(service.client, job_id, headers=bearer(service.keys[owner]))

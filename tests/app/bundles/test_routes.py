@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -107,36 +106,35 @@ def test_names_and_aliases_survive_a_restart(
         assert [(each["name"], each["aliases"]) for each in bundles] == [("first", []), ("second", ["production"])]
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "expected", "word"),
-    [
-        ("POST", "", {"name": "nobody"}, (404, "unknown-bundle"), "'nobody'"),
-        ("POST", "", {"name": "a-file"}, (404, "unknown-bundle"), "'a-file'"),
-        ("POST", "", {"name": "a-link"}, (404, "unknown-bundle"), "'a-link'"),
-        ("POST", "", {"name": "empty"}, (409, "bundle-refused"), "'empty'"),
-        ("POST", "", {"name": "broken"}, (409, "bundle-refused"), "differs from its checksum"),
-        ("POST", "", {"name": "production"}, (409, "name-taken"), "'production'"),
-        ("POST", "", {"name": "../first"}, (422, "invalid-request"), "errors"),
-        ("POST", "", {"name": ".."}, (422, "invalid-request"), "errors"),
-        ("POST", "", {"name": "/etc"}, (422, "invalid-request"), "errors"),
-        ("PUT", "/aliases/other", {"name": "nobody"}, (404, "unknown-bundle"), "'nobody'"),
-        ("PUT", "/aliases/first", {"name": "first"}, (409, "name-taken"), "'first'"),
-        ("PUT", "/aliases/.x", {"name": "first"}, (422, "invalid-request"), "errors"),
-        ("POST", "/load", {"bundle": "staging"}, (404, "unknown-bundle"), "'staging'"),
-        ("POST", "/load", {"bundle": "third"}, (409, "bundle-refused"), "icd-coder index"),
-    ],
-)
-def test_what_cannot_be_is_a_problem_that_names_it(
-    service: TestClient, folder: Path, method: str, path: str, body: Any, expected: tuple[int, str], word: str
-) -> None:
+BAD: list[tuple[str, str, dict[str, str], tuple[int, str], str]] = [
+    ("POST", "", {"name": "nobody"}, (404, "unknown-bundle"), "'nobody'"),
+    ("POST", "", {"name": "a-file"}, (404, "unknown-bundle"), "'a-file'"),
+    ("POST", "", {"name": "a-link"}, (404, "unknown-bundle"), "'a-link'"),
+    ("POST", "", {"name": "empty"}, (409, "bundle-refused"), "'empty'"),
+    ("POST", "", {"name": "broken"}, (409, "bundle-refused"), "differs from its checksum"),
+    ("POST", "", {"name": "production"}, (409, "name-taken"), "'production'"),
+    ("POST", "", {"name": "../first"}, (422, "invalid-request"), "errors"),
+    ("POST", "", {"name": ".."}, (422, "invalid-request"), "errors"),
+    ("POST", "", {"name": "/etc"}, (422, "invalid-request"), "errors"),
+    ("PUT", "/aliases/other", {"name": "nobody"}, (404, "unknown-bundle"), "'nobody'"),
+    ("PUT", "/aliases/first", {"name": "first"}, (409, "name-taken"), "'first'"),
+    ("PUT", "/aliases/.x", {"name": "first"}, (422, "invalid-request"), "errors"),
+    ("POST", "/load", {"bundle": "staging"}, (404, "unknown-bundle"), "'staging'"),
+    ("POST", "/load", {"bundle": "third"}, (409, "bundle-refused"), "icd-coder index"),
+]
+"""Method, path, body; status and slug of the problem; a word that it names."""
+
+
+def test_what_cannot_be_is_a_problem_that_names_it(service: TestClient, folder: Path) -> None:
     """And nothing is changed."""
     register(service, "first", "third")
     put_bundle(folder, "production", "be")
     service.put("/v1/bundles/aliases/production", json={"name": "first"})
     before = service.get("/v1/bundles").json()
-    refused = service.request(method, f"/v1/bundles{path}", json=body)
-    assert problem(refused) == expected
-    assert word in refused.json()["detail"]
+    for method, path, body, expected, word in BAD:
+        refused = service.request(method, f"/v1/bundles{path}", json=body)
+        assert problem(refused) == expected, body
+        assert word in refused.json()["detail"], body
     assert service.get("/v1/bundles").json() == before
     assert serving(service) == ("b", "e")
 

@@ -45,7 +45,7 @@ def test_twenty_swaps_under_load(indexed: str, coder: FakeCoder, tmp_path: Path)
     for embedding in ("e", "f"):
         plant(indexed, embedding * 64, coder)
     found: list[tuple[int, Any]] = []
-    done = threading.Event()
+    done, answered = threading.Event(), threading.Semaphore(0)
 
     with TestClient(bundle_app(indexed, coder, folder, opener)) as client:
         wait_until_ready(client, coder)
@@ -58,17 +58,16 @@ def test_twenty_swaps_under_load(indexed: str, coder: FakeCoder, tmp_path: Path)
                 single = client.post("/v1/predict", json={"text": NOTE, "neighbours": 1})
                 similar = client.post("/v1/neighbours", json={"text": NOTE, "neighbours": 1})
                 found.extend((answer.status_code, answer.json()) for answer in (batch, single, similar))
+                answered.release()
 
         threads = [threading.Thread(target=ask) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         try:
             for number in range(SWAPS):
-                seen = len(found)
                 loaded = client.post("/v1/bundles/load", json={"bundle": ("second", "first")[number % 2]})
                 assert loaded.status_code == 200, loaded.text
-                while len(found) < seen + CLIENTS:  # at least so many answers between two swaps
-                    assert any(thread.is_alive() for thread in threads)
+                assert answered.acquire(timeout=60)  # so there are answers between two swaps
         finally:
             done.set()
             for thread in threads:

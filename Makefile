@@ -4,16 +4,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Empty: the default index. For a GPU, or another build of torch, see README "Installing with a GPU".
 TORCH ?= torch==2.13.0
-PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+# A folder of wheels, such as that of `make airgap`: then no index is asked.
+WHEELS ?=
+# Options of the demo, such as --admissions 200.
+DEMO ?=
+# What `make airgap` is for: cpu or gpu.
+VARIANT ?= cpu
+# --report: a known weakness of a package is told, and is no failure.
+AUDIT ?=
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(WHEELS),--no-index --find-links $(abspath $(WHEELS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline check acceptance clean
+.PHONY: help demo test test-offline check acceptance airgap airgap-smoke rehearse hygiene clean
 
 help: ## show these targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 demo: $(VENV)/runtime ## synthetic admissions to a coded note with its neighbours, under 8 minutes
-	$(BIN)/icd-coder demo
+	$(BIN)/icd-coder demo $(DEMO)
 
 test: $(VENV)/dev ## the whole suite with lint, types and layout, under 10 minutes
 	$(BIN)/ruff check .
@@ -34,8 +42,24 @@ check: $(VENV)/dev ## lint, types and import contracts only
 acceptance: $(VENV)/dev ## the long runs; write their dated result in docs/LOG.md
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/acceptance.py
 
-clean: ## remove the virtual environment and the demo's files
-	rm -rf $(VENV) demo-out
+airgap: $(VENV)/release ## one archive with which a machine without a network installs; VARIANT=cpu or gpu
+	BIN=$(BIN) docker/airgap.sh $(VARIANT) dist
+
+airgap-smoke: $(VENV)/dev ## install that archive where only loopback is there, and run a small demo
+	$(BIN)/python -m tests.docker.airgap_smoke dist/icd-coder-airgap-cpu.tar
+
+rehearse: $(VENV)/dev ## build the image and run README's Docker section without an engine; Linux, root, debootstrap
+	$(BIN)/python -m tests.docker.rehearse
+
+hygiene: $(VENV)/dev $(VENV)/release ## list of parts (SBOM), licences, known weaknesses, and what git keeps
+	@mkdir -p dist
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(BIN)/python
+	$(BIN)/pip-licenses --python $(BIN)/python --format csv --with-urls --output-file dist/licences.csv
+	$(BIN)/pytest tests/hygiene tests/docker -q
+	$(BIN)/python tests/hygiene/dependency_audit.py $(AUDIT)
+
+clean: ## remove the virtual environment, the archives and the demo's files
+	rm -rf $(VENV) demo-out dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "icd-coder needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -49,4 +73,8 @@ $(VENV)/runtime: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/dev: $(VENV)/runtime
 	$(PIP) --progress-bar off -q -e '.[dev]'
+	@touch $@
+
+$(VENV)/release: $(VENV)/runtime
+	$(PIP) --progress-bar off -q -e '.[release]'
 	@touch $@

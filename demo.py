@@ -5,6 +5,7 @@ nothing else of any room.
 """
 
 import json
+import os
 import queue
 import shlex
 import subprocess
@@ -29,18 +30,21 @@ READY_SECONDS = 120
 ICD_CODER = (sys.executable, "-m", "icd_coder")
 
 
-@commands.command(epilog="Example:\n\n  icd-coder demo --out demo-out")
+@commands.command(epilog="Examples:\n\n  icd-coder demo --out demo-out\n\n  icd-coder demo --admissions 200")
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for what the demo makes; what is there is reused.")] = Path(
         "demo-out"
     ),
     seed: Annotated[int, typer.Option(help="Of the synthetic admissions and of the training.")] = 1,
+    admissions: Annotated[
+        int, typer.Option(min=200, help="How many; 200 take two minutes and make a coder that has seen little.")
+    ] = ADMISSIONS,
 ) -> None:
     """Synthetic admissions, a trained coder, a database of embeddings, a service, and one coded note."""
     started = time.monotonic()
-    folder = out / f"seed-{seed}"
+    folder = out / (f"seed-{seed}" if admissions == ADMISSIONS else f"seed-{seed}-{admissions}")
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (title, target, arguments) in enumerate(steps(folder, seed), start=1):
+    for number, (title, target, arguments) in enumerate(steps(folder, seed, admissions), start=1):
         run_step(f"{number}/6 {title}", target, arguments)
     note = held_out_note(folder / "data")
     headline("6/6 serve, and send a discharge summary that the coder has never seen")
@@ -51,15 +55,15 @@ def demo(
     print_next_steps(folder, minutes)
 
 
-def steps(folder: Path, seed: int) -> list[tuple[str, Path, list[str]]]:
+def steps(folder: Path, seed: int, admissions: int) -> list[tuple[str, Path, list[str]]]:
     """Title, what it makes, and the command line of every step before the service."""
     tables, data, bundle, report = (folder / name for name in ("mimic3", "data", "bundle", "report"))
     s = str
     return [
         (
-            f"synth: {ADMISSIONS} admissions of people who never existed, in MIMIC-III's tables",
+            f"synth: {admissions} admissions of people who never existed, in MIMIC-III's tables",
             tables,
-            ["synth", "mimic3", "--admissions", s(ADMISSIONS), "--seed", s(seed), "--out", s(tables)],
+            ["synth", "mimic3", "--admissions", s(admissions), "--seed", s(seed), "--out", s(tables)],
         ),
         (
             "prepare: discharge summaries with their codes",
@@ -125,7 +129,7 @@ def run_step(title: str, target: Path, arguments: list[str]) -> None:
 
 def run_to_its_end(command: list[str]) -> int:
     """Exit code of a verb; when the demo is stopped, the verb may tidy up (``subprocess.run`` would kill it)."""
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen(command, env=own_environment()) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:  # the terminal has told the verb too
@@ -135,6 +139,11 @@ def run_to_its_end(command: list[str]) -> int:
             process.terminate()
             process.wait()
             raise
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without settings of a service: the demo's notes go to no database but its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ICD_CODER_")}
 
 
 def headline(text: str) -> None:
@@ -156,7 +165,7 @@ def service(folder: Path) -> Iterator[str]:
     """Address of a running service, which is stopped at the end."""
     arguments = ["serve", "--bundle", str(folder / "bundle"), "--port", "0", "--no-auth"]
     print("  $ " + shlex.join(["icd-coder", *arguments]), flush=True)
-    process = subprocess.Popen([*ICD_CODER, *arguments], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*ICD_CODER, *arguments], stderr=subprocess.PIPE, text=True, env=own_environment())
     ready: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=keep_log, args=(process, folder / "serve.log", ready))
     reader.start()
@@ -185,7 +194,7 @@ def keep_log(process: "subprocess.Popen[str]", path: Path, ready: "queue.Queue[s
     ready.put(None)
 
 
-def ask(address: str, note: dict[str, Any]) -> dict[str, Any]:
+def ask(address: str, note: dict[str, Any], key: str | None = None) -> dict[str, Any]:
     """The service's answer; the patient is named, so that no earlier stay of hers is a neighbour."""
     from app.client import Client
     from app.coding.schemas import PredictRequest
@@ -195,7 +204,7 @@ def ask(address: str, note: dict[str, Any]) -> dict[str, Any]:
         f"{{text: {len(note['text'])} characters, subject_id, top_k, neighbours}}"
     )
     request = PredictRequest(text=note["text"], subject_id=note["subject_id"], top_k=SHOWN_CODES, neighbours=NEIGHBOURS)
-    with Client(address) as client:
+    with Client(address, key) as client:
         return client.predict(request).model_dump(mode="json")
 
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from app.coding.formats import Format
+from app.database_option import DATABASE_HELP, DatabaseOption, database_option
 from model.errors import InvalidOption
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 
-DATABASE_HELP = "SQLAlchemy URL: sqlite:///notes.sqlite3 or postgresql+psycopg://user@host/notes."
 CODES_IN_A_TABLE = 20
 CODES_IN_A_RANKING = 500
 """What the CodiEsp evaluation reads at most."""
@@ -45,7 +45,7 @@ class Explain(StrEnum):
 
 
 @commands.command()
-def migrate(database: Annotated[str, typer.Option("--database", help=DATABASE_HELP)]) -> None:
+def migrate(database: DatabaseOption) -> None:
     """Create the database or upgrade its tables to this version.
 
     \b
@@ -64,10 +64,7 @@ def migrate(database: Annotated[str, typer.Option("--database", help=DATABASE_HE
 def index(
     bundle: BundleOption,
     data: Annotated[Path, typer.Option("--data", help="Dataset directory made by `icd-coder prepare`.")],
-    database: Annotated[
-        str | None,
-        typer.Option("--database", help=f"{DATABASE_HELP} Default: BUNDLE.sqlite3 beside the bundle."),
-    ] = None,
+    database: Annotated[str | None, database_option("Default: BUNDLE.sqlite3 beside the bundle.")] = None,
     splits: Annotated[str, typer.Option("--splits", help="Splits to store; others leak into evaluations.")] = "train",
     store_text: Annotated[
         bool, typer.Option("--store-text", help="Store the texts too: neighbours then have a snippet.")
@@ -116,7 +113,7 @@ def index(
 
 @commands.command("verify-index")
 def verify_index(
-    database: Annotated[str, typer.Option("--database", help=DATABASE_HELP)],
+    database: DatabaseOption,
     sample: Annotated[int, typer.Option("--sample", min=1, help="Rows that search for themselves.")] = 1000,
 ) -> None:
     """Check that every stored note is whole and that the search finds it.
@@ -145,7 +142,7 @@ def verify_index(
 
 @commands.command()
 def backup(
-    database: Annotated[str, typer.Option("--database", help=DATABASE_HELP)],
+    database: DatabaseOption,
     out: Annotated[Path, typer.Option("--out", help="File to write; it holds patient data.")],
 ) -> None:
     """Write the whole database into one file with checksums, while others read and write.
@@ -165,7 +162,7 @@ def backup(
 
 @commands.command()
 def restore(
-    database: Annotated[str, typer.Option("--database", help=f"{DATABASE_HELP} It must hold no notes yet.")],
+    database: Annotated[str, database_option("It must hold no notes yet.")],
     source: Annotated[Path, typer.Option("--from", help="File that `icd-coder backup` wrote, from either engine.")],
 ) -> None:
     """Bring a backup into an empty database, which may be of the other engine.
@@ -290,10 +287,7 @@ def code(
 @commands.command()
 def serve(
     bundle: BundleOption,
-    database: Annotated[
-        str | None,
-        typer.Option("--database", help=f"{DATABASE_HELP} Default: BUNDLE.sqlite3 beside the bundle, if there."),
-    ] = None,
+    database: Annotated[str | None, database_option("Default: BUNDLE.sqlite3 beside the bundle, if there.")] = None,
     host: Annotated[str, typer.Option("--host", help="0.0.0.0: every address of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
     no_auth: Annotated[

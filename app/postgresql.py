@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from app.errors import DatabaseUnavailable
+from app.password_file import use_password_file
 from model.errors import InvalidOption
 
 DRIVERS = ("postgresql+psycopg",)
@@ -27,7 +28,7 @@ PRIVATE_LOG = {
 """Settings of the session that keep rows out of the server's log, each by itself; they need a privilege. What failed
 is in our own log, by class and place."""
 
-_GONE = "cannot be reached: start the server, see that the database and role exist, or mend --database"
+_GONE = "cannot be reached: start the server, see that database, role and password are right, or mend --database"
 _LOCKED = "is locked by another process: wait for it or stop it"
 REMEDIES = {
     "OperationalError": _GONE,
@@ -51,7 +52,8 @@ def make_engine(url: URL, keeps_open: bool = True) -> Engine:  # noqa: ARG001 - 
     """An engine whose sessions keep rows out of the server's log; nothing is connected yet.
 
     Raises:
-        InvalidOption: no database is named, or the packages are not installed.
+        InvalidOption: no database is named, the packages are not installed, or the URL's password is not clear.
+        DatabaseUnavailable: the file of the password cannot be read.
     """
     if not url.database:
         raise InvalidOption(
@@ -69,6 +71,7 @@ def make_engine(url: URL, keeps_open: bool = True) -> Engine:  # noqa: ARG001 - 
         raise InvalidOption(
             f"PostgreSQL needs the package '{error.name}': install it with `pip install 'icd-coder[postgres]'`"
         ) from None
+    use_password_file(engine)
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
     return engine

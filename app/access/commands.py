@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
+from app.database_option import DatabaseOption
+
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke the access keys of the service.")
 commands.add_typer(keys, name="keys")
-
-DATABASE_HELP = "SQLAlchemy URL: sqlite:///notes.sqlite3 or postgresql+psycopg://user@host/notes."
-DatabaseOption = Annotated[str, typer.Option("--database", help=DATABASE_HELP)]
 
 
 @keys.command("create")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from app.database_option import DatabaseOption
+
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 
 
@@ -25,12 +27,7 @@ def _group() -> None:
 
 @commands.command("export-reviews")
 def export_reviews(
-    database: Annotated[
-        str,
-        typer.Option(
-            "--database", help="SQLAlchemy URL: sqlite:///notes.sqlite3 or postgresql+psycopg://user@host/notes."
-        ),
-    ],
+    database: DatabaseOption,
     out: Annotated[Path, typer.Option("--out", help="CSV file to write; it holds patient data.")],
     system: Annotated[
         System | None,

@@ -70,6 +70,19 @@ def test_index_makes_the_database_beside_the_bundle(invoke: Invoke, tmp_path: Pa
     assert (tmp_path / "bundle.sqlite3").is_file()
 
 
+def test_the_environment_names_the_database_of_every_verb(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a container it is set once; an option wins over it."""
+    monkeypatch.setenv("ICD_CODER_DATABASE", f"sqlite:///{tmp_path}/named.sqlite3")
+    assert invoke("migrate").exit_code == 0
+    assert invoke("index", "--bundle", tmp_path / "bundle", "--data", write_dataset(tmp_path / "data")).exit_code == 0
+    assert "3 notes, 3 embeddings" in invoke("verify-index").stderr
+    assert not (tmp_path / "bundle.sqlite3").exists()
+    with pytest.raises(MissingInput, match="other.sqlite3"):
+        invoke("verify-index", "--database", f"sqlite:///{tmp_path}/other.sqlite3")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

@@ -6,7 +6,7 @@ with Client("http://127.0.0.1:8000", key) as client:
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,8 +16,11 @@ from pydantic import BaseModel, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from app.audit.schemas import AuditAnswer, AuditRequest
+from app.bundles.schemas import AliasRequest, BundleLoaded, BundlesAnswer, LoadRequest, NamedBundle, RegisterRequest
 from app.catalogue.schemas import CodesAnswer, CodesQuery
+from app.coding.representation import CSV, JSON_LINES
 from app.coding.schemas import ModelAnswer, PredictAnswer, PredictRequest
+from app.jobs.schemas import JobDeleted, JobsAnswer, JobsQuery, JobStatus
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery
@@ -27,6 +30,7 @@ if TYPE_CHECKING:  # it brings the server with it
     from app.coding.batch import BatchAnswer, BatchRequest
 
 Answer = TypeVar("Answer", bound=BaseModel)
+JSON_BODY = {"Content-Type": "application/json"}
 LONGEST_WAIT = 60
 """Seconds between two tries at most, whatever the service asks for."""
 
@@ -180,16 +184,58 @@ class Client:
         Raises:
             As :meth:`predict`.
         """
-        path = _with_query("/v1/reviews/export", query)
-        try:
-            with self._http.stream("GET", path) as response:
-                if response.status_code != httpx.codes.OK:
-                    response.read()
-                    raise _as_error(response)
-                for part in response.iter_bytes():
-                    target.write(part)
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from None
+        self._stream(_with_query("/v1/reviews/export", query), target, {})
+
+    def submit_job(self, file: bytes, idempotency_key: str) -> JobStatus:
+        """Hand a file of JSON lines in, or find the job that this key and file made before. Raises as :meth:`predict`.
+
+        Args:
+            idempotency_key: a word of the caller's own: 1 to 200 printable characters of ASCII, no blank.
+        """
+        headers = {"Content-Type": JSON_LINES, "Idempotency-Key": idempotency_key}
+        return self._ask("POST", "/v1/jobs", JobStatus, content=file, headers=headers)
+
+    def job(self, job_id: str) -> JobStatus:
+        """How far a job is. Raises as :meth:`predict`."""
+        return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}", JobStatus)
+
+    def jobs(self, query: JobsQuery) -> JobsAnswer:
+        """A page of jobs, the latest first. Raises as :meth:`predict`."""
+        return self._ask("GET", _with_query("/v1/jobs", query), JobsAnswer)
+
+    def cancel_job(self, job_id: str) -> JobStatus:
+        """End a job and keep its results. Raises as :meth:`predict`."""
+        return self._ask("POST", f"/v1/jobs/{quote(job_id, safe='')}/cancel", JobStatus)
+
+    def delete_job(self, job_id: str) -> JobDeleted:
+        """Delete a job with its results. Raises as :meth:`predict`."""
+        return self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}", JobDeleted)
+
+    def job_results(self, job_id: str, target: BinaryIO, as_table: bool = False) -> None:
+        """Write a job's results as JSON lines or as a CSV table; what was written before an error stays.
+
+        Raises:
+            As :meth:`predict`.
+        """
+        headers = {"Accept": CSV if as_table else JSON_LINES}
+        self._stream(f"/v1/jobs/{quote(job_id, safe='')}/results", target, headers)
+
+    def bundles(self) -> BundlesAnswer:
+        """The registered bundles, and which one answers. Raises as :meth:`predict`."""
+        return self._ask("GET", "/v1/bundles", BundlesAnswer)
+
+    def register_bundle(self, name: str) -> NamedBundle:
+        """Register a bundle by the name of its folder on the service's machine. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/bundles", NamedBundle, RegisterRequest(name=name))
+
+    def name_bundle(self, alias: str, name: str) -> NamedBundle:
+        """Let an alias stand for a registered bundle. Raises as :meth:`predict`."""
+        path = f"/v1/bundles/aliases/{quote(alias, safe='')}"
+        return self._ask("PUT", path, NamedBundle, AliasRequest(name=name))
+
+    def load_bundle(self, bundle: str) -> BundleLoaded:
+        """Let a registered bundle answer from now on, by its name or alias. Raises as :meth:`predict`."""
+        return self._ask("POST", "/v1/bundles/load", BundleLoaded, LoadRequest(bundle=bundle))
 
     def health(self) -> bool:
         """Whether the service can answer now.
@@ -204,9 +250,18 @@ class Client:
             return False
         return True
 
-    def _ask(self, method: str, path: str, kind: type[Answer], body: BaseModel | None = None) -> Answer:
-        content = None if body is None else body.model_dump_json(exclude_none=True)
-        response = self._tries(self._send, method, path, content)
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[Answer],
+        body: BaseModel | None = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] = JSON_BODY,
+    ) -> Answer:
+        if body is not None:
+            content = body.model_dump_json(exclude_none=True).encode()
+        response = self._tries(self._send, method, path, content, headers)
         try:
             return kind.model_validate_json(response.content)
         except ValidationError:
@@ -215,15 +270,27 @@ class Client:
             )
             raise ServiceFailed(problem) from None  # the original can hold the answer
 
-    def _send(self, method: str, path: str, content: str | None) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str] = JSON_BODY
+    ) -> httpx.Response:
         try:
-            headers = {} if content is None else {"Content-Type": "application/json"}
-            response = self._http.request(method, path, content=content, headers=headers)
+            response = self._http.request(method, path, content=content, headers=None if content is None else headers)
         except httpx.TransportError as error:
             raise self._unreachable(error) from None
         if response.status_code in (httpx.codes.OK, httpx.codes.CREATED):
             return response
         raise _as_error(response)
+
+    def _stream(self, path: str, target: BinaryIO, headers: Mapping[str, str]) -> None:
+        try:
+            with self._http.stream("GET", path, headers=headers) as response:
+                if response.status_code != httpx.codes.OK:
+                    response.read()
+                    raise _as_error(response)
+                for part in response.iter_bytes():
+                    target.write(part)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: httpx.TransportError) -> ServiceUnreachable:
         return ServiceUnreachable(

@@ -3,17 +3,13 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from app.coding.formats import Format
 from app.database_option import DATABASE_HELP, DatabaseOption, database_option
-
-if TYPE_CHECKING:  # --help must be fast
-    from app.coding.note_files import NoteFile
-    from app.coding.offline import Ask, Write
-    from app.settings import Settings
+from model.errors import InvalidOption
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 
@@ -184,12 +180,27 @@ def restore(
 
 @commands.command()
 def code(
-    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders of *.txt, or -.")],
+    context: typer.Context,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="PATH...", help="Files, folders of *.txt, or -; none with --bulk.")
+    ] = None,
     bundle: Annotated[Path | None, typer.Option("--bundle", help="Bundle directory made by `icd-coder train`.")] = None,
     server: Annotated[
         str | None, typer.Option("--server", help="Instead of a bundle: address of a running `icd-coder serve`.")
     ] = None,
     key_file: Annotated[Path | None, typer.Option("--key-file", help="File with the access key for --server.")] = None,
+    bulk: Annotated[
+        Path | None,
+        typer.Option("--bulk", help="With --server: JSON lines, each with id, text and options, coded as one job."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="With --bulk: file for the results, a table if NAME.csv. Default: standard output."),
+    ] = None,
+    idempotency_key: Annotated[
+        str | None,
+        typer.Option("--idempotency-key", help="With --bulk: name of the job. Default: made from the file's content."),
+    ] = None,
     database: Annotated[str | None, typer.Option("--database", help=f"{DATABASE_HELP} None: no neighbours.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to write the answers.")] = Format.TABLE,
     top_k: Annotated[
@@ -218,6 +229,9 @@ def code(
 ) -> None:
     """Code notes by a bundle, or by a running service, as a table, JSON lines or CodiEsp's id<TAB>code.
 
+    With --bulk the service codes a whole file when nobody else is waiting. Ctrl-C ends the waiting, not the job: the
+    same command finds it again.
+
     \b
     Examples:
       icd-coder code --bundle out/bundle note.txt
@@ -226,17 +240,27 @@ def code(
       icd-coder code --bundle out/bundle --explain attingrad --top-k 5 note.txt
       icd-coder code --bundle out/bundle --policy conformal-0.1 --selected-only note.txt
       icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key note.txt
+      icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key --bulk notes.jsonl --out answers.jsonl
       cat note.txt | icd-coder code --bundle out/bundle --selected-only -
     """
+    from app.coding.by_bundle import code_by_bundle
     from app.coding.formats import writer
     from app.coding.note_files import find_notes, require_distinct_ids
     from app.coding.offline import Ask
-    from app.coding.remote import require_one_place
+    from app.coding.remote import code_by_server, require_one_place
+    from app.jobs.bulk_options import code_bulk
     from app.settings import load_settings
 
+    if bulk is not None:
+        code_bulk(context, bulk, out, idempotency_key, server, key_file)
+        return
+    if out is not None or idempotency_key is not None:
+        raise InvalidOption("--out and --idempotency-key go with --bulk: other answers are written to standard output")
     limits: dict[str, Any] = {} if max_characters is None else {"max_characters": max_characters}
     settings = load_settings(None, database=database, **limits)
     require_one_place(bundle, server, database, key_file)
+    if not paths:
+        raise InvalidOption("no note is named: give files, folders of *.txt, or - for standard input")
     notes = find_notes(paths)
     if output is not Format.TABLE:
         require_distinct_ids(notes)
@@ -255,54 +279,9 @@ def code(
     )
     write = writer(output, with_neighbours)
     if bundle is None:
-        _code_by_server(str(server), key_file, settings, ask, notes, write)
+        code_by_server(str(server), key_file, settings, ask, notes, write)
     else:
-        _code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, ask, notes, write)
-
-
-def _code_by_server(
-    server: str, key_file: Path | None, settings: "Settings", ask: "Ask", notes: "list[NoteFile]", write: "Write"
-) -> None:
-    from urllib.parse import urlsplit
-
-    from app.client import Client, read_key
-    from app.coding.remote import RemoteCoding
-    from app.listening import is_loopback
-
-    if server.startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
-        typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
-    with Client(server, None if key_file is None else read_key(key_file)) as client:
-        RemoteCoding(client, ask, settings.max_characters).run(notes, write)
-
-
-def _code_by_bundle(
-    bundle: Path,
-    device: str,
-    precision: str,
-    allow_damaged_labels: bool,
-    settings: "Settings",
-    ask: "Ask",
-    notes: "list[NoteFile]",
-    write: "Write",
-) -> None:
-    from app.coding.offline import OfflineCoding
-    from app.damaged_labels import require_whole_labels
-    from app.db import require_usable
-    from app.inference import load_coder
-    from app.neighbours.index import open_index
-
-    database = settings.database
-    if database is not None:
-        require_usable(database)
-    coder = require_whole_labels(
-        load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
-    )
-    found = (
-        open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
-        if database is not None
-        else None
-    )
-    OfflineCoding(coder, found, settings, ask).run(notes, write)
+        code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, ask, notes, write)
 
 
 @commands.command()
@@ -335,12 +314,12 @@ def serve(
       icd-coder serve --bundle out/bundle --database sqlite:///notes.sqlite3 --port 8080
       icd-coder serve --bundle out/bundle-int8 --precision int8 --host 0.0.0.0
       icd-coder serve --bundle out/bundle --config icd-coder.toml --check
+      ICD_CODER_BUNDLES=bundles icd-coder serve --bundle production --database sqlite:///notes.sqlite3
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.access.gate import open_gate
-    from app.damaged_labels import require_whole_labels
+    from app.bundles.opening import FolderOpener, named_folder
     from app.db import require_usable
-    from app.inference import load_coder
     from app.listening import listen
     from app.logs import configure_logs
     from app.main import create_app
@@ -357,10 +336,9 @@ def serve(
             require_usable(url)
         gate = open_gate(settings, no_auth)
         tracing = open_tracing(settings)
-        coder = require_whole_labels(
-            load_coder(bundle, device, precision, settings.torch_threads), bundle, allow_damaged_labels
-        )
-        app = create_app(settings, coder, gate, tracing)
+        opener = FolderOpener(device, precision, settings.torch_threads, allow_damaged_labels)
+        coder = opener.open(named_folder(bundle, settings))
+        app = create_app(settings, coder, gate, tracing, opener)
         if check:
             typer.echo("\n".join(described_service(app, settings, no_auth)))
             gate.close()

@@ -60,6 +60,17 @@ def open_reader_at_once(url: str) -> Engine | None:
     return engine
 
 
+def open_service_database(url: str) -> Engine:
+    """An engine that keeps its connections, over a database that is there and has the schema of this version.
+
+    Raises:
+        InvalidOption, MissingInput, DatabaseOutOfStep, DatabaseUnavailable: as :func:`require_current`.
+    """
+    engine = open_engine(url, keeps_open=True)
+    require_current(engine)
+    return engine
+
+
 def writing(engine: Engine) -> Engine:
     """The engine with transactions that take the database's one write lock at their start."""
     return engine.execution_options(icd_coder_writes=True)

@@ -49,8 +49,7 @@ def delete_note(engine: Engine, note_id: str, entry: Entry | None = None) -> Del
                 f"{left.codings} codings, {left.reviews} reviews), so nothing was deleted: run `icd-coder verify-index`"
             )
         append(connection, entry or Entry(COMMAND_LINE, "delete note", [note_id]))
-    if is_sqlite(engine):
-        _wipe_log(engine)
+    wipe_log(engine)
     return before
 
 
@@ -69,8 +68,13 @@ def _count(connection: Connection, note: int) -> Deleted:
     )
 
 
-def _wipe_log(engine: Engine) -> None:
-    """Outside a transaction, which ``engine.connect()`` would begin; a reader may delay it to the next checkpoint."""
+def wipe_log(engine: Engine) -> None:
+    """Empty SQLite's write-ahead log of what was deleted; a reader may delay it to the next checkpoint.
+
+    Outside a transaction, which ``engine.connect()`` would begin.
+    """
+    if not is_sqlite(engine):
+        return
     with database_errors(engine.url):
         connection = engine.raw_connection()
         try:

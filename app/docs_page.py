@@ -12,6 +12,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from app.coding.representation import JSON_LINES
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
@@ -49,8 +51,11 @@ def render(openapi: dict[str, Any]) -> str:
 
 def _route(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
     yield f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation.get('description', ''))}</p>"
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    if body is None:
+    sent = operation.get("requestBody", {}).get("content", {})
+    body = sent.get("application/json", {}).get("schema")
+    if JSON_LINES in sent:
+        yield from _json_lines(path, sent[JSON_LINES]["schema"])
+    elif body is None:
         key = f" {escape(KEY)}" if "security" in operation else ""
         verb = "" if method == "get" else f" -X {method.upper()}"
         yield f"<pre>curl -s ADDRESS{escape(path)}{verb}{key}</pre>"
@@ -63,6 +68,15 @@ def _route(path: str, method: str, operation: dict[str, Any], schemas: dict[str,
         for status, answer in operation["responses"].items()
     )
     yield f"<table><tr><th>Status</th><th>Meaning</th><th>Answer</th></tr>{rows}</table>"
+
+
+def _json_lines(path: str, line: dict[str, Any]) -> Iterator[str]:
+    """A body whose lines have a schema of their own, which is no component of the description."""
+    yield f"<p>Body: a file, each line a <code>{escape(line['title'])}</code></p>"
+    for example in line.get("examples", []):
+        sent = f"-H 'Content-Type: {JSON_LINES}' -H 'Idempotency-Key: WORD' --data-binary '{json.dumps(example)}'"
+        yield f"<pre>{escape(f'curl -s ADDRESS{path} {KEY} {sent}')}</pre>"
+    yield from _fields(line["title"], line)
 
 
 def _fields(name: str, schema: dict[str, Any]) -> Iterator[str]:

@@ -40,6 +40,42 @@ class InvalidResource(WrongPart):
     """A FHIR resource cannot be read; the part is the path of its element."""
 
 
+class InvalidLine(WrongPart):
+    """A line of a job's file cannot be used; the part is the line's number, and the field where one is to blame."""
+
+
+class WrongContentType(IcdCoderError):
+    """The body is sent as something that the route does not read."""
+
+
+class UnknownJob(IcdCoderError):
+    """The caller has no job of the given id."""
+
+
+class KeyUsedBefore(IcdCoderError):
+    """Another body was sent with the same Idempotency-Key."""
+
+
+class TooManyJobs(IcdCoderError):
+    """The caller has as many unfinished jobs as one may have."""
+
+
+class NoBundleFolder(IcdCoderError):
+    """The service was started without a folder of bundles to load from."""
+
+
+class UnknownBundle(IcdCoderError):
+    """No bundle or alias has the given name."""
+
+
+class NameTaken(IcdCoderError):
+    """The name of a bundle is wanted for an alias, or the other way round."""
+
+
+class BundleRefused(IcdCoderError):
+    """A bundle cannot be registered or served; the one that is served goes on."""
+
+
 class TryLater(IcdCoderError):
     """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
 

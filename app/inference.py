@@ -100,6 +100,17 @@ def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threa
     return load_bundle(bundle, device, precision, threads or available_cores())
 
 
+def identify_bundle(bundle: Path) -> str:
+    """The bundle_id of a folder of which every file was verified.
+
+    Raises:
+        MissingInput, BundleDamaged: it is no bundle, or not whole.
+    """
+    from model.bundle import identify_bundle as identify
+
+    return identify(bundle)
+
+
 def _require_device(device: str) -> None:
     import torch
 
@@ -146,6 +157,10 @@ class Inference:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.end()
+
+    async def end(self) -> None:
+        """As :meth:`close`, and wait a little for the note at work."""
         self.close()
         # An interpreter that ends while this thread is inside torch aborts ("terminate called").
         await asyncio.to_thread(self._worker.join, STOP_SECONDS)
@@ -182,6 +197,7 @@ class Inference:
         neighbours: FindNeighbours | None = None,
         policy: str | None = None,
         choice: CodeChoice | None = None,
+        unhurried: bool = False,
     ) -> CodedNote:
         """Code one checked note; when the caller goes away before its turn, the note is never coded.
 
@@ -189,6 +205,7 @@ class Inference:
             neighbours: called in the worker thread with the note's embedding.
             policy: which thresholds select; None for the global one.
             choice: which codes the answer may hold; None for every code.
+            unhurried: let every other note go first, and wait however long that takes.
 
         Raises:
             InvalidOption: the bundle has no such policy.
@@ -197,7 +214,7 @@ class Inference:
             What ``neighbours`` raises.
         """
         job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
-        note = await self._done(job, self._deadline)
+        note = await self._done(job, None if unhurried else self._deadline, unhurried)
         if self._counted is not None:
             self._counted(job, note)
         return note
@@ -222,9 +239,9 @@ class Inference:
         """
         return await self._done(NoteJob(lambda: self._coder.embed([text])[0]), self._deadline)
 
-    async def _done(self, job: NoteJob[Answer], deadline: float | None) -> Answer:
+    async def _done(self, job: NoteJob[Answer], deadline: float | None, unhurried: bool = False) -> Answer:
         """What the job gives, once the worker has come to it."""
-        self._join(job, deadline)
+        self._join(job, deadline, unhurried)
         return await self._finished(job, deadline)
 
     async def warm_up(self) -> None:
@@ -232,7 +249,7 @@ class Inference:
         job = NoteJob(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
         await self._done(job, None)
 
-    def _join(self, job: NoteJob[Any], deadline: float | None) -> None:
+    def _join(self, job: NoteJob[Any], deadline: float | None, unhurried: bool) -> None:
         """Wait in the line, unless it is known beforehand to take too long."""
         before = self.waiting + self.working
         needed = self._pace.seconds(before + 1)
@@ -243,7 +260,7 @@ class Inference:
                 math.ceil(needed - deadline),
             )
         try:
-            self._line.join(job)
+            self._line.join(job, unhurried)
         except LineClosed:
             raise Overloaded(STOPPING) from None
         except LineFull:

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Set
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
 import structlog
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from app import health
 from app.access.authentication import OPEN_PATHS, Authentication
@@ -13,36 +15,36 @@ from app.access.gate import Gate, KeyGate
 from app.access.loopback_host import LoopbackHost
 from app.access.requirements import require_declared
 from app.access_log.journal import Journal
+from app.assembly import assemble
 from app.audit import routes as audit_routes
-from app.audit.service import AuditService
+from app.bundles import routes as bundle_routes
+from app.bundles.opening import BundleOpener
+from app.bundles.service import BundleService
 from app.catalogue import routes as catalogue_routes
-from app.catalogue.catalogue import Catalogue
-from app.catalogue.code_tree import CodeTree
-from app.catalogue.title_words import TitleWords
 from app.coding import predict_route
 from app.coding import routes as coding_routes
-from app.coding.recording import Recorder
-from app.coding.service import build_service
 from app.crowd import BESIDE_THE_LINE, Crowd
+from app.db import open_service_database
 from app.docs_page import install_docs_page
 from app.draining import Draining
 from app.inference import Coder, Inference
+from app.jobs import routes as job_routes
+from app.jobs.build import build_jobs
+from app.jobs.events import EventStreams
+from app.jobs.worker import JobWorker
 from app.logs import described
 from app.metrics import Metrics
 from app.metrics_route import PATH as METRICS_PATH
 from app.metrics_route import metrics_router
 from app.middleware import BodyLimit, RequestLog
 from app.neighbours import routes as neighbour_routes
-from app.neighbours.index import NeighbourIndex, open_index
 from app.notes import routes as note_routes
-from app.notes.service import NoteService
 from app.problems import ProblemHandlers
 from app.reviews import routes as review_routes
-from app.reviews.service import ReviewService
+from app.serving import Serving
 from app.settings import Settings
 from app.state import Readiness, State
 from app.tracing import Traced, Tracing, trace_statements
-from model.errors import InvalidOption
 
 DESCRIPTION = (
     "ICD codes for discharge summaries, with evidence and the most similar past summaries. "
@@ -50,48 +52,46 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None, opener: BundleOpener | None = None
+) -> FastAPI:
     """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
 
     Args:
         tracing: None for none.
+        opener: of the bundles that are loaded while it runs; None for none.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
     """
-    database = settings.database
-    index: NeighbourIndex | None = None
-    if database:
-        index = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
+    engine = None if settings.database is None else open_service_database(settings.database)
     metrics = Metrics(coder)
-    inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
-    service = build_service(settings, coder, inference, index, metrics.stage)
+    assembled = partial(assemble, settings, engine, metrics)
+    serving = Serving(assembled)
+    jobs, worker = build_jobs(settings, engine, serving.lease)
     state = State(
-        coder,
-        gate,
-        service,
-        AuditService(service, index),
-        _catalogue(coder, service.tree, index),
-        NoteService(coder, inference, service.tree, index, settings.max_characters, settings.store_text),
-        ReviewService(coder, service.tree, None if index is None else index.engine),
-        index,
-        Readiness(drain_seconds=settings.drain_seconds),
-        Journal(None if index is None else index.engine),
-        metrics,
-        _recorder(settings, coder, index),
-        settings.max_batch,
+        **vars(assembled(coder)),
+        gate=gate,
+        jobs=jobs,
+        event_streams=EventStreams(),
+        bundles=BundleService(engine, settings.bundles, opener, serving),
+        readiness=Readiness(drain_seconds=settings.drain_seconds),
+        journal=Journal(engine),
+        metrics=metrics,
+        max_batch=settings.max_batch,
     )
+    serving.begin(state)
     app = FastAPI(
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(state, inference, gate, tracing),
+        lifespan=_lifespan(serving, engine, worker, gate, tracing),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.parts = state
+    app.state.serving = serving
     ProblemHandlers(settings.retry_after_seconds).install(app)
     routers = (
         predict_route,
@@ -101,6 +101,8 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
         neighbour_routes,
         note_routes,
         review_routes,
+        job_routes,
+        bundle_routes,
         health,
     )
     for routes in routers:
@@ -111,7 +113,7 @@ def create_app(settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | 
     require_declared(app, open_paths)
     _add_layers(app, settings, state, gate, open_paths)
     if tracing is not None:
-        _trace(app, tracing, index, gate)
+        _trace(app, tracing, engine, gate)
     return app
 
 
@@ -123,6 +125,7 @@ def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open
         max_body_bytes=settings.max_body_bytes,
         seconds=settings.body_seconds,
         max_depth=settings.max_depth,
+        max_job_bytes=settings.max_job_bytes,
     )
     app.add_middleware(
         Draining,
@@ -143,40 +146,35 @@ def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open
     app.add_middleware(RequestLog, metrics=state.metrics)
 
 
-def _trace(app: FastAPI, tracing: Tracing, index: NeighbourIndex | None, gate: Gate) -> None:
+def _trace(app: FastAPI, tracing: Tracing, engine: Engine | None, gate: Gate) -> None:
     app.add_middleware(Traced, tracing=tracing)
-    if index is not None:
-        trace_statements(index.engine)
+    if engine is not None:
+        trace_statements(engine)
     if isinstance(gate, KeyGate):
         trace_statements(gate.engine)
 
 
-def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
-    policies = coder.threshold_policies(with_neighbours=index is not None)
-    return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies)
-
-
-def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:
-    if not settings.record_codings:
-        return None
-    if index is None:
-        raise InvalidOption("ICD_CODER_RECORD_CODINGS needs a database: name one with --database, or unset it")
-    return Recorder(coder)
-
-
 def _lifespan(
-    state: State, inference: Inference, gate: Gate, tracing: Tracing | None
+    serving: Serving, engine: Engine | None, worker: JobWorker | None, gate: Gate, tracing: Tracing | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with inference:
-            warming = asyncio.create_task(_warm_up(inference, state.readiness))
+        first = serving.now.coding.inference
+        first.start()
+        warming = asyncio.create_task(_warm_up(first, serving.now.readiness))
+        try:
+            if worker is not None:
+                worker.start()
             yield
+            if worker is not None:
+                await worker.close()
             warming.cancel()
             with suppress(asyncio.CancelledError):
                 await warming
-        if state.index is not None:
-            state.index.engine.dispose()
+        finally:
+            await serving.end()
+        if engine is not None:
+            engine.dispose()
         gate.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)

@@ -43,8 +43,14 @@ class Metrics:
         self.database_up = Gauge(
             "icd_coder_database_up", "1 if it can be read, -1 if none is in use.", registry=registry
         )
-        bundle = Info("icd_coder_bundle", "The bundle that answers.", registry=registry)
-        bundle.info({"bundle_id": coder.bundle_id, "embedding_id": coder.embedding_id, "precision": coder.precision})
+        self._bundle = Info("icd_coder_bundle", "The bundle that answers.", registry=registry)
+        self.bundle(coder)
+
+    def bundle(self, coder: Coder) -> None:
+        """Say which bundle answers from now on."""
+        self._bundle.info(
+            {"bundle_id": coder.bundle_id, "embedding_id": coder.embedding_id, "precision": coder.precision}
+        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request; status 0: nobody was there to be answered."""

@@ -16,6 +16,9 @@ from app.request_id import request_id as id_of
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+JOBS = "/v1/jobs"
+"""Where the files of jobs are sent."""
+FILE_TOO_LARGE = ("body-too-large", "the file is larger than the service's max_job_bytes: send it as several jobs")
 BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
@@ -76,11 +79,15 @@ class BodyLimit:
     """Reads the body before the application does.
 
     413 as soon as it is too large, chunked too, 408 when it is slow, 422 when it is nested too deeply to be parsed.
+    A job's file has a limit of its own, and is parsed line by line.
     """
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int, seconds: float, max_depth: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, seconds: float, max_depth: int, max_job_bytes: int = 0
+    ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.max_job_bytes = max_job_bytes
         self.max_depth = max_depth
         self.seconds = seconds
 
@@ -88,18 +95,21 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        is_job = scope["method"] == "POST" and scope.get("path") == JOBS
+        limit = self.max_job_bytes if is_job else self.max_body_bytes
         try:
             async with asyncio.timeout(self.seconds):
-                messages = await self._read(scope, receive)
+                messages = await self._read(scope, receive, limit)
         except TimeoutError:
             # Close: the rest of the body would be taken for the next request.
             problem = problem_response(408, *HTTP_PROBLEMS[408], headers={"Connection": "close"})
             await problem(scope, receive, send)
             return
         if messages is None:
-            await problem_response(413, *HTTP_PROBLEMS[413])(scope, receive, send)
+            too_large = FILE_TOO_LARGE if is_job else HTTP_PROBLEMS[413]
+            await problem_response(413, *too_large)(scope, receive, send)
             return
-        if scope["method"] in WITH_BODY and self._is_too_deep(messages):
+        if scope["method"] in WITH_BODY and not is_job and self._is_too_deep(messages):
             await problem_response(422, *BODY_TOO_DEEP)(scope, receive, send)
             return
         waiting = iter(messages)
@@ -112,9 +122,9 @@ class BodyLimit:
     def _is_too_deep(self, messages: list[Message]) -> bool:
         return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
 
-    async def _read(self, scope: Scope, receive: Receive) -> list[Message] | None:
+    async def _read(self, scope: Scope, receive: Receive, limit: int) -> list[Message] | None:
         """The body's messages, or None when they are too large together."""
-        if _declared_length(scope) > self.max_body_bytes:
+        if _declared_length(scope) > limit:
             return None
         messages: list[Message] = []
         size = 0
@@ -122,7 +132,7 @@ class BodyLimit:
             message = await receive()
             messages.append(message)
             size += len(message.get("body", b""))
-            if size > self.max_body_bytes:
+            if size > limit:
                 return None
             if message["type"] != "http.request" or not message.get("more_body", False):
                 return messages

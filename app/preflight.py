@@ -13,7 +13,7 @@ def described_service(app: FastAPI, settings: Settings, no_auth: bool) -> list[s
     Raises:
         DatabaseUnavailable: it cannot be read.
     """
-    parts: State = app.state.parts
+    parts: State = app.state.serving.now
     coder, index = parts.coder, parts.index
     lines = [
         f"bundle    {coder.bundle_id[:12]}, {len(coder.labels.labels)} codes, precision {coder.precision}",

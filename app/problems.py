@@ -18,13 +18,18 @@ from starlette.exceptions import HTTPException
 
 from app.db import error_name
 from app.errors import (
+    BundleRefused,
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
     IdentityUnavailable,
+    InvalidLine,
     InvalidResource,
+    KeyUsedBefore,
     MissingKey,
     MissingScope,
+    NameTaken,
+    NoBundleFolder,
     NoDatabase,
     NoteStored,
     NoteTextNotStored,
@@ -33,8 +38,12 @@ from app.errors import (
     Overloaded,
     RateLimited,
     RevokedKey,
+    TooManyJobs,
     TryLater,
+    UnknownBundle,
+    UnknownJob,
     UnknownNote,
+    WrongContentType,
     WrongKey,
     WrongPart,
     WrongToken,
@@ -57,9 +66,16 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     InvalidNote: (422, "invalid-note"),
     InvalidOption: (422, "invalid-option"),
     InvalidResource: (422, "invalid-resource"),
+    InvalidLine: (422, "invalid-line"),
     UnknownNote: (404, "unknown-note"),
+    UnknownJob: (404, "unknown-job"),
+    UnknownBundle: (404, "unknown-bundle"),
     NoteTextNotStored: (409, "text-not-stored"),
     NoteStored: (409, "note-stored"),
+    KeyUsedBefore: (409, "key-used-before"),
+    NameTaken: (409, "name-taken"),
+    BundleRefused: (409, "bundle-refused"),
+    NoBundleFolder: (409, "no-bundle-folder"),
     NoDatabase: (409, "no-database"),
     NoRanker: (409, "no-ranker"),
     NoConformalSet: (409, "no-conformal-set"),
@@ -77,6 +93,8 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     IdentityUnavailable: (503, "identity-unavailable"),
     MissingScope: (403, "missing-scope"),
     RateLimited: (429, "rate-limited"),
+    TooManyJobs: (429, "too-many-jobs"),
+    WrongContentType: (415, "wrong-content-type"),
 }
 """Status and stable slug by error class; the first class that fits."""
 HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
@@ -197,7 +215,7 @@ def shape_problem(found: Sequence[Any]) -> Problem:
         422,
         "invalid-request",
         "the request does not have the shape of the route: see errors, and /docs",
-        [_field_problem(item) for item in found],
+        [field_problem(item) for item in found],
     )
 
 
@@ -264,7 +282,8 @@ def _is_json(request: Request) -> bool:
     return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
 
 
-def _field_problem(item: Mapping[str, Any]) -> FieldProblem:
+def field_problem(item: Mapping[str, Any]) -> FieldProblem:
+    """One of pydantic's errors: the field, and our own words or those of the schema."""
     kind = str(item["type"])
     # The name of an unknown field, and any message outside the list, is text of the request.
     places = item["loc"][:-1] if kind == "extra_forbidden" else item["loc"]

@@ -61,5 +61,5 @@ def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
         timeout_graceful_shutdown=shutdown_seconds,
         server_header=False,
     )
-    parts: State = app.state.parts
+    parts: State = app.state.serving.now
     AnnouncedServer(config, parts.readiness, shutdown_seconds).run(sockets=[bound])

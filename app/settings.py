@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     approximate: bool = Field(
         default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
     )
+    bundles: Path | None = Field(
+        default=None, description="Folder of the bundles that may be loaded while the service runs; none: no other one."
+    )
     record_codings: bool = Field(
         default=False, description="Keep in the database what was suggested for a request that names a stored note."
     )
@@ -69,6 +72,12 @@ class Settings(BaseSettings):
     max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
     max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
     max_batch: int = Field(default=32, ge=1, description="Most notes in one batch.")
+    max_job_items: int = Field(default=10_000, ge=1, description="Most notes in one job.")
+    max_job_bytes: int = Field(default=50_000_000, ge=1, description="Largest file of a job.")
+    max_jobs: int = Field(default=20, ge=1, description="Unfinished jobs of one caller; the next one gets a 429.")
+    job_days: int = Field(
+        default=7, ge=1, description="Days that a job's results are kept after its end; then they are deleted."
+    )
     max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
     deadline_seconds: int = Field(
         default=60, ge=1, description="Time that a note gets, from its arrival in the queue; then a 503."

@@ -1,5 +1,6 @@
-"""What the routes share, made once at start."""
+"""What the routes share."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -8,10 +9,13 @@ from fastapi import Depends, Request
 from app.access.gate import Gate
 from app.access_log.journal import Journal
 from app.audit.service import AuditService
+from app.bundles.service import BundleService
 from app.catalogue.catalogue import Catalogue
 from app.coding.recording import Recorder
 from app.coding.service import CodingService
 from app.inference import Coder
+from app.jobs.events import EventStreams
+from app.jobs.service import JobService
 from app.metrics import Metrics
 from app.neighbours.index import NeighbourIndex
 from app.notes.service import NoteService
@@ -31,36 +35,55 @@ class Readiness:
     """How long probes are answered at a stop, at least."""
 
 
-@dataclass(frozen=True)
-class State:
-    """The parts of a running service."""
+@dataclass(frozen=True, kw_only=True)
+class BundleParts:
+    """The parts that belong to one bundle, its embeddings included; they are swapped together."""
 
     coder: Coder
-    gate: Gate
     coding: CodingService
     auditing: AuditService
     catalogue: Catalogue
     notes: NoteService
     reviews: ReviewService
     index: NeighbourIndex | None
+    recorder: Recorder | None
+    """None: what was suggested is not kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State(BundleParts):
+    """The parts of a running service, as they are at one moment; those of no bundle are the same at every one."""
+
+    gate: Gate
+    jobs: JobService
+    event_streams: EventStreams
+    bundles: BundleService
     readiness: Readiness
     journal: Journal
     metrics: Metrics
-    recorder: Recorder | None
-    """None: what was suggested is not kept."""
     max_batch: int
     """Most notes in one request."""
 
 
 # Not async, they would each be run in a thread.
-async def _state(request: Request) -> State:
-    state: State = request.app.state.parts
+async def _leased(request: Request) -> AsyncIterator[State]:
+    with request.app.state.serving.lease() as state:
+        yield state
+
+
+async def _standing(request: Request) -> State:
+    state: State = request.app.state.serving.now
     return state
 
 
-async def _coding(request: Request) -> CodingService:
-    return (await _state(request)).coding
+Parts = Annotated[State, Depends(_leased)]
+"""One snapshot for the whole request, however often it is asked for: an answer is of one bundle."""
+Standing = Annotated[State, Depends(_standing)]
+"""For what may take hours, or swaps bundles itself: only the parts that are no bundle's may be used."""
 
 
-Parts = Annotated[State, Depends(_state)]
+async def _coding(parts: Parts) -> CodingService:
+    return parts.coding
+
+
 Coding = Annotated[CodingService, Depends(_coding)]

@@ -1,4 +1,4 @@
-"""The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; keys, access log.
+"""The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; jobs; names; keys, access log.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
 later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
@@ -183,6 +183,82 @@ class ReviewAction(Base):
     code: Mapped[str] = mapped_column(String(20))
     position: Mapped[int | None]
     """Place in the list from 1, of add and reorder."""
+
+
+class Job(Base):
+    """Notes that were handed in together, to be coded one after the other when nobody else is waiting.
+
+    An item is waiting exactly when it has no result: items are coded in their order, and ``done`` counts them in the
+    transaction of each result. No backup holds jobs (``app/backup/table_files.py``).
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("who", "key_hash"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    """In the order in which they were handed in, which is that of the work."""
+    job_id: Mapped[str] = mapped_column(String(32), unique=True)
+    """What it is called outside."""
+    who: Mapped[str] = mapped_column(String(40))
+    """A key's id, a subject's pseudonym, or no-auth."""
+    key_hash: Mapped[str] = mapped_column(String(64))
+    """HMAC-SHA256 of the caller's Idempotency-Key under the database's key, hex; so of the body below."""
+    body_hash: Mapped[str] = mapped_column(String(64))
+    request_id: Mapped[str | None] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    cancelled: Mapped[bool]
+    total: Mapped[int]
+    done: Mapped[int]
+    """Items that have a result; the next one is the item with ``sequence`` done + 1."""
+    failed: Mapped[int]
+    """Those of them whose result is a problem."""
+
+
+class JobItem(Base):
+    """A note of a job; ``sequence`` is its line in the file, from 1."""
+
+    __tablename__ = "job_items"
+    __table_args__ = (UniqueConstraint("job_id", "sequence"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    sequence: Mapped[int]
+    item_id: Mapped[str] = mapped_column(String(200))
+    """The caller's id of the note."""
+    request: Mapped[str | None] = mapped_column(Text)
+    """The text and its options as JSON; erased in the transaction of the result, or of the job's end."""
+
+
+class JobResult(Base):
+    """What came of an item, without a word of its note; an item has one, by the primary key."""
+
+    __tablename__ = "job_results"
+
+    item_id: Mapped[int] = mapped_column(ForeignKey("job_items.id", ondelete="CASCADE"), primary_key=True)
+    failed: Mapped[bool]
+    content: Mapped[str] = mapped_column(Text)
+    """The answer, or the problem of a failed item, as JSON in ASCII."""
+
+
+class BundleName(Base):
+    """A bundle of the service's folder of bundles, by the name of its own folder there."""
+
+    __tablename__ = "bundle_names"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    bundle_id: Mapped[str] = mapped_column(String(64))
+    """What was there when it was registered; another one is not served under this name."""
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class BundleAlias(Base):
+    """Another word for a name, which can be given to another one."""
+
+    __tablename__ = "bundle_aliases"
+
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(ForeignKey("bundle_names.name"))
 
 
 class KeySecret(Base):

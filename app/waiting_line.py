@@ -1,4 +1,7 @@
-"""The bounded line of notes before the worker; who leaves it frees a place at once."""
+"""The bounded line of notes before the worker; who leaves it frees a place at once.
+
+Beside it wait those in no hurry, who are served only when nobody is in the line.
+"""
 
 import threading
 from collections import deque
@@ -22,12 +25,13 @@ class WaitingLine(Generic[Item]):
         """An empty line with so many places, beside the item at work."""
         self.places = places
         self._items: deque[Item] = deque()
+        self._unhurried: deque[Item] = deque()
         self._changed = threading.Condition()
         self._busy = False
         self._closed = False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """How many wait in the line."""
         return len(self._items)
 
     @property
@@ -35,8 +39,8 @@ class WaitingLine(Generic[Item]):
         """Whether the worker has an item that it took."""
         return self._busy
 
-    def join(self, item: Item) -> None:
-        """Go to the end of the line.
+    def join(self, item: Item, unhurried: bool = False) -> None:
+        """Go to the end of the line, or wait beside it, where there is always room.
 
         Raises:
             LineFull, LineClosed: the item is not in the line.
@@ -44,19 +48,20 @@ class WaitingLine(Generic[Item]):
         with self._changed:
             if self._closed:
                 raise LineClosed
-            if len(self._items) >= self.places:
+            if not unhurried and len(self._items) >= self.places:
                 raise LineFull
-            self._items.append(item)
+            (self._unhurried if unhurried else self._items).append(item)
             self._changed.notify()
 
     def leave(self, item: Item) -> None:
         """Free the item's place, if it still has one."""
         with self._changed:
-            if item in self._items:
-                self._items.remove(item)
+            for waiting in (self._items, self._unhurried):
+                if item in waiting:
+                    waiting.remove(item)
 
     def before(self, item: Item) -> int | None:
-        """How many are served before a waiting item, the one at work included; None for one that does not wait."""
+        """How many are served before one in the line, the one at work included; None for one that is not in it."""
         with self._changed:
             return self._items.index(item) + self._busy if item in self._items else None
 
@@ -64,17 +69,18 @@ class WaitingLine(Generic[Item]):
         """The worker's next item, as soon as there is one; None when the line is closed."""
         with self._changed:
             self._busy = False
-            self._changed.wait_for(lambda: self._items or self._closed)
+            self._changed.wait_for(lambda: self._items or self._unhurried or self._closed)
             if self._closed:
                 return None
             self._busy = True
-            return self._items.popleft()
+            return (self._items or self._unhurried).popleft()
 
     def close(self) -> list[Item]:
         """Let nobody join or be taken any more; those who waited."""
         with self._changed:
             self._closed = True
-            waiting = list(self._items)
+            waiting = [*self._items, *self._unhurried]
             self._items.clear()
+            self._unhurried.clear()
             self._changed.notify_all()
         return waiting

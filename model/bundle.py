@@ -185,6 +185,16 @@ def verify_bundle(path: Path) -> None:
             raise BundleDamaged(f"the file '{name}' of '{path}' differs from its checksum: copy the bundle again")
 
 
+def identify_bundle(path: Path) -> str:
+    """The bundle_id of a folder of which every file was verified.
+
+    Raises:
+        MissingInput, BundleDamaged: as :func:`load_bundle`.
+    """
+    verify_bundle(path)
+    return _sha256(path / "manifest.json")
+
+
 def _manifest_bytes(files: dict[str, str]) -> bytes:
     """The one spelling of a manifest, which carries a checksum of itself: any other byte in it is damage."""
     listing = json.dumps(files, sort_keys=True)

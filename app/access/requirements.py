@@ -20,9 +20,10 @@ _described = HTTPBearer(scheme_name="access key", auto_error=False)
 
 @dataclass(frozen=True)
 class Requires:
-    """A dependency: the caller has the scope; without one, any valid key will do."""
+    """A dependency: the caller has the scope, or the other one; without one, any valid key will do."""
 
     scope: Scope | None = None
+    other: Scope | None = None
 
     async def __call__(self, request: Request, _key: Annotated[object, Security(_described)]) -> Visit:
         """The request's visit.
@@ -31,13 +32,14 @@ class Requires:
             MissingScope: the key lacks the scope.
         """
         caller: Caller = request.state.caller
-        if self.scope is not None and self.scope not in caller.scopes:
+        if self.scope is not None and caller.scopes.isdisjoint({self.scope, self.other}):
             raise MissingScope(self.scope)
         return Visit(caller, request.state.request_id, f"{request.method} {request.scope['route'].path}")
 
 
 ByAnyKey = Annotated[Visit, Depends(Requires())]
 ByPredict = Annotated[Visit, Depends(Requires(Scope.PREDICT))]
+ByPredictOrAdmin = Annotated[Visit, Depends(Requires(Scope.PREDICT, Scope.ADMIN))]
 ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
 ByReview = Annotated[Visit, Depends(Requires(Scope.REVIEW))]
 ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]

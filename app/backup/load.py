@@ -10,7 +10,7 @@ from app.backup.archive import unpacked
 from app.backup.table_files import TABLES, counts_in_step, read_table
 from app.db import database_errors, database_name, is_sqlite, migrate, open_engine, revisions, writing
 from app.errors import DatabaseOutOfStep
-from app.tables import AccessLogRow, ApiKey, HashKey, KeySecret, Note
+from app.tables import AccessLogRow, ApiKey, HashKey, Job, KeySecret, Note
 from model.errors import MalformedInput, OutputExists
 from model.progress import progress_bar
 
@@ -20,7 +20,7 @@ def load(source: Path, url: str) -> dict[str, int]:
 
     Raises:
         MissingInput, MalformedInput: no backup, or a damaged one.
-        OutputExists: the database holds notes, access keys or an access log.
+        OutputExists: the database holds notes, access keys, an access log or jobs.
         DatabaseOutOfStep: the backup was made with another schema.
         DatabaseUnavailable: the database cannot be written; nothing was.
     """
@@ -56,7 +56,7 @@ def _load(connection: Connection, folder: Path, manifest: dict[str, Any], source
 
 
 def _require_fitting(connection: Connection, manifest: dict[str, Any], source: Path) -> None:
-    for table, what in ((Note, "notes"), (ApiKey, "access keys"), (AccessLogRow, "an access log")):
+    for table, what in ((Note, "notes"), (ApiKey, "access keys"), (AccessLogRow, "an access log"), (Job, "jobs")):
         if connection.scalar(select(func.count()).select_from(table)):
             raise OutputExists(
                 f"the database '{database_name(connection.engine.url)}' holds {what} already: restore into a new one"

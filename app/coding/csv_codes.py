@@ -15,8 +15,13 @@ def csv_codes(codes: Sequence[SuggestedCode]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for code in codes:
-        spans = " ".join(f"{span.start}-{span.end}" for span in code.evidence)
-        selected = "true" if code.selected else "false"
-        values = (code.rank, code.system, code.code, code.title, code.probability, code.threshold, selected)
-        writer.writerow((*values, code.train_count, spans))
+        writer.writerow(code_cells(code))
     return text.getvalue()
+
+
+def code_cells(code: SuggestedCode) -> tuple[object, ...]:
+    """The cells of a code, by COLUMNS."""
+    spans = " ".join(f"{span.start}-{span.end}" for span in code.evidence)
+    selected = "true" if code.selected else "false"
+    values = (code.rank, code.system, code.code, code.title, code.probability, code.threshold, selected)
+    return (*values, code.train_count, spans)

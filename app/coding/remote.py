@@ -2,10 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from app.client import Client, require_address
+import typer
+
+from app.client import Client, read_key, require_address
 from app.coding.note_files import NoteFile
 from app.coding.offline import Ask, Write, selected_part
+from app.listening import is_loopback
+from app.settings import Settings
 from model.errors import InvalidOption
 
 
@@ -27,6 +32,25 @@ class RemoteCoding:
             text = note.read(self.max_characters)
             answer = self.client.predict(self.ask.request(text))
             write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+
+
+def open_client(server: str, key_file: Path | None) -> Client:
+    """A client of the service, with the key of the file; says so where others on the way can read both.
+
+    Raises:
+        InvalidOption, MissingInput: the address or the key cannot be used.
+    """
+    if require_address(server).startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
+        typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
+    return Client(server, None if key_file is None else read_key(key_file))
+
+
+def code_by_server(
+    server: str, key_file: Path | None, settings: Settings, ask: Ask, notes: list[NoteFile], write: Write
+) -> None:
+    """Code the notes. Raises what :func:`open_client` and :meth:`RemoteCoding.run` raise."""
+    with open_client(server, key_file) as client:
+        RemoteCoding(client, ask, settings.max_characters).run(notes, write)
 
 
 def require_one_place(bundle: Path | None, server: str | None, database: str | None, key_file: Path | None) -> None:

@@ -1,28 +1,30 @@
-"""In which form a prediction is wanted: JSON, unless the header Accept names another that there is."""
+"""In which form an answer is wanted: the first that there is, unless the header Accept names another."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from email.message import Message
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
 CSV = "text/csv"
+JSON_LINES = "application/x-ndjson"
 FORMS = (JSON, FHIR_JSON, CSV)
+"""Of a prediction."""
 
 
-def wanted_form(accept: Iterable[str]) -> str:
-    """One of FORMS by the values of the header Accept (RFC 9110, 12.5.1).
+def wanted_form(accept: Iterable[str], forms: Sequence[str] = FORMS) -> str:
+    """One of the forms by the values of the header Accept (RFC 9110, 12.5.1).
 
-    Only a form that is named in full counts, the first of those of the highest weight; JSON where none is, so that
-    ``*/*`` and a browser get it.
+    Only a form that is named in full counts, the first of those of the highest weight; the first of the forms where
+    none is, so that ``*/*`` and a browser get it.
     """
     weights: dict[str, float] = {}
     for item in ",".join(accept).split(","):
         named = Message()
         named["content-type"] = item.strip()
         weight = _weight(str(named.get_param("q", "1")))
-        if named.get_content_type() in FORMS and weight > 0:
+        if named.get_content_type() in forms and weight > 0:
             weights.setdefault(named.get_content_type(), weight)
-    return max(weights, key=lambda form: weights[form], default=JSON)
+    return max(weights, key=lambda form: weights[form], default=forms[0])
 
 
 def _weight(written: str) -> float:

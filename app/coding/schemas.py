@@ -16,8 +16,8 @@ MOST_SUBTREES = 100
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 
 
-class PredictRequest(NoteQuery):
-    """Body of ``POST /v1/predict``."""
+class CodeOptions(Strict):
+    """Which codes of a note are told, and how."""
 
     top_k: int = Field(default=20, ge=1, description="Codes in the answer; the service's max_top_k is the limit.")
     explain: Explain = Field(
@@ -25,7 +25,6 @@ class PredictRequest(NoteQuery):
         description="How evidence is found: none, attention, or attingrad (a backward pass of the encoder for each "
         "code; not in int8). Phrases and names come on top, for a bundle with a ranker.",
     )
-    neighbours: int = Field(default=5, ge=0, description="Similar notes; the service's max_neighbours is the limit.")
     policy: str | None = Field(
         default=None,
         max_length=40,
@@ -46,6 +45,12 @@ class PredictRequest(NoteQuery):
     exclude: list[Subtree] = Field(
         default=[], max_length=MOST_SUBTREES, description="No code beneath one of these, also where it is included."
     )
+
+
+class PredictRequest(CodeOptions, NoteQuery):
+    """Body of ``POST /v1/predict``."""
+
+    neighbours: int = Field(default=5, ge=0, description="Similar notes; the service's max_neighbours is the limit.")
 
     model_config = ConfigDict(
         json_schema_extra={

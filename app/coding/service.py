@@ -61,8 +61,11 @@ class CodingService:
     max_top_k: int
     observe: Observe = unobserved
 
-    async def predict(self, request: PredictRequest) -> PredictAnswer:
+    async def predict(self, request: PredictRequest, unhurried: bool = False) -> PredictAnswer:
         """Ranked codes with evidence, then the most similar stored notes.
+
+        Args:
+            unhurried: let every other note go first.
 
         Raises:
             InvalidNote, NoteTooLong, InvalidOption: the request cannot be answered.
@@ -78,7 +81,9 @@ class CodingService:
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
             voters = _votes(search)
-            coded = await self.inference.predict(text, request.top_k, request.explain, voters, request.policy, choice)
+            coded = await self.inference.predict(
+                text, request.top_k, request.explain, voters, request.policy, choice, unhurried
+            )
         with watch.stage("neighbours"):
             if search is None:
                 found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.db import database_errors, database_name, is_sqlite, open_engine, require_current
+from app.db import database_errors, database_name, is_sqlite, open_service_database
 from app.neighbours import repository
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
@@ -85,8 +85,11 @@ def open_index(url: str, embedding_id: str, dimension: int, approximate: bool = 
     Raises:
         InvalidOption, MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: unusable.
     """
-    engine = open_engine(url, keeps_open=True)
-    require_current(engine)
+    return index_on(open_service_database(url), embedding_id, dimension, approximate)
+
+
+def index_on(engine: Engine, embedding_id: str, dimension: int, approximate: bool) -> NeighbourIndex:
+    """As :func:`open_index`, over a database that is open already."""
     require_embedding(engine, embedding_id, dimension)
     return NeighbourIndex(engine, embedding_id, dimension, _source(engine, embedding_id, dimension, approximate))
 

@@ -124,7 +124,7 @@ def test_a_service_codes_as_the_bundle_does(
         made.append((url, key))
         return Client(url, key, transport=through(client))
 
-    monkeypatch.setattr("app.client.Client", connect)
+    monkeypatch.setattr("app.coding.remote.Client", connect)
     arguments = ["--format", "jsonl", "--selected-only", "--subject-id", "p1", str(note_file)]
     asked = invoke("code", "--server", "http://127.0.0.1:1", "--key-file", "key", *arguments)
     offline = invoke("code", "--bundle", "b", "--database", indexed, *arguments)

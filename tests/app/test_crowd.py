@@ -130,3 +130,27 @@ def test_a_place_is_free_again_after_an_error(held: list[float]) -> None:
         assert requests.crowd.present == 0
 
     asyncio.run(scenario())
+
+
+def test_a_stream_of_events_holds_no_place() -> None:
+    """From its beginning to its end, at which no place is given back a second time."""
+
+    async def scenario() -> None:
+        begun, ends = asyncio.Event(), asyncio.Event()
+
+        async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
+            kind = (b"content-type", b"text/event-stream; charset=utf-8")
+            await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+            begun.set()
+            await ends.wait()
+
+        requests = Requests(places=1)
+        requests.crowd.app = stream
+        task = asyncio.create_task(requests.ask("/v1/jobs/x/events"))
+        await asyncio.wait_for(begun.wait(), 10)
+        assert requests.crowd.present == 0
+        ends.set()
+        assert (await task)[0] == 200
+        assert requests.crowd.present == 0
+
+    asyncio.run(scenario())

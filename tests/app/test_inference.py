@@ -80,6 +80,24 @@ def test_a_full_queue_refuses_at_once(coder: FakeCoder) -> None:
     assert coder.texts == ["first", "second", "fourth"]
 
 
+def test_a_note_waits_for_one_unhurried_note_at_most(coder: FakeCoder) -> None:
+    """The one at work; those that wait let it go first, however late it comes and however short its time is."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=30) as inference:
+            coder.gate.clear()
+            slow = [asyncio.create_task(inference.predict(f"job {i}", 1, "none", unhurried=True)) for i in range(3)]
+            await entered(coder)
+            quick = asyncio.create_task(inference.predict("quick", 1, "none"))
+            await asyncio.sleep(0)
+            assert inference.waiting == 1
+            coder.gate.set()
+            await asyncio.gather(quick, *slow)
+
+    asyncio.run(scene())
+    assert coder.texts == ["job 0", "quick", "job 1", "job 2"]
+
+
 def test_all_notes_are_coded_by_one_thread(coder: FakeCoder) -> None:
     """Tokenizer and coder belong to it."""
     names: set[str] = set()

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from fastapi import FastAPI
@@ -14,11 +14,12 @@ from fastapi.testclient import TestClient
 from app.access.scopes import Scope
 from tests.app.access.keyed_service import indexed_database, keyed_app, make_key
 from tests.app.answers import wait_until_ready
+from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
 
 PAGE = Path(__file__).parents[2] / "docs" / "rest.md"
 ADDRESS = "localhost:8000"
-CREATES = {("POST", "/v1/notes"), ("POST", "/v1/reviews")}
+CREATES = {("POST", "/v1/notes"), ("POST", "/v1/reviews"), ("POST", "/v1/jobs"), ("POST", "/v1/bundles")}
 
 
 class Sent(NamedTuple):
@@ -27,7 +28,7 @@ class Sent(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
-    body: Any
+    body: bytes | None
 
 
 def curls() -> list[Sent]:
@@ -39,7 +40,10 @@ def curls() -> list[Sent]:
             options = dict(pairwise(words))
             headers = [words[place + 1] for place, word in enumerate(words) if word == "-H"]
             address = next(word for word in words if word.startswith(ADDRESS))
-            body = json.loads(options["-d"]) if "-d" in options else None
+            if "-d" in options:
+                json.loads(options["-d"])
+            sent = options.get("-d", options.get("--data-binary"))
+            body = None if sent is None else sent.encode()
             method = options.get("-X", "GET" if body is None else "POST")
             found.append(Sent(method, address.removeprefix(ADDRESS), dict(h.split(": ", 1) for h in headers), body))
     return found
@@ -47,7 +51,8 @@ def curls() -> list[Sent]:
 
 @pytest.fixture
 def service(tmp_path: Path, coder: FakeCoder) -> Iterator[tuple[TestClient, FastAPI, str]]:
-    app, gate = keyed_app(indexed_database(tmp_path, coder), coder)
+    put_bundle(tmp_path / "bundles", "2026-11", "ce")
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder, FakeOpener(), bundles=tmp_path / "bundles")
     with TestClient(app) as client:
         key = make_key(gate, *Scope)
         client.headers["Authorization"] = f"Bearer {key}"
@@ -60,11 +65,14 @@ def test_every_curl_is_answered_and_every_route_has_one(service: tuple[TestClien
     """With the status that the page says, and every field of the bodies known to the route."""
     client, app, key = service
     told = set()
+    job = ""
     for sent in curls():
         headers = {name: value.replace("$KEY", key) for name, value in sent.headers.items()}
-        answer = client.request(sent.method, sent.path, headers=headers, json=sent.body)
+        answer = client.request(sent.method, sent.path.replace("$JOB", job), headers=headers, content=sent.body)
+        job = answer.json()["job_id"] if (sent.method, sent.path) == ("POST", "/v1/jobs") else job
         assert answer.status_code == (201 if (sent.method, sent.path) in CREATES else 200), sent
-        place = sent.path.partition("?")[0].replace("/ward-3-17", "/{note_id}")
+        place = sent.path.partition("?")[0].replace("/ward-3-17", "/{note_id}").replace("$JOB", "{job_id}")
+        place = place.replace("/production", "/{alias}")
         told.add((sent.method, place))
     paths = app.openapi()["paths"]
     there = {(method.upper(), path) for path, operations in paths.items() for method in operations}

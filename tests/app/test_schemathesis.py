@@ -1,5 +1,6 @@
 """Requests made from the OpenAPI document: no server error, nothing that the document does not declare."""
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,12 @@ load_all_checks()
 DECLARED = CHECKS.get_by_names(
     ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance"]
 )
+
+
+@schemathesis.serializer("application/x-ndjson")
+def one_line(_context: Any, value: Any) -> bytes:
+    """A file of one line."""
+    return json.dumps(value).encode()
 
 
 @pytest.fixture(scope="module")

@@ -45,3 +45,16 @@ def test_a_closed_line_gives_back_who_waited_and_wakes_the_worker() -> None:
     full.join("a")
     assert full.close() == ["a"]
     assert full.take() is None
+
+
+def test_the_unhurried_are_served_when_nobody_is_in_the_line() -> None:
+    """They take no place of it, and go after those who come later."""
+    line: WaitingLine[str] = WaitingLine(1)
+    line.join("job", unhurried=True)
+    line.join("note")
+    line.join("next job", unhurried=True)
+    assert (len(line), line.before("note")) == (1, 0)
+    assert [line.take() for _ in range(2)] == ["note", "job"]
+    line.join("second note")
+    line.leave("next job")
+    assert line.close() == ["second note"]

@@ -21,6 +21,7 @@ from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
 from model.staging import staged_directory
 from training.prepare.dictionary_file import write_dictionary
+from training.prepare.shown_id import shown_id
 from training.prepare.word_strengths import WordTable
 
 ROW_GROUP = 1024  # documents; about 10 MB of discharge summaries in memory
@@ -170,7 +171,7 @@ class _Tally:
         for document in documents:
             if document.document_id in self._ids:
                 raise MalformedInput(
-                    f"two documents have the id '{document.document_id}': give every document an id of its own"
+                    f"two documents have the id {shown_id(document.document_id)}: give every document an id of its own"
                 )
             self._ids.add(document.document_id)
             self.documents[document.split] += 1

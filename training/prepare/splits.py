@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
+from training.prepare.shown_id import shown_id
 from training.prepare.source_files import read_text
 
 SPELLINGS = {
@@ -83,7 +84,7 @@ def require_patients_apart(split_of_document: Iterable[tuple[str, str]], where: 
     for subject, split in split_of_document:
         if seen.setdefault(subject, split) != split:
             raise MalformedInput(
-                f"patient {subject} is in {seen[subject]} and in {split} by {where}: no patient may be in "
+                f"patient {shown_id(subject)} is in {seen[subject]} and in {split} by {where}: no patient may be in "
                 "two splits, "
                 "mend the lists or leave the option out for a split by patient"
             )

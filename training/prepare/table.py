@@ -20,7 +20,6 @@ from training.prepare.stratified_splits import stratified_splits
 from training.prepare.table_source import TableSource, open_table
 
 SEPARATORS = re.compile(r"[;,|\s]+")
-CODE_LIKE = re.compile(r"[0-9A-Za-z.]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -141,25 +140,29 @@ def _codes(system: str, cell: str | Sequence[str | None] | None) -> tuple[Code, 
 
 def _require_known(source: Path, codes: set[Code], titles: dict[Code, str], system: str) -> None:
     """Refuse a table most of whose distinct codes are in no table of the system."""
-    unknown = sorted(codes - titles.keys())
+    unknown = codes - titles.keys()
     if 2 * len(unknown) <= len(codes):
         return
-    example = next((code.code for code in unknown if CODE_LIKE.fullmatch(code.code)), "(none looks like a code)")
     better = _better_system(codes, system)
-    hint = f"do they belong to --system {better}?" if better else "check --system and --codes"
+    if better is None:  # no example: they may be the words of a note
+        hint = "check --system and --codes"
+    else:
+        example = min(_codes_of(better, unknown)).code
+        hint = f"for example {example}: do they belong to --system {better}?"
     raise MalformedInput(
-        f"{len(unknown):,} of the {len(codes):,} distinct codes of '{source}' are in no {system} table, "
-        f"for example {example}: {hint}"
+        f"{len(unknown):,} of the {len(codes):,} distinct codes of '{source}' are in no {system} table: {hint}"
     )
 
 
 def _better_system(codes: set[Code], system: str) -> str | None:
-    def known(other: str) -> int:
-        titles = published_titles([other])
-        return sum(normalised(other, code.code) in titles for code in codes)
-
-    count, best = max((known(other), other) for other in SYSTEMS if other != system)
+    count, best = max((len(_codes_of(other, codes)), other) for other in SYSTEMS if other != system)
     return best if 2 * count > len(codes) else None
+
+
+def _codes_of(system: str, codes: set[Code]) -> set[Code]:
+    """Those that would be codes of the system."""
+    titles = published_titles([system])
+    return {code for code in codes if normalised(system, code.code) in titles}
 
 
 def _documents(table: TableSource, rows: dict[int, _Row], record: Record) -> Iterator[Document]:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.access.gate import KeyGate, open_gate
 from app.access.keys import create_key, revoke_key
 from app.access.scopes import Scope
+from app.bundles.opening import BundleOpener
 from app.db import migrate
 from app.main import create_app
 from app.settings import Settings, load_settings
@@ -22,12 +23,14 @@ def indexed_database(folder: Path, coder: FakeCoder) -> str:
     return url
 
 
-def keyed_app(url: str, coder: FakeCoder, **settings: object) -> tuple[FastAPI, KeyGate]:
+def keyed_app(
+    url: str, coder: FakeCoder, opener: BundleOpener | None = None, **settings: object
+) -> tuple[FastAPI, KeyGate]:
     """The service, and its gate, with which keys can be made; strangers may knock as often as they like."""
     loaded: Settings = load_settings(database=url, **({"stranger_limit": "none"} | settings))
     gate = open_gate(loaded, no_auth=False)
     assert isinstance(gate, KeyGate)
-    return create_app(loaded, coder, gate), gate
+    return create_app(loaded, coder, gate, None, opener), gate
 
 
 def make_key(gate: KeyGate, *scopes: Scope, lifetime: timedelta | None = None) -> str:

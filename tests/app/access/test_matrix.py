@@ -6,6 +6,7 @@ A new route needs a row in ROUTES; without one, test_every_route_has_a_row fails
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -15,7 +16,9 @@ from fastapi.testclient import TestClient
 from app.access.scopes import Scope
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
 from tests.app.access.provider import settings_of, token
+from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
+from tests.app.jobs.job_files import ended
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 REFUSED = {
@@ -32,11 +35,16 @@ TOKEN = "token "  # noqa: S105 - a name of a column
 NOBODY: frozenset[str] = frozenset()
 ANYBODY = frozenset({*REFUSED, *Scope})
 ANY_KEY = frozenset(Scope)
+ADMIN = frozenset({Scope.ADMIN})
+JOBS = frozenset({Scope.PREDICT, Scope.ADMIN})
 
 
 @dataclass(frozen=True)
 class Row:
-    """A route with one of its methods: who may, and a request that then gets a 2xx."""
+    """A route with one of its methods: who may, and a request that then gets a 2xx.
+
+    A path with JOB is asked for a job of the caller's own, or of somebody's for who may see all.
+    """
 
     method: str
     template: str
@@ -71,6 +79,17 @@ ROUTES = [
     ),
     Row("GET", "/v1/reviews", frozenset({Scope.REVIEW})),
     Row("GET", "/v1/reviews/export", frozenset({Scope.REVIEW})),
+    Row("POST", "/v1/jobs", frozenset({Scope.PREDICT}), status=201),
+    Row("GET", "/v1/jobs", JOBS),
+    Row("GET", "/v1/jobs/{job_id}", JOBS, path="/v1/jobs/JOB"),
+    Row("GET", "/v1/jobs/{job_id}/events", JOBS, path="/v1/jobs/JOB/events"),
+    Row("GET", "/v1/jobs/{job_id}/results", JOBS, path="/v1/jobs/JOB/results"),
+    Row("POST", "/v1/jobs/{job_id}/cancel", JOBS, path="/v1/jobs/JOB/cancel"),
+    Row("DELETE", "/v1/jobs/{job_id}", JOBS, path="/v1/jobs/JOB"),
+    Row("GET", "/v1/bundles", ADMIN),
+    Row("POST", "/v1/bundles", ADMIN, {"name": "first"}),
+    Row("PUT", "/v1/bundles/aliases/{alias}", ADMIN, {"name": "first"}, "/v1/bundles/aliases/production"),
+    Row("POST", "/v1/bundles/load", ADMIN, {"bundle": "first"}),
     Row("GET", "/v1/model", ANY_KEY),
     Row("GET", "/v1/codes", ANY_KEY),
     Row("GET", "/healthz", ANYBODY),
@@ -103,11 +122,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     coder = FakeCoder()
     folder = tmp_path_factory.mktemp("matrix")
     trusted = settings_of(folder)
-    app, gate = keyed_app(indexed_database(folder, coder), coder, rate_limit="none", **trusted)
+    put_bundle(folder / "bundles", "first", "be")
+    options = {"rate_limit": "none", "bundles": folder / "bundles", **trusted}
+    app, gate = keyed_app(indexed_database(folder, coder), coder, FakeOpener(), **options)
     with TestClient(app) as client:
         keys = keys_of_every_kind(gate) | tokens_of_every_kind()
         answer = client.post("/v1/predict", json={"text": "diabetes"}, headers=bearer(keys["predict"]))
         assert answer.status_code == 200  # coded behind the warm-up, so /readyz is 200 from here on
+        registered = client.post("/v1/bundles", json={"name": "first"}, headers=bearer(keys["admin"]))
+        assert registered.status_code == 201
         yield Service(app, client, keys)
 
 
@@ -150,7 +173,11 @@ def test_a_route_by_a_method(service: Service, template: str, method: str) -> No
     for kind in KINDS:
         body = None if row is None else row.body
         path, body = _of_another_note(path, body) if kind == TOKEN + Scope.ADMIN else (path, body)
-        answer = service.client.request(method, path, json=body, headers=bearer(service.keys[kind]))
+        if method == "POST" and template == "/v1/jobs":
+            answer = _handed_in(service, kind)
+        else:
+            asked = path.replace("JOB", _job(service, kind)) if "JOB" in path else path
+            answer = service.client.request(method, asked, json=body, headers=bearer(service.keys[kind]))
         found[kind] = (answer.status_code, _slug(answer, method))
         if answer.status_code in (401, 403):
             assert answer.headers["www-authenticate"].startswith('Bearer realm="icd-coder"')
@@ -163,6 +190,22 @@ def test_a_route_by_a_method(service: Service, template: str, method: str) -> No
 def _of_another_note(path: str, body: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
     """The second admin cannot store or delete what the first one has."""
     return path.replace("/n2", "/n3"), body and ({**body, "note_id": "m2"} if "note_id" in body else body)
+
+
+def _handed_in(service: Service, kind: str) -> Any:
+    """The answer to a job of one note with a key that was not used before."""
+    headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": uuid4().hex, **bearer(service.keys[kind])}
+    return service.client.post("/v1/jobs", content=b'{"id": "a", "text": "hypertension"}', headers=headers)
+
+
+def _job(service: Service, kind: str) -> str:
+    """The id of a job that has ended: of the caller where he may hand one in; of none for who is refused."""
+    if kind.removeprefix(TOKEN) not in JOBS:
+        return "0" * 32
+    owner = kind if kind.removeprefix(TOKEN) == Scope.PREDICT else Scope.PREDICT.value
+    job_id: str = _handed_in(service, owner).json()["job_id"]
+    ended(service.client, job_id, headers=bearer(service.keys[owner]))
+    return job_id
 
 
 def _slug(answer: Any, method: str) -> str | None:

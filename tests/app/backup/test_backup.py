@@ -16,6 +16,8 @@ from app.backup.table_files import TABLES
 from app.coding.recording import record_coding
 from app.db import open_engine, writing
 from app.errors import DatabaseOutOfStep
+from app.jobs.repository import NewJob, add_job
+from app.jobs.schemas import JobLine
 from app.neighbours.index import open_index
 from app.neighbours.search import Filters
 from app.reviews.replay import Action, ActionKind
@@ -188,6 +190,21 @@ def test_a_backup_of_another_schema_names_both(indexed: str, tmp_path: Path, mon
     dump(open_engine(indexed), file)
     with pytest.raises(DatabaseOutOfStep, match=r"20990101_0000.*version that made it.*icd-coder migrate"):
         load(file, f"sqlite:///{tmp_path}/new.sqlite3")
+
+
+def test_jobs_are_in_no_backup(url: str, tmp_path: Path) -> None:
+    """Their texts would outlive their results; and a database that has jobs is none to restore into."""
+    engine = open_engine(url)
+    job = NewJob("j" * 32, "no-auth", "k" * 64, "b" * 64, "r1", datetime.now(UTC))
+    with writing(engine).begin() as connection:
+        add_job(connection, job, [JobLine(id="a", text=CANARY)])
+    rows = dump(engine, tmp_path / "notes.icdbackup")
+    assert [name for name in rows if name.startswith("job")] == []
+    with unpacked(tmp_path / "notes.icdbackup") as (folder, _):
+        assert CANARY.encode() not in b"".join(path.read_bytes() for path in folder.iterdir())
+    with pytest.raises(OutputExists, match="holds jobs already"):
+        load(tmp_path / "notes.icdbackup", url)
+    engine.dispose()
 
 
 def test_a_backup_under_write_load_is_one_state(url: str, tmp_path: Path) -> None:

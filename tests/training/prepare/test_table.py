@@ -129,17 +129,27 @@ def test_a_code_in_no_table_is_kept_and_named(tmp_path: Path) -> None:
 def test_codes_of_another_system_are_refused(tmp_path: Path) -> None:
     """ICD-9 codes under icd10cm: an example, and the system that fits."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "Text.", "401.9 250.00 428.0"]])
-    with pytest.raises(MalformedInput, match=r"3 of the 3 distinct codes .* for example 250.00: .*--system icd9cm\?"):
+    with pytest.raises(MalformedInput, match=r"3 of the 3 distinct codes .*: for example 250.00: .*--system icd9cm\?"):
         prepare(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_text_column_taken_for_codes_is_not_quoted(tmp_path: Path) -> None:
     """--codes that names the notes: refused without repeating a word of them."""
-    source = write(tmp_path / "t.csv", [["a", "p", "train", "SECRETWORDS confidential-history", "I10"]])
-    with pytest.raises(MalformedInput, match="none looks like a code") as caught:
+    source = write(tmp_path / "t.csv", [["a", "p", "train", "SECRET4711 confidential-history", "I10"]])
+    with pytest.raises(MalformedInput, match="check --system and --codes") as caught:
         prepare(source, tmp_path / "out", TableColumns("note", "note", "id"))
     assert "SECRET" not in str(caught.value).upper()
+
+
+@pytest.mark.parametrize(("document", "subject"), [("note", "id"), ("id", "note")])
+def test_a_text_column_taken_for_ids_is_not_quoted(tmp_path: Path, document: str, subject: str) -> None:
+    """Notes that are there twice, or in two splits."""
+    rows = [[name, "p", split, "SECRET words of a note.", "I10"] for name, split in (("a", "train"), ("b", "test"))]
+    columns = TableColumns("note", "icd", document, subject, "part")
+    with pytest.raises(MalformedInput, match="a long text") as caught:
+        prepare(write(tmp_path / "t.csv", rows), tmp_path / "out", columns)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -196,7 +206,7 @@ def test_a_patient_in_two_splits_is_refused(tmp_path: Path) -> None:
 def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
     """The id is named and nothing is left behind."""
     source = write(tmp_path / "t.csv", [ROWS[0], ["a", "p1", "train", "Second.", "I10"]])
-    with pytest.raises(MalformedInput, match="two documents have the id 'a'"):
+    with pytest.raises(MalformedInput, match="two documents have the id a:"):
         prepare(source, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 

@@ -1,0 +1,182 @@
+"""Registering, naming and loading bundles, each change with its row in the access log."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from app.access.caller import Visit
+from app.access_log.chain import append
+from app.access_log.journal import write_entry
+from app.bundles import repository
+from app.bundles.names import find_bundle, require_bundle
+from app.bundles.opening import BundleOpener
+from app.bundles.repository import BundleRow
+from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
+from app.db import database_errors, writing
+from app.errors import (
+    BundleRefused,
+    DatabaseUnavailable,
+    NameTaken,
+    NoBundleFolder,
+    NoDatabase,
+    Overloaded,
+    TryLater,
+    UnknownBundle,
+)
+from app.inference import Coder
+from model.errors import IcdCoderError
+
+Answer = TypeVar("Answer")
+
+
+class Exchange(Protocol):
+    """The place of the coder that answers."""
+
+    @property
+    def bundle_id(self) -> str:
+        """Of the one that answers now."""
+
+    async def swap(self, coder: Coder, decided: Callable[[], Awaitable[None]]) -> None:
+        """Let another coder answer from now on, as soon as it can and ``decided`` has returned.
+
+        Raises:
+            EmbeddingMismatch, DatabaseUnavailable: its neighbours cannot be searched; nothing was changed.
+            What ``decided`` raises: nothing was changed.
+        """
+
+
+@dataclass(frozen=True)
+class BundleService:
+    """The bundles of one folder, named in one database."""
+
+    engine: Engine | None
+    folder: Path | None
+    opener: BundleOpener | None
+    exchange: Exchange
+    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def registered(self) -> BundlesAnswer:
+        """The registered bundles, and which one answers.
+
+        Raises:
+            NoDatabase, DatabaseUnavailable: there are none, or not now.
+        """
+        serving = self.exchange.bundle_id
+        bundles = await asyncio.to_thread(self._registered, self._database(), serving)
+        return BundlesAnswer(bundle_id=serving, bundles=bundles)
+
+    async def register(self, name: str, visit: Visit) -> tuple[NamedBundle, bool]:
+        """Verify every file of a folder and keep its bundle_id under its name; and whether the name is new.
+
+        Raises:
+            NoBundleFolder, NoDatabase, DatabaseUnavailable: it cannot be kept.
+            UnknownBundle: there is no such folder.
+            BundleRefused: it is no bundle, or damaged.
+            NameTaken: an alias has the name.
+        """
+        engine, opener = self._database(), self._opener()
+        bundle_id = await _unless_refused(name, asyncio.to_thread(opener.identify, self._place(name)))
+        return await asyncio.to_thread(self._register, engine, name, bundle_id, visit)
+
+    async def name(self, alias: str, name: str, visit: Visit) -> NamedBundle:
+        """Let an alias stand for a registered bundle; what answers stays.
+
+        Raises:
+            NoDatabase, DatabaseUnavailable: it cannot be kept.
+            UnknownBundle: the name is not registered.
+            NameTaken: a bundle has the name of the alias.
+        """
+        return await asyncio.to_thread(self._name, self._database(), alias, name, visit)
+
+    async def load(self, bundle: str, visit: Visit) -> BundleLoaded:
+        """Let a registered bundle answer from now on; requests that have begun end with the one before.
+
+        Raises:
+            NoBundleFolder, NoDatabase, DatabaseUnavailable, Overloaded: not here, or not now.
+            UnknownBundle: no bundle or alias has the name.
+            BundleRefused: it is damaged, another than was registered, or its embeddings are not in the database.
+        """
+        engine, opener = self._database(), self._opener()
+        if self._loading.locked():
+            raise Overloaded("a bundle is being loaded already: ask again when it answers")
+        async with self._loading:
+            found = await asyncio.to_thread(find_bundle, engine, bundle)
+            replaced = self.exchange.bundle_id
+            coder = await _unless_refused(found.name, asyncio.to_thread(opener.open, self._place(found.name)))
+            if coder.bundle_id != found.bundle_id:
+                raise BundleRefused(
+                    f"the folder '{found.name}' holds another bundle than was registered: register it again"
+                )
+            log = partial(asyncio.to_thread, write_entry, engine, visit.entry([coder.bundle_id]))
+            await _unless_refused(found.name, self.exchange.swap(coder, log))
+        return BundleLoaded(
+            name=found.name, bundle_id=coder.bundle_id, embedding_id=coder.embedding_id, replaced=replaced
+        )
+
+    def _registered(self, engine: Engine, serving: str) -> list[NamedBundle]:
+        with database_errors(engine.url), engine.connect() as connection:
+            return [_told(connection, row, serving) for row in repository.registered(connection)]
+
+    def _register(self, engine: Engine, name: str, bundle_id: str, visit: Visit) -> tuple[NamedBundle, bool]:
+        row = BundleRow(name, bundle_id, datetime.now(UTC))
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            if repository.name_of(connection, name) is not None:
+                raise NameTaken(f"'{name}' is an alias: rename the folder, or give the alias another name")
+            known = repository.bundle_of(connection, name)
+            if known is None or known.bundle_id != bundle_id:
+                repository.put_bundle(connection, row)
+                append(connection, visit.entry([bundle_id], 200 if known else 201))
+            found = repository.bundle_of(connection, name) or row
+            return _told(connection, found, self.exchange.bundle_id), known is None
+
+    def _name(self, engine: Engine, alias: str, name: str, visit: Visit) -> NamedBundle:
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            if repository.bundle_of(connection, alias) is not None:
+                raise NameTaken(f"'{alias}' is a bundle's name: choose another alias")
+            row = require_bundle(connection, name)
+            repository.put_alias(connection, alias, name)
+            append(connection, visit.entry([row.bundle_id]))
+            return _told(connection, row, self.exchange.bundle_id)
+
+    def _place(self, name: str) -> Path:
+        """The folder of a name, which has no separator; a link could lead anywhere and is none."""
+        folder = (self.folder or Path()) / name
+        if folder.is_symlink() or not folder.is_dir():
+            raise UnknownBundle(f"the service's folder of bundles has no folder '{name}': copy the bundle there first")
+        return folder
+
+    def _opener(self) -> BundleOpener:
+        if self.folder is None or self.opener is None:
+            raise NoBundleFolder("no bundle can be loaded: start `icd-coder serve` with ICD_CODER_BUNDLES set")
+        return self.opener
+
+    def _database(self) -> Engine:
+        if self.engine is None:
+            raise NoDatabase("names of bundles need a database: start `icd-coder serve --database URL`")
+        return self.engine
+
+
+def _told(connection: Connection, row: BundleRow, serving: str) -> NamedBundle:
+    return NamedBundle(
+        name=row.name,
+        bundle_id=row.bundle_id,
+        registered_at=row.registered_at,
+        aliases=repository.aliases(connection).get(row.name, []),
+        serving=row.bundle_id == serving,
+    )
+
+
+async def _unless_refused(name: str, opening: Awaitable[Answer]) -> Answer:
+    """What is opened; an error of the bundle's says that nothing has changed."""
+    try:
+        return await opening
+    except (TryLater, DatabaseUnavailable):
+        raise
+    except IcdCoderError as error:
+        raise BundleRefused(f"the bundle '{name}' cannot be used, and nothing was changed: {error}") from error

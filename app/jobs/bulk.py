@@ -1,0 +1,112 @@
+"""A file of notes coded as one job of a running service: ``icd-coder code --bulk``."""
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.client import Client, ServiceUnreachable
+from app.jobs.schemas import JobStatus
+from app.private_file import private_file, require_no_file
+from model.errors import InvalidOption, MissingInput
+from model.progress import progress_bar
+
+POLL_SECONDS = 1.0
+PATIENCE = 60
+"""Looks in a row that may find nobody: a service that is started again is waited for."""
+
+
+@dataclass(frozen=True)
+class BulkFile:
+    """What is handed in, under which word, and where the results go."""
+
+    body: bytes
+    key: str
+    out: Path | None
+    """None for standard output."""
+
+    @classmethod
+    def read(cls, path: Path, out: Path | None, key: str | None) -> "BulkFile":
+        """The file, under the given word or one made from its content, by which the same file finds the same job.
+
+        Raises:
+            MissingInput: the file cannot be read.
+            InvalidOption: the word cannot be one.
+            OutputExists: ``out`` is there already.
+        """
+        if key is not None and not (0 < len(key) <= 200 and key.isascii() and key.isprintable() and " " not in key):
+            raise InvalidOption("--idempotency-key cannot be used: give 1 to 200 letters of ASCII without a blank")
+        if out is not None:
+            require_no_file(out)
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise MissingInput(f"'{path}' cannot be read ({error.strerror}): mend the path") from None
+        return cls(body, key or f"file-{hashlib.sha256(body).hexdigest()}", out)
+
+    @property
+    def as_table(self) -> bool:
+        """Whether the results are wanted as a table."""
+        return self.out is not None and self.out.suffix.lower() == ".csv"
+
+
+def run_bulk(client: Client, file: BulkFile, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Hand the file in, or find its job again, wait for the job and write its results.
+
+    Raises:
+        InvalidOption: somebody has cancelled the job.
+        UnwritableOutput: the results cannot be written.
+        What :meth:`app.client.Client.predict` raises.
+    """
+    status = client.submit_job(file.body, file.key)
+    try:
+        status = _waited_for(client, status, sleep)
+    except KeyboardInterrupt:
+        typer.echo(f"the job {status.job_id} goes on: the same command waits for it again", err=True)
+        raise
+    if status.state == "cancelled":
+        raise InvalidOption(
+            f"the job {status.job_id} was cancelled after {status.done} of {status.total} notes: fetch what there is "
+            f"from /v1/jobs/{status.job_id}/results, or give another --idempotency-key to code the file anew"
+        )
+    _write_results(client, status.job_id, file)
+    typer.echo(f"{status.total} notes, {status.failed} of them with a problem instead of an answer", err=True)
+
+
+def _waited_for(client: Client, status: JobStatus, sleep: Callable[[float], None]) -> JobStatus:
+    with progress_bar("coding", total=status.total, unit="note") as bar:
+        _show(bar, status)
+        while not status.ended:
+            sleep(POLL_SECONDS)
+            status = _looked_at(client, status.job_id, sleep)
+            _show(bar, status)
+    return status
+
+
+def _looked_at(client: Client, job_id: str, sleep: Callable[[float], None]) -> JobStatus:
+    for _ in range(PATIENCE):
+        try:
+            return client.job(job_id)
+        except ServiceUnreachable:
+            sleep(POLL_SECONDS)
+    return client.job(job_id)
+
+
+def _show(bar: Any, status: JobStatus) -> None:
+    bar.update(status.done - bar.n)
+    if status.failed:
+        bar.set_postfix(failed=status.failed)
+
+
+def _write_results(client: Client, job_id: str, file: BulkFile) -> None:
+    if file.out is None:
+        client.job_results(job_id, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+        return
+    with private_file(file.out) as target:
+        client.job_results(job_id, target, file.as_table)

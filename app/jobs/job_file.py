@@ -1,0 +1,83 @@
+"""Reading the file of a job: JSON lines, a note a line, checked as a whole before anything is stored."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from app.errors import InvalidLine
+from app.jobs.schemas import JobLine
+from app.problems import field_problem
+from model.errors import InvalidNote, InvalidOption
+from model.note_text import check_note
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+NOTHING_STORED = "mend the line and send the file again; nothing was stored"
+
+
+@dataclass(frozen=True)
+class LineLimits:
+    """What a file and a line may hold."""
+
+    max_items: int
+    max_characters: int
+    max_top_k: int
+
+
+def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
+    """The notes in their order; a line is a JSON object (JobLine), and ends with a line feed.
+
+    Whether a policy, a system or a subtree of codes is the bundle's is known only when the note is coded.
+
+    Raises:
+        InvalidOption: the file holds no note or too many.
+        InvalidLine: names the first line that cannot be used, and no word of it.
+    """
+    lines = body.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise InvalidOption("the file holds no note: send a JSON object a line, each with an id and a text")
+    if len(lines) > limits.max_items:
+        raise InvalidOption(
+            f"the file has {len(lines)} lines, the limit is {limits.max_items}: send it as several jobs"
+        )
+    seen: dict[str, int] = {}
+    notes = []
+    for number, line in enumerate(lines, start=1):
+        note = _parsed(number, line)
+        _require_usable(number, note, limits)
+        if note.id in seen:
+            raise InvalidLine(f"line {number}, id", f"is that of line {seen[note.id]} too", NOTHING_STORED)
+        seen[note.id] = number
+        notes.append(note)
+    return notes
+
+
+def _parsed(number: int, line: bytes) -> JobLine:
+    try:
+        return JobLine.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        problem = field_problem(first)
+    # Outside of the library's error, which may hold parts of the line.
+    if first["type"] in ("json_invalid", "model_type"):
+        raise InvalidLine(f"line {number}", "is no JSON object in UTF-8", NOTHING_STORED)
+    place = "" if problem.field == "body" else f", {problem.field}"
+    raise InvalidLine(f"line {number}{place}", _as_predicate(problem.problem), NOTHING_STORED)
+
+
+def _as_predicate(problem: str) -> str:
+    """Our own words follow the field's name as they are; the library's are a sentence."""
+    return problem if problem.startswith(("is ", "holds ")) else f"cannot be used ({problem})"
+
+
+def _require_usable(number: int, note: JobLine, limits: LineLimits) -> None:
+    found = None
+    try:
+        check_note(note.text, limits.max_characters)
+    except InvalidNote as error:
+        found = str(error)
+    if found is not None:
+        raise InvalidLine(f"line {number}, text", f"cannot be coded ({found})", NOTHING_STORED)
+    if note.top_k > limits.max_top_k:
+        raise InvalidLine(f"line {number}, top_k", f"is {note.top_k}, the limit is {limits.max_top_k}", NOTHING_STORED)

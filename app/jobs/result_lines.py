@@ -1,0 +1,60 @@
+"""The results of a job as JSON lines, or as a table with a row a code."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from io import StringIO
+
+from pydantic import Field
+
+from app.coding.csv_codes import COLUMNS as CODE_COLUMNS
+from app.coding.csv_codes import code_cells
+from app.coding.schemas import PredictAnswer
+from app.jobs.repository import ResultRow
+from app.neighbours.schemas import Strict
+from app.problems import TYPE_PREFIX, Problem
+
+COLUMNS = ("line", "id", *CODE_COLUMNS, "problem")
+
+
+class JobResult(Strict):
+    """A line of ``GET /v1/jobs/{job_id}/results``: an answer or a problem.
+
+    A job keeps no word of a note: the ``text`` of evidence is empty and its section is absent, ``start`` and ``end``
+    point into the text as it was sent. There are no similar notes and no timings.
+    """
+
+    line: int = Field(description="In the file, from 1.")
+    id: str
+    answer: PredictAnswer | None = None
+    problem: Problem | None = None
+
+
+def json_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
+    """A :class:`JobResult` a line, in ASCII."""
+    for row in rows:
+        kind = "problem" if row.failed else "answer"
+        yield f'{{"line": {row.sequence}, "id": {json.dumps(row.item_id)}, "{kind}": {row.content}}}\n'
+
+
+def csv_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
+    """A line of names, then a row a code (RFC 4180).
+
+    A note without a code has a row without one; a failed note has one with the last part of its problem's type.
+    """
+    yield _line(COLUMNS)
+    for row in rows:
+        place = (row.sequence, row.item_id)
+        if row.failed:
+            slug = Problem.model_validate_json(row.content).type.removeprefix(TYPE_PREFIX)
+            yield _line((*place, *[""] * len(CODE_COLUMNS), slug))
+            continue
+        codes = PredictAnswer.model_validate_json(row.content).codes
+        for cells in [code_cells(code) for code in codes] or [("",) * len(CODE_COLUMNS)]:
+            yield _line((*place, *cells, ""))
+
+
+def _line(cells: Iterable[object]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

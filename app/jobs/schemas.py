@@ -1,0 +1,72 @@
+"""What the routes of jobs take and give."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.coding.schemas import EXAMPLE_NOTE, CodeOptions, PredictRequest
+from app.neighbours.schemas import Identifier, Strict
+
+LARGEST_PAGE = 200
+LARGEST_ID = 2**31 - 1
+"""What a number of PostgreSQL holds."""
+JobState = Literal["queued", "running", "done", "cancelled"]
+
+
+class JobLine(CodeOptions):
+    """A line of the file of ``POST /v1/jobs``: a note with an id of the caller's own."""
+
+    id: Identifier = Field(description="Your own id of the note, pseudonymous; once in a file.")
+    text: str = Field(description="The discharge summary.")
+    subject_id: Identifier | None = Field(
+        default=None,
+        description="The patient, in the ids of the indexed data: their notes are not heard by the ranker.",
+    )
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "ward-3-17", "text": EXAMPLE_NOTE, "top_k": 10}]})
+
+    def request(self) -> PredictRequest:
+        """What is asked for the note; a job tells of no similar notes."""
+        return PredictRequest.model_validate({**self.model_dump(exclude={"id"}, exclude_unset=True), "neighbours": 0})
+
+
+class JobStatus(Strict):
+    """How far a job is."""
+
+    job_id: str
+    state: JobState = Field(description="queued, running, done or cancelled; the last two stay as they are.")
+    total: int = Field(description="Notes.")
+    done: int = Field(description="Notes that have a result.")
+    failed: int = Field(description="Those of them whose result is a problem.")
+    created_at: datetime
+    ended_at: datetime | None = None
+    who: str = Field(description="Whose job it is: id of the access key, or no-auth.")
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further result will come."""
+        return self.ended_at is not None
+
+
+class JobsQuery(BaseModel):
+    """Query of ``GET /v1/jobs``; not strict, because numbers in an address are text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    before: int | None = Field(default=None, ge=1, le=LARGEST_ID, description="next_before of the page before.")
+    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE, description="Jobs in one answer.")
+
+
+class JobsAnswer(Strict):
+    """Answer of ``GET /v1/jobs``."""
+
+    jobs: list[JobStatus] = Field(description="The latest first.")
+    next_before: int | None = Field(default=None, description="Absent on the last page.")
+
+
+class JobDeleted(Strict):
+    """Answer of ``DELETE /v1/jobs/{job_id}``."""
+
+    job_id: str
+    results: int = Field(description="Results that went with the job.")

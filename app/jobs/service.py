@@ -1,0 +1,213 @@
+"""Handing jobs in, following, cancelling and deleting them, each change with its row in the access log."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from app import postgresql
+from app.access.caller import Visit
+from app.access.scopes import Scope
+from app.access_log.chain import append
+from app.access_log.journal import write_entry
+from app.db import database_errors, is_sqlite, writing
+from app.deletion import wipe_log
+from app.errors import KeyUsedBefore, NoDatabase, TooManyJobs, UnknownJob
+from app.jobs import repository
+from app.jobs.job_file import LineLimits, read_job_file
+from app.jobs.repository import JobRow, NewJob, ResultRow
+from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
+
+PAGE = 100
+"""Results that are in memory together."""
+
+
+@dataclass(frozen=True)
+class JobService:
+    """The jobs of one database; a caller sees his own, one with the scope admin all."""
+
+    engine: Engine | None
+    limits: LineLimits
+    max_jobs: int
+    handed_in: Callable[[], None]
+    """Told that there is work."""
+
+    async def submit(self, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
+        """Store a job, or find the one that the caller has made with this key and body; and whether it is new.
+
+        Raises:
+            NoDatabase, DatabaseUnavailable: there is none, or not now; nothing was stored.
+            InvalidLine, InvalidOption: see :func:`app.jobs.job_file.read_job_file`.
+            KeyUsedBefore: the caller has sent another body with this key.
+            TooManyJobs: the caller has too many that have not ended.
+        """
+        status, is_new = await asyncio.to_thread(self._submit, self._database(), body, key, visit)
+        if is_new:
+            self.handed_in()
+        return status, is_new
+
+    async def page(self, query: JobsQuery, visit: Visit) -> JobsAnswer:
+        """A page of the jobs that the caller may see.
+
+        Raises:
+            NoDatabase, DatabaseUnavailable: there are none, or not now.
+        """
+        return await asyncio.to_thread(self._page, self._database(), query, visit)
+
+    async def read(self, job_id: str, visit: Visit) -> JobStatus:
+        """How far a job is.
+
+        Raises:
+            UnknownJob: the caller has none of this id.
+            NoDatabase, DatabaseUnavailable: there is none, or not now.
+        """
+        return (await asyncio.to_thread(self._visible, self._database(), job_id, visit)).status()
+
+    async def cancel(self, job_id: str, visit: Visit) -> JobStatus:
+        """End a job, keep its results and erase the texts that wait; one that has ended stays as it is.
+
+        Raises:
+            As :meth:`read`.
+        """
+        return await asyncio.to_thread(self._cancel, self._database(), job_id, visit)
+
+    async def delete(self, job_id: str, visit: Visit) -> JobDeleted:
+        """Delete a job with its results, also one that has not ended; its Idempotency-Key is free again.
+
+        Raises:
+            As :meth:`read`.
+        """
+        return await asyncio.to_thread(self._delete, self._database(), job_id, visit)
+
+    async def results(self, job_id: str, visit: Visit) -> Iterator[ResultRow]:
+        """The results that there are, in the order of the file; logged before the first.
+
+        Raises:
+            As :meth:`read`.
+        """
+        return await asyncio.to_thread(self._results, self._database(), job_id, visit)
+
+    def _submit(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
+        with database_errors(engine.url), engine.connect() as connection:
+            job = _new_job(repository.hash_key(connection), body, key, visit)
+            known = repository.job_by_key(connection, job.who, job.key_hash)
+        if known is not None:
+            return _same(known, job), False
+        notes = read_job_file(body, self.limits)
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            known = repository.job_by_key(connection, job.who, job.key_hash)  # another may have been quicker
+            if known is not None:
+                return _same(known, job), False
+            self._require_room(connection, job.who)
+            _require_silence(connection)
+            repository.add_job(connection, job, notes)
+            append(connection, visit.entry([job.job_id], 201))
+        return _status(job, notes), True
+
+    def _require_room(self, connection: Connection, who: str) -> None:
+        unfinished = repository.count_unfinished(connection, who)
+        if unfinished >= self.max_jobs:
+            raise TooManyJobs(f"{unfinished} of your jobs have not ended: wait for one, or cancel one")
+
+    def _page(self, engine: Engine, query: JobsQuery, visit: Visit) -> JobsAnswer:
+        who = None if visit.may(Scope.ADMIN) else visit.caller.who
+        with database_errors(engine.url), engine.connect() as connection:
+            rows = repository.jobs_before(connection, who, query.before, query.limit + 1)
+        page = rows[: query.limit]
+        return JobsAnswer(
+            jobs=[row.status() for row in page],
+            next_before=page[-1].row if len(rows) > len(page) else None,
+        )
+
+    def _visible(self, engine: Engine, job_id: str, visit: Visit) -> JobRow:
+        with database_errors(engine.url), engine.connect() as connection:
+            return _own(connection, job_id, visit)
+
+    def _cancel(self, engine: Engine, job_id: str, visit: Visit) -> JobStatus:
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            job = _own(connection, job_id, visit)
+            if job.ended_at is not None:
+                return job.status()
+            job = repository.cancel(connection, job, datetime.now(UTC))
+            append(connection, visit.entry([job_id]))
+        wipe_log(engine)
+        return job.status()
+
+    def _delete(self, engine: Engine, job_id: str, visit: Visit) -> JobDeleted:
+        with database_errors(engine.url), writing(engine).begin() as connection:
+            job = _own(connection, job_id, visit)
+            repository.delete_job(connection, job)
+            append(connection, visit.entry([job_id]))
+        wipe_log(engine)
+        return JobDeleted(job_id=job_id, results=job.done)
+
+    def _results(self, engine: Engine, job_id: str, visit: Visit) -> Iterator[ResultRow]:
+        job = self._visible(engine, job_id, visit)
+        write_entry(engine, visit.entry([job_id]))
+        return _pages(engine, job.row)
+
+    def _database(self) -> Engine:
+        if self.engine is None:
+            raise NoDatabase("jobs need a database: start `icd-coder serve --database URL`")
+        return self.engine
+
+
+def _pages(engine: Engine, job: int) -> Iterator[ResultRow]:
+    """A transaction a page: a slow client holds none open."""
+    last = 0
+    while True:
+        with database_errors(engine.url), engine.connect() as connection:
+            rows = repository.results_after(connection, job, last, PAGE)
+        yield from rows
+        if len(rows) < PAGE:
+            return
+        last = rows[-1].sequence
+
+
+def _new_job(hash_key: bytes, body: bytes, key: str, visit: Visit) -> NewJob:
+    return NewJob(
+        uuid4().hex,
+        visit.caller.who,
+        _hash(hash_key, key.encode("ascii")),
+        _hash(hash_key, body),
+        visit.request_id,
+        datetime.now(UTC),
+    )
+
+
+def _hash(key: bytes, content: bytes) -> str:
+    """Neither can be recognised, or joined with another database's, by who reads this one."""
+    return hmac.digest(key, content, hashlib.sha256).hex()
+
+
+def _same(known: JobRow, job: NewJob) -> JobStatus:
+    if not hmac.compare_digest(known.body_hash, job.body_hash):
+        raise KeyUsedBefore(
+            f"another body was sent with this Idempotency-Key, for the job {known.job_id}: send that one or another key"
+        )
+    return known.status()
+
+
+def _status(job: NewJob, notes: list[JobLine]) -> JobStatus:
+    return JobStatus(
+        job_id=job.job_id, state="queued", total=len(notes), done=0, failed=0, created_at=job.created_at, who=job.who
+    )
+
+
+def _own(connection: Connection, job_id: str, visit: Visit) -> JobRow:
+    """The job of this id; one of somebody else is as unknown as one that never was."""
+    job = repository.job_by_id(connection, job_id)
+    if job is None or (job.who != visit.caller.who and not visit.may(Scope.ADMIN)):
+        raise UnknownJob("you have no job of this id: see GET /v1/jobs")
+    return job
+
+
+def _require_silence(connection: Connection) -> None:
+    """Texts are stored until they are coded: the server's own log must not get them."""
+    if not is_sqlite(connection.engine):
+        postgresql.require_private_log(connection)

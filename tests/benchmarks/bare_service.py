@@ -1,6 +1,5 @@
 """Bare FastAPI with the predict route's request and answer and nothing else: ``python bare_service.py PORT-FILE``."""
 
-import socket
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from app.coding.neighbour_evidence import weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import token_counts
+from app.listening import listen
 from tests.benchmarks.stub_coder import StubCoder
 
 coder = StubCoder()
@@ -35,6 +35,6 @@ async def predict(request: PredictRequest) -> PredictAnswer:
 
 
 if __name__ == "__main__":
-    with socket.create_server(("127.0.0.1", 0)) as bound:
+    with listen("127.0.0.1", 0, no_auth=True) as bound:
         Path(sys.argv[1]).write_text(str(bound.getsockname()[1]))
         uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False)).run(sockets=[bound])

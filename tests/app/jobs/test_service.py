@@ -28,7 +28,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 def test_submissions_at_once_are_one_job(engine: Engine) -> None:
     """One is new, the others find it; another body is refused by everybody."""
-    service = JobService(engine, LineLimits(10, 1000, 50), 5, lambda: None)
+    service = JobService(engine, LineLimits(10, 1000, 50, 10_000), 5, lambda: None)
     visit = Visit(ANYBODY, "r" * 32, "POST /v1/jobs")
     together = threading.Barrier(SUBMISSIONS)
     found: list[tuple[str, bool]] = []

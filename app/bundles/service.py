@@ -86,11 +86,11 @@ class BundleService:
         return await asyncio.to_thread(self._register, engine, name, bundle_id, visit)
 
     async def name(self, alias: str, name: str, visit: Visit) -> NamedBundle:
-        """Let an alias stand for a registered bundle; what answers stays.
+        """Let an alias stand for a registered bundle, named by its name or another alias; what answers stays.
 
         Raises:
             NoDatabase, DatabaseUnavailable: it cannot be kept.
-            UnknownBundle: the name is not registered.
+            UnknownBundle: the name is none of both.
             NameTaken: a bundle has the name of the alias.
         """
         return await asyncio.to_thread(self._name, self._database(), alias, name, visit)
@@ -155,7 +155,7 @@ class BundleService:
             if repository.bundle_of(connection, alias) is not None:
                 raise NameTaken(f"'{alias}' is a bundle's name: choose another alias")
             row = require_bundle(connection, name)
-            repository.put_alias(connection, alias, name)
+            repository.put_alias(connection, alias, row.name)  # the word may be an alias itself
             append(connection, visit.entry([row.bundle_id]))
             return _told(connection, row, self.exchange.bundle_id)
 

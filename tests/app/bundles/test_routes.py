@@ -102,11 +102,14 @@ def test_names_and_aliases_survive_a_restart(
 ) -> None:
     """And an alias can be given to another bundle."""
     register(service, "first", "second")
-    for name in ("first", "second"):
-        service.put("/v1/bundles/aliases/production", json={"name": name})
+    for name in ("first", "second", "production"):  # an alias of an alias is one of the bundle
+        named = service.put("/v1/bundles/aliases/production", json={"name": name})
+        assert named.status_code == 200, named.text
     with TestClient(bundle_app(indexed, coder, folder, opener)) as client:
         bundles = client.get("/v1/bundles").json()["bundles"]
         assert [(each["name"], each["aliases"]) for each in bundles] == [("first", []), ("second", ["production"])]
+        named = client.put("/v1/bundles/aliases/other", json={"name": "production"})
+        assert (named.status_code, named.json()["aliases"]) == (200, ["other", "production"])
 
 
 BAD: list[tuple[str, str, dict[str, str], tuple[int, str], str]] = [

@@ -337,8 +337,8 @@ def serve(
         gate = open_gate(settings, no_auth)
         tracing = open_tracing(settings)
         opener = FolderOpener(device, precision, settings.torch_threads, allow_damaged_labels)
-        coder = opener.open(named_folder(bundle, settings))
-        app = create_app(settings, coder, gate, tracing, opener)
+        # Without a name for the coder, which could not go when another bundle answers.
+        app = create_app(settings, opener.open(named_folder(bundle, settings)), gate, tracing, opener)
         if check:
             typer.echo("\n".join(described_service(app, settings, no_auth)))
             gate.close()

@@ -27,7 +27,7 @@ from app.crowd import BESIDE_THE_LINE, Crowd
 from app.db import open_service_database
 from app.docs_page import install_docs_page
 from app.draining import Draining
-from app.inference import Coder, Inference
+from app.inference import Coder
 from app.jobs import routes as job_routes
 from app.jobs.build import build_jobs
 from app.jobs.events import EventStreams
@@ -159,9 +159,9 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        first = serving.now.coding.inference
-        first.start()
-        warming = asyncio.create_task(_warm_up(first, serving.now.readiness))
+        # No local name for what answers first: it would keep its weights when another bundle does.
+        serving.now.coding.inference.start()
+        warming = asyncio.create_task(_warm_up(serving))
         try:
             if worker is not None:
                 worker.start()
@@ -172,6 +172,7 @@ def _lifespan(
             with suppress(asyncio.CancelledError):
                 await warming
         finally:
+            await serving.now.bundles.end()
             await serving.end()
         if engine is not None:
             engine.dispose()
@@ -182,12 +183,14 @@ def _lifespan(
     return lifespan
 
 
-async def _warm_up(inference: Inference, readiness: Readiness) -> None:
-    try:
-        await inference.warm_up()
-    except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
-        readiness.warm_up = f"failed ({type(error).__name__})"
-        structlog.get_logger().error("warm-up failed", **described(error))
-    else:
-        readiness.warm_up = ""
-        structlog.get_logger().info("ready")
+async def _warm_up(serving: Serving) -> None:
+    with serving.lease() as first:
+        try:
+            await first.coding.inference.warm_up()
+        except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
+            structlog.get_logger().error("warm-up failed", **described(error))
+            if first is serving.now:  # else one answers that has coded a note
+                first.readiness.warm_up = f"failed ({type(error).__name__})"
+        else:
+            first.readiness.warm_up = ""
+            structlog.get_logger().info("ready")

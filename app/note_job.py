@@ -40,7 +40,7 @@ class NoteJob(Generic[Answer]):
             result = self._context.run(self._call)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
             self.worked = perf_counter() - start
-            self.future.set_exception(error)
+            self.future.set_exception(error if isinstance(error, Exception) else _as_exception(error))
         else:
             self.worked = perf_counter() - start
             self.future.set_result(result)
@@ -49,6 +49,11 @@ class NoteJob(Generic[Answer]):
         """End a job that waits with an error."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
+
+
+def _as_exception(error: BaseException) -> RuntimeError:
+    """A panic of a library in Rust is no Exception: it would end whoever awaits it, and its words can be the note's."""
+    return RuntimeError(f"the coder ended with {type(error).__name__}")
 
 
 @dataclass

@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from app.state import Readiness, State
+from app.state import Readiness
 
 TICK_SECONDS = 0.05
 """Between two looks at what is in flight."""
@@ -61,5 +61,5 @@ def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
         timeout_graceful_shutdown=shutdown_seconds,
         server_header=False,
     )
-    parts: State = app.state.serving.now
-    AnnouncedServer(config, parts.readiness, shutdown_seconds).run(sockets=[bound])
+    readiness: Readiness = app.state.serving.now.readiness  # not all of it: it would keep a bundle that is replaced
+    AnnouncedServer(config, readiness, shutdown_seconds).run(sockets=[bound])

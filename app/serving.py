@@ -70,6 +70,7 @@ class Serving:
             await inference.end()
             raise
         old, self._turn = self._turn, _Turn(replace(self.now, **vars(parts)))
+        self.now.readiness.warm_up = ""  # whatever became of the first one's
         self.now.metrics.bundle(coder)
         self._end_if_over(old)
 

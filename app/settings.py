@@ -76,7 +76,10 @@ class Settings(BaseSettings):
     max_job_bytes: int = Field(default=50_000_000, ge=1, description="Largest file of a job.")
     max_jobs: int = Field(default=20, ge=1, description="Unfinished jobs of one caller; the next one gets a 429.")
     job_days: int = Field(
-        default=7, ge=1, description="Days that a job's results are kept after its end; then they are deleted."
+        default=7,
+        ge=1,
+        le=36_500,
+        description="Days that a job's results are kept after its end; then they are deleted.",
     )
     max_waiting: int = Field(default=32, ge=1, description="Notes that may wait; the next one gets a 503.")
     deadline_seconds: int = Field(

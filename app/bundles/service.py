@@ -59,7 +59,8 @@ class BundleService:
     folder: Path | None
     opener: BundleOpener | None
     exchange: Exchange
-    _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loading: set[asyncio.Task[BundleLoaded]] = field(default_factory=set)
+    """The load at work, if there is one."""
 
     async def registered(self) -> BundlesAnswer:
         """The registered bundles, and which one answers.
@@ -85,11 +86,11 @@ class BundleService:
         return await asyncio.to_thread(self._register, engine, name, bundle_id, visit)
 
     async def name(self, alias: str, name: str, visit: Visit) -> NamedBundle:
-        """Let an alias stand for a registered bundle; what answers stays.
+        """Let an alias stand for a registered bundle, named by its name or another alias; what answers stays.
 
         Raises:
             NoDatabase, DatabaseUnavailable: it cannot be kept.
-            UnknownBundle: the name is not registered.
+            UnknownBundle: the name is none of both.
             NameTaken: a bundle has the name of the alias.
         """
         return await asyncio.to_thread(self._name, self._database(), alias, name, visit)
@@ -97,24 +98,38 @@ class BundleService:
     async def load(self, bundle: str, visit: Visit) -> BundleLoaded:
         """Let a registered bundle answer from now on; requests that have begun end with the one before.
 
+        When the client leaves, the load goes on: the thread that opens the bundle would, too, beside that of the next
+        load, and the row of the access log could be there without the swap.
+
         Raises:
             NoBundleFolder, NoDatabase, DatabaseUnavailable, Overloaded: not here, or not now.
             UnknownBundle: no bundle or alias has the name.
             BundleRefused: it is damaged, another than was registered, or its embeddings are not in the database.
         """
         engine, opener = self._database(), self._opener()
-        if self._loading.locked():
+        if self._loading:
             raise Overloaded("a bundle is being loaded already: ask again when it answers")
-        async with self._loading:
-            found = await asyncio.to_thread(find_bundle, engine, bundle)
-            replaced = self.exchange.bundle_id
-            coder = await _unless_refused(found.name, asyncio.to_thread(opener.open, self._place(found.name)))
-            if coder.bundle_id != found.bundle_id:
-                raise BundleRefused(
-                    f"the folder '{found.name}' holds another bundle than was registered: register it again"
-                )
-            log = partial(asyncio.to_thread, write_entry, engine, visit.entry([coder.bundle_id]))
-            await _unless_refused(found.name, self.exchange.swap(coder, log))
+        load = asyncio.create_task(self._load(engine, opener, bundle, visit))
+        self._loading.add(load)
+        load.add_done_callback(self._loading.discard)
+        return await asyncio.shield(load)
+
+    async def end(self) -> None:
+        """Give up the load at work: the service stops."""
+        for load in tuple(self._loading):
+            load.cancel()
+            await asyncio.wait({load})
+
+    async def _load(self, engine: Engine, opener: BundleOpener, bundle: str, visit: Visit) -> BundleLoaded:
+        found = await asyncio.to_thread(find_bundle, engine, bundle)
+        replaced = self.exchange.bundle_id
+        coder = await _unless_refused(found.name, asyncio.to_thread(opener.open, self._place(found.name)))
+        if coder.bundle_id != found.bundle_id:
+            raise BundleRefused(
+                f"the folder '{found.name}' holds another bundle than was registered: register it again"
+            )
+        log = partial(asyncio.to_thread, write_entry, engine, visit.entry([coder.bundle_id]))
+        await _unless_refused(found.name, self.exchange.swap(coder, log))
         return BundleLoaded(
             name=found.name, bundle_id=coder.bundle_id, embedding_id=coder.embedding_id, replaced=replaced
         )
@@ -140,7 +155,7 @@ class BundleService:
             if repository.bundle_of(connection, alias) is not None:
                 raise NameTaken(f"'{alias}' is a bundle's name: choose another alias")
             row = require_bundle(connection, name)
-            repository.put_alias(connection, alias, name)
+            repository.put_alias(connection, alias, row.name)  # the word may be an alias itself
             append(connection, visit.entry([row.bundle_id]))
             return _told(connection, row, self.exchange.bundle_id)
 

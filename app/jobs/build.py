@@ -38,7 +38,7 @@ def build_jobs(
             return await answer_item(item, now.coding)
 
     worker = None if engine is None else JobWorker(JobQueue(engine, timedelta(days=settings.job_days)), answer)
-    limits = LineLimits(settings.max_job_items, settings.max_characters, settings.max_top_k)
+    limits = LineLimits(settings.max_job_items, settings.max_characters, settings.max_top_k, settings.max_body_bytes)
     return JobService(engine, limits, settings.max_jobs, _nobody if worker is None else worker.wake), worker
 
 

@@ -21,6 +21,8 @@ class LineLimits:
     max_items: int
     max_characters: int
     max_top_k: int
+    max_bytes: int
+    """Of a line: reading 50 MB as one object would take a gigabyte, and the interpreter for seconds."""
 
 
 def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
@@ -32,18 +34,13 @@ def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
         InvalidOption: the file holds no note or too many.
         InvalidLine: names the first line that cannot be used, and no word of it.
     """
-    lines = body.removeprefix(BYTE_ORDER_MARK).split(b"\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise InvalidOption("the file holds no note: send a JSON object a line, each with an id and a text")
-    if len(lines) > limits.max_items:
-        raise InvalidOption(
-            f"the file has {len(lines)} lines, the limit is {limits.max_items}: send it as several jobs"
-        )
     seen: dict[str, int] = {}
     notes = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(body, limits.max_items), start=1):
+        if len(line) > limits.max_bytes:
+            raise InvalidLine(
+                f"line {number}", f"has {len(line)} bytes, the limit is {limits.max_bytes}", NOTHING_STORED
+            )
         note = _parsed(number, line)
         _require_usable(number, note, limits)
         if note.id in seen:
@@ -51,6 +48,17 @@ def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
         seen[note.id] = number
         notes.append(note)
     return notes
+
+
+def _lines(body: bytes, most: int) -> list[bytes]:
+    """Without the blank ones at the end; counted before they are made, as millions of them take a gigabyte."""
+    body = body.removeprefix(BYTE_ORDER_MARK).rstrip()
+    if not body:
+        raise InvalidOption("the file holds no note: send a JSON object a line, each with an id and a text")
+    count = body.count(b"\n") + 1
+    if count > most:
+        raise InvalidOption(f"the file has {count} lines, the limit is {most}: send it as several jobs")
+    return body.split(b"\n")
 
 
 def _parsed(number: int, line: bytes) -> JobLine:

@@ -119,6 +119,11 @@ def job_by_id(connection: Connection, job_id: str) -> JobRow | None:
     return _one(connection, _JOBS.where(Job.job_id == job_id))
 
 
+def is_stored(connection: Connection, row: int) -> bool:
+    """Whether a job has not been deleted."""
+    return connection.scalar(select(Job.id).where(Job.id == row)) is not None
+
+
 def jobs_before(connection: Connection, who: str | None, before: int | None, limit: int) -> list[JobRow]:
     """The latest jobs first, of one caller or of all; with a row below ``before``."""
     query = _JOBS.order_by(Job.id.desc()).limit(limit)

@@ -35,7 +35,7 @@ class JobService:
     limits: LineLimits
     max_jobs: int
     handed_in: Callable[[], None]
-    """Told that there is work."""
+    """Told that there is work; from any thread."""
 
     async def submit(self, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
         """Store a job, or find the one that the caller has made with this key and body; and whether it is new.
@@ -46,10 +46,7 @@ class JobService:
             KeyUsedBefore: the caller has sent another body with this key.
             TooManyJobs: the caller has too many that have not ended.
         """
-        status, is_new = await asyncio.to_thread(self._submit, self._database(), body, key, visit)
-        if is_new:
-            self.handed_in()
-        return status, is_new
+        return await asyncio.to_thread(self._submit, self._database(), body, key, visit)
 
     async def page(self, query: JobsQuery, visit: Visit) -> JobsAnswer:
         """A page of the jobs that the caller may see.
@@ -93,6 +90,13 @@ class JobService:
         return await asyncio.to_thread(self._results, self._database(), job_id, visit)
 
     def _submit(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
+        stored = self._stored(engine, body, key, visit)
+        # In the thread, which goes on when the client leaves; and for a known job too, whose first answer may have
+        # been that the database was lost after it had stored it.
+        self.handed_in()
+        return stored
+
+    def _stored(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
         with database_errors(engine.url), engine.connect() as connection:
             job = _new_job(repository.hash_key(connection), body, key, visit)
             known = repository.job_by_key(connection, job.who, job.key_hash)
@@ -158,11 +162,17 @@ class JobService:
 
 
 def _pages(engine: Engine, job: int) -> Iterator[ResultRow]:
-    """A transaction a page: a slow client holds none open."""
+    """A transaction a page: a slow client holds none open.
+
+    Raises:
+        UnknownJob: it was deleted meanwhile; without an error the client would take what it has for all there is.
+    """
     last = 0
     while True:
         with database_errors(engine.url), engine.connect() as connection:
             rows = repository.results_after(connection, job, last, PAGE)
+            if not repository.is_stored(connection, job):
+                raise UnknownJob("the job was deleted while its results were read")
         yield from rows
         if len(rows) < PAGE:
             return

@@ -71,7 +71,7 @@ class FakeCoder:
         self.entered = threading.Semaphore(0)
         self.texts: list[str] = []
         self.embedded = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.uses_neighbours = False
         self.voters: list[VotingNeighbour] = []
         """Those that the last note came with, for a coder that listens to them."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.serving import Serving
-from app.state import BundleParts, State
+from app.state import BundleParts, Readiness, State
 from tests.app.fakes import FakeCoder
 
 
@@ -42,8 +42,9 @@ def serving(line: FakeLine, *following: FakeLine) -> Serving:
     left = iter(following)
     made = Serving(lambda coder: parts(coder, next(left)))  # type: ignore[arg-type]
     metrics = SimpleNamespace(bundle=lambda coder: None)
-    others = ("gate", "jobs", "event_streams", "bundles", "readiness", "journal", "max_batch")
-    made.begin(State(**vars(parts(FakeCoder(), line)), metrics=metrics, **dict.fromkeys(others)))  # type: ignore
+    others = ("gate", "jobs", "event_streams", "bundles", "journal", "max_batch")
+    shared = {"metrics": metrics, "readiness": Readiness(), **dict.fromkeys(others)}
+    made.begin(State(**vars(parts(FakeCoder(), line)), **shared))  # type: ignore[arg-type]
     return made
 
 

@@ -53,3 +53,9 @@ def test_a_bad_file_is_one_sentence(
         config.write_bytes(content)
     with pytest.raises(error, match=words):
         load_settings(config)
+
+
+def test_results_are_kept_for_a_number_of_days_that_a_calendar_has() -> None:
+    """The worker of jobs would fail at every look for old ones."""
+    with pytest.raises(InvalidOption, match="ICD_CODER_JOB_DAYS"):
+        load_settings(job_days=1_000_000)

@@ -1,6 +1,9 @@
 """Bundles as an administrator sees them: registered, given aliases, loaded; and what is refused changes nothing."""
 
+import gc
 import json
+import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,11 +102,14 @@ def test_names_and_aliases_survive_a_restart(
 ) -> None:
     """And an alias can be given to another bundle."""
     register(service, "first", "second")
-    for name in ("first", "second"):
-        service.put("/v1/bundles/aliases/production", json={"name": name})
+    for name in ("first", "second", "production"):  # an alias of an alias is one of the bundle
+        named = service.put("/v1/bundles/aliases/production", json={"name": name})
+        assert named.status_code == 200, named.text
     with TestClient(bundle_app(indexed, coder, folder, opener)) as client:
         bundles = client.get("/v1/bundles").json()["bundles"]
         assert [(each["name"], each["aliases"]) for each in bundles] == [("first", []), ("second", ["production"])]
+        named = client.put("/v1/bundles/aliases/other", json={"name": "production"})
+        assert (named.status_code, named.json()["aliases"]) == (200, ["other", "production"])
 
 
 BAD: list[tuple[str, str, dict[str, str], tuple[int, str], str]] = [
@@ -158,6 +164,42 @@ def test_a_coder_that_cannot_code_is_not_swapped_in(service: TestClient, opener:
     opener.error = RuntimeError("no")
     assert problem(service.post("/v1/bundles/load", json={"bundle": "second"})) == (500, "internal-error")
     assert serving(service) == ("b", "e")
+
+
+def test_a_service_whose_first_bundle_cannot_code_is_ready_with_another(
+    indexed: str, coder: FakeCoder, folder: Path, opener: FakeOpener, tmp_path: Path
+) -> None:
+    """What answers has coded a note, whatever became of the one before."""
+    index_into(indexed, opener.open(folder / "second"), tmp_path / "data", store_text=True)
+    coder.error = RuntimeError("no")
+    with TestClient(bundle_app(indexed, coder, folder, opener)) as client:
+        assert problem(client.post("/v1/predict", json={"text": NOTE})) == (500, "internal-error")
+        assert "RuntimeError" in client.get("/readyz").json()["detail"]
+        register(client, "second")
+        assert client.post("/v1/bundles/load", json={"bundle": "second"}).status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def test_nothing_keeps_a_bundle_that_was_replaced(url: str, folder: Path, opener: FakeOpener) -> None:
+    """Its weights go from the memory, also those of the first one."""
+    kept: list[weakref.ref[FakeCoder]] = []
+
+    def made() -> FakeCoder:
+        coder = FakeCoder()
+        kept.append(weakref.ref(coder))
+        return coder
+
+    with TestClient(bundle_app(url, made(), folder, opener)) as client:
+        assert client.post("/v1/predict", json={"text": NOTE}).status_code == 200
+        register(client, "first", "second")
+        for name in ("second", "first", "second"):
+            assert client.post("/v1/bundles/load", json={"bundle": name}).status_code == 200
+            kept.append(weakref.ref(opener.opened.pop()))
+        for thread in threading.enumerate():
+            if thread.name == "inference" and thread is not client.app.state.serving.now.coding.inference._worker:  # type: ignore[attr-defined]
+                thread.join(30)
+        gc.collect()
+        assert [reference() is None for reference in kept] == [True, True, True, False]
 
 
 def test_a_load_that_cannot_be_logged_changes_nothing(service: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The file of a job: read as a whole, or refused by the line that is to blame."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -9,7 +10,7 @@ from app.jobs.job_file import LineLimits, read_job_file
 from model.errors import InvalidOption
 from tests.canary import CANARY
 
-LIMITS = LineLimits(max_items=3, max_characters=100, max_top_k=50)
+LIMITS = LineLimits(max_items=3, max_characters=100, max_top_k=50, max_bytes=200_000)
 GOOD = json.dumps({"id": "a", "text": f"hypertension {CANARY}"}).encode()
 
 
@@ -82,3 +83,24 @@ def test_a_file_of_no_note_or_too_many_is_refused(body: bytes, words: str) -> No
     """Before a line is read."""
     with pytest.raises(InvalidOption, match=words):
         read_job_file(body, LIMITS)
+
+
+def test_a_line_that_no_request_could_be_is_not_read() -> None:
+    """Its numbers would be made into objects before anybody could refuse them."""
+    long = b'{"id": "b", "text": "x", "more": [' + b"0," * 100_000 + b"0]}"
+    with pytest.raises(InvalidLine, match=f"line 2 has {len(long)} bytes, the limit is 200000"):
+        read_job_file(GOOD + b"\n" + long, LIMITS)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b" \n"])
+def test_lines_are_counted_before_they_are_made(blank: bytes) -> None:
+    """Millions of them, blank at the end or not, cost no more than the file."""
+    body = GOOD + blank * 500_000
+    tracemalloc.start()
+    try:
+        assert len(read_job_file(body, LIMITS)) == 1
+        with pytest.raises(InvalidOption, match="500001 lines, the limit is 3"):
+            read_job_file(body + b"x", LIMITS)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(body)
+    finally:
+        tracemalloc.stop()

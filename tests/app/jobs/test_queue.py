@@ -21,7 +21,7 @@ from tests.canary import CANARY
 
 ANSWER = Outcome('{"answer": 1}', False, 200)
 PROBLEM = Outcome('{"problem": 1}', True, 422)
-LIMITS = LineLimits(max_items=100, max_characters=1000, max_top_k=50)
+LIMITS = LineLimits(max_items=100, max_characters=1000, max_top_k=50, max_bytes=10_000)
 
 
 @pytest.fixture

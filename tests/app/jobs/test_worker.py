@@ -17,7 +17,7 @@ from app.jobs.repository import Outcome, WaitingItem
 from app.jobs.worker import JobWorker
 from app.main import create_app
 from app.settings import load_settings
-from tests.app.answers import wait_until_ready
+from tests.app.answers import problem, wait_until_ready
 from tests.app.fakes import FakeCoder
 from tests.app.jobs.job_files import ended, job_file, result_lines, submit
 
@@ -147,13 +147,22 @@ def test_a_restart_finishes_what_was_begun(indexed: str, coder: FakeCoder) -> No
         assert [line["line"] for line in result_lines(client, job)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_an_error_of_one_note_is_its_problem(client: TestClient, coder: FakeCoder, logs: StringIO) -> None:
+class Panic(BaseException):
+    """As of a library in Rust, pyo3's PanicException: no Exception, and its words can be those of a note."""
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Panic])
+def test_an_error_of_one_note_is_its_problem(
+    client: TestClient, coder: FakeCoder, logs: StringIO, error: type[BaseException]
+) -> None:
     """The others are coded; neither the result nor the log has its words."""
     wait_until_ready(client, coder)
-    coder.error = RuntimeError("a word of a note")
+    coder.error = error("a word of a note")
     job = submit(client, job_file(1)).json()["job_id"]
-    assert ended(client, job)["failed"] == 1
+    assert ended(client, job, 10)["failed"] == 1
+    assert problem(client.post("/v1/predict", json={"text": "x"})) == (500, "internal-error")
     coder.error = None
+    assert ended(client, submit(client, job_file(1), "k2").json()["job_id"])["failed"] == 0
     (line,) = result_lines(client, job)
     assert (line["problem"]["status"], line["problem"]["type"]) == (500, "urn:icd-coder:problem:internal-error")
     assert "a word of a note" not in json.dumps(line) + logs.getvalue()

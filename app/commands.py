@@ -318,7 +318,7 @@ def serve(
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.access.gate import open_gate
-    from app.bundles.opening import FolderOpener, named_folder
+    from app.bundles.opening import FolderOpener, open_named
     from app.db import require_usable
     from app.listening import listen
     from app.logs import configure_logs
@@ -338,7 +338,7 @@ def serve(
         tracing = open_tracing(settings)
         opener = FolderOpener(device, precision, settings.torch_threads, allow_damaged_labels)
         # Without a name for the coder, which could not go when another bundle answers.
-        app = create_app(settings, opener.open(named_folder(bundle, settings)), gate, tracing, opener)
+        app = create_app(settings, open_named(opener, bundle, settings), gate, tracing, opener)
         if check:
             typer.echo("\n".join(described_service(app, settings, no_auth)))
             gate.close()

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from app import inference
 from app.bundles.names import find_bundle
+from app.bundles.repository import BundleRow
 from app.damaged_labels import require_whole_labels
 from app.db import open_engine
+from app.errors import BundleRefused, UnknownBundle
 from app.inference import Coder
 from app.settings import Settings
 
@@ -49,19 +51,49 @@ class FolderOpener:
         return require_whole_labels(coder, folder, self.allow_damaged_labels)
 
 
-def named_folder(bundle: Path, settings: Settings) -> Path:
-    """The folder of --bundle: a path, or where there is none the name or alias of a registered bundle.
+def open_named(opener: BundleOpener, bundle: Path, settings: Settings) -> Coder:
+    """The coder of --bundle: of a path, or where there is none of the name or alias of a registered bundle.
 
     So a service that is started again by an alias serves what the alias stands for now.
 
     Raises:
         UnknownBundle: neither.
+        BundleRefused: the folder holds another bundle than was registered under its name.
         DatabaseUnavailable: the database of the names cannot be read.
+        What :meth:`BundleOpener.open` raises.
     """
     if bundle.exists() or settings.bundles is None or settings.database is None or bundle.name != str(bundle):
-        return bundle
+        return opener.open(bundle)
     engine = open_engine(settings.database)
     try:
-        return settings.bundles / find_bundle(engine, bundle.name).name
+        found = find_bundle(engine, bundle.name)
     finally:
         engine.dispose()
+    return open_registered(opener, folder_of(settings.bundles, found.name), found)
+
+
+def open_registered(opener: BundleOpener, folder: Path, registered: BundleRow) -> Coder:
+    """The coder of the folder of a registered bundle.
+
+    Raises:
+        BundleRefused: the folder holds another bundle.
+        What :meth:`BundleOpener.open` raises.
+    """
+    coder = opener.open(folder)
+    if coder.bundle_id != registered.bundle_id:
+        raise BundleRefused(
+            f"the folder '{registered.name}' holds another bundle than was registered: register it again"
+        )
+    return coder
+
+
+def folder_of(bundles: Path, name: str) -> Path:
+    """The folder of a name, which has no separator; a link could lead anywhere and is none.
+
+    Raises:
+        UnknownBundle: there is no such folder.
+    """
+    folder = bundles / name
+    if folder.is_symlink() or not folder.is_dir():
+        raise UnknownBundle(f"the service's folder of bundles has no folder '{name}': copy the bundle there first")
+    return folder

@@ -15,7 +15,7 @@ from app.access_log.chain import append
 from app.access_log.journal import write_entry
 from app.bundles import repository
 from app.bundles.names import find_bundle, require_bundle
-from app.bundles.opening import BundleOpener
+from app.bundles.opening import BundleOpener, folder_of, open_registered
 from app.bundles.repository import BundleRow
 from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
 from app.db import database_errors, writing
@@ -27,7 +27,6 @@ from app.errors import (
     NoDatabase,
     Overloaded,
     TryLater,
-    UnknownBundle,
 )
 from app.inference import Coder
 from model.errors import IcdCoderError
@@ -123,11 +122,8 @@ class BundleService:
     async def _load(self, engine: Engine, opener: BundleOpener, bundle: str, visit: Visit) -> BundleLoaded:
         found = await asyncio.to_thread(find_bundle, engine, bundle)
         replaced = self.exchange.bundle_id
-        coder = await _unless_refused(found.name, asyncio.to_thread(opener.open, self._place(found.name)))
-        if coder.bundle_id != found.bundle_id:
-            raise BundleRefused(
-                f"the folder '{found.name}' holds another bundle than was registered: register it again"
-            )
+        opening = asyncio.to_thread(open_registered, opener, self._place(found.name), found)
+        coder = await _unless_refused(found.name, opening)
         log = partial(asyncio.to_thread, write_entry, engine, visit.entry([coder.bundle_id]))
         await _unless_refused(found.name, self.exchange.swap(coder, log))
         return BundleLoaded(
@@ -160,11 +156,7 @@ class BundleService:
             return _told(connection, row, self.exchange.bundle_id)
 
     def _place(self, name: str) -> Path:
-        """The folder of a name, which has no separator; a link could lead anywhere and is none."""
-        folder = (self.folder or Path()) / name
-        if folder.is_symlink() or not folder.is_dir():
-            raise UnknownBundle(f"the service's folder of bundles has no folder '{name}': copy the bundle there first")
-        return folder
+        return folder_of(self.folder or Path(), name)
 
     def _opener(self) -> BundleOpener:
         if self.folder is None or self.opener is None:
@@ -191,7 +183,7 @@ async def _unless_refused(name: str, opening: Awaitable[Answer]) -> Answer:
     """What is opened; an error of the bundle's says that nothing has changed."""
     try:
         return await opening
-    except (TryLater, DatabaseUnavailable):
+    except (TryLater, DatabaseUnavailable, BundleRefused):
         raise
     except IcdCoderError as error:
         raise BundleRefused(f"the bundle '{name}' cannot be used, and nothing was changed: {error}") from error

@@ -11,12 +11,13 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.bundles.opening import named_folder
+from app.bundles.opening import open_named
 from app.client import Client
 from app.db import open_engine
-from app.errors import DatabaseUnavailable, UnknownBundle
+from app.errors import BundleRefused, DatabaseUnavailable, UnknownBundle
 from app.main import create_app
 from app.settings import load_settings
+from model.errors import MissingInput
 from tests.app.access_log.rows import logged
 from tests.app.answers import NOTE, problem, through, wait_until_ready
 from tests.app.bundles.folders import FakeOpener, bundle_app, put_bundle
@@ -247,14 +248,28 @@ def test_the_client_has_every_route(service: TestClient) -> None:
         assert client.bundles().bundle_id == "c" * 64
 
 
-def test_a_service_starts_by_an_alias(service: TestClient, indexed: str, folder: Path, tmp_path: Path) -> None:
+def test_a_service_starts_by_an_alias(service: TestClient, indexed: str, folder: Path) -> None:
     """A path goes first; a word that is neither is named."""
     register(service, "second")
     service.put("/v1/bundles/aliases/production", json={"name": "second"})
-    settings = load_settings(database=indexed, bundles=folder)
+    settings, opener = load_settings(database=indexed, bundles=folder), FakeOpener()
     for word in ("production", "second"):
-        assert named_folder(Path(word), settings) == folder / "second"
-    assert named_folder(folder / "first", settings) == folder / "first"
-    assert named_folder(Path("production"), load_settings(database=indexed)) == Path("production")
+        assert open_named(opener, Path(word), settings).bundle_id == "c" * 64
+    assert open_named(opener, folder / "first", settings).bundle_id == "b" * 64
+    with pytest.raises(MissingInput, match="'production' is no bundle"):
+        open_named(opener, Path("production"), load_settings(database=indexed))
     with pytest.raises(UnknownBundle, match="'staging'"):
-        named_folder(Path("staging"), settings)
+        open_named(opener, Path("staging"), settings)
+
+
+def test_a_start_by_an_alias_takes_no_other_bundle(service: TestClient, indexed: str, folder: Path) -> None:
+    """Nor a link: what the name was given to is what is served."""
+    register(service, "second")
+    settings, opener = load_settings(database=indexed, bundles=folder), FakeOpener()
+    (folder / "second" / "ids").write_text("de")
+    with pytest.raises(BundleRefused, match="holds another bundle than was registered"):
+        open_named(opener, Path("second"), settings)
+    (folder / "second").rename(folder / "away")
+    (folder / "second").symlink_to(folder / "away")
+    with pytest.raises(UnknownBundle, match="no folder 'second'"):
+        open_named(opener, Path("second"), settings)

@@ -55,6 +55,8 @@ class JobQueue:
     def delete_old(self) -> list[str]:
         """Delete the jobs whose results were kept long enough; their ids.
 
+        What a process that was killed has left in the write-ahead log goes, too.
+
         Raises:
             DatabaseUnavailable: not now; nothing was deleted.
         """
@@ -63,6 +65,5 @@ class JobQueue:
             gone = repository.delete_ended(connection, before)
             if gone:
                 append(connection, Entry(RETENTION, "delete jobs", gone))
-        if gone:
-            wipe_log(self.engine)
+        wipe_log(self.engine)
         return gone

@@ -163,6 +163,24 @@ def test_no_word_of_a_note_stays_in_the_files(url: str, tmp_path: Path, end: str
     engine.dispose()
 
 
+def test_words_that_a_killed_process_left_go_at_the_next_start(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the last result and the emptying of the write-ahead log."""
+    engine = open_engine(url, keeps_open=True)
+    add(engine, "j1", 1)
+    queue = JobQueue(engine, timedelta(days=1))
+    item = queue.next()
+    assert item is not None
+    with monkeypatch.context() as killed:
+        killed.setattr("app.jobs.queue.wipe_log", lambda _: None)
+        queue.finish(item, ANSWER)
+    assert CANARY in whole(tmp_path)
+    assert queue.delete_old() == []
+    assert CANARY not in whole(tmp_path)
+    engine.dispose()
+
+
 def whole(folder: Path) -> str:
     """Every byte of every file, as letters."""
     return "".join(path.read_bytes().decode("latin-1") for path in folder.iterdir())

@@ -60,6 +60,10 @@ class TooManyJobs(IcdCoderError):
     """The caller has as many unfinished jobs as one may have."""
 
 
+class GivenUp(IcdCoderError):
+    """A note of a job before whose result the service has ended again and again."""
+
+
 class NoBundleFolder(IcdCoderError):
     """The service was started without a folder of bundles to load from."""
 

@@ -22,6 +22,7 @@ from app.errors import (
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
+    GivenUp,
     IdentityUnavailable,
     InvalidLine,
     InvalidResource,
@@ -94,6 +95,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     MissingScope: (403, "missing-scope"),
     RateLimited: (429, "rate-limited"),
     TooManyJobs: (429, "too-many-jobs"),
+    GivenUp: (500, "given-up"),
     WrongContentType: (415, "wrong-content-type"),
 }
 """Status and stable slug by error class; the first class that fits."""

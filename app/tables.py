@@ -213,6 +213,8 @@ class Job(Base):
     """Items that have a result; the next one is the item with ``sequence`` done + 1."""
     failed: Mapped[int]
     """Those of them whose result is a problem."""
+    starts: Mapped[int] = mapped_column(server_default="0")
+    """Processes in a row whose first note was the next item, none of which has stored its result."""
 
 
 class JobItem(Base):

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import CodingService
-from app.errors import TryLater
+from app.errors import GivenUp, TryLater
 from app.jobs.repository import Outcome, WaitingItem
 from app.logs import described
 from app.problems import problem_of
@@ -35,6 +35,17 @@ async def answer_item(item: WaitingItem, coding: CodingService) -> Outcome:
         problem = problem_of(error)
         return Outcome(_json(problem), True, problem.status)
     return Outcome(_json(wordless(answer)), False, OK)
+
+
+def give_up(item: WaitingItem, starts: int) -> Outcome:
+    """The problem of an item that is not tried again."""
+    error = GivenUp(
+        f"the service has ended {starts} times in a row before this note was coded, so it is not tried again: if other "
+        "notes are coded, something about this one may end it"
+    )
+    structlog.get_logger().error("a job's note is given up", job=item.job_id, line=item.sequence, starts=starts)
+    problem = problem_of(error)
+    return Outcome(_json(problem), True, problem.status)
 
 
 def wordless(answer: PredictAnswer) -> PredictAnswer:

@@ -32,6 +32,15 @@ class JobQueue:
         with database_errors(self.engine.url), self.engine.connect() as connection:
             return repository.next_item(connection)
 
+    def begin(self, item: WaitingItem) -> int:
+        """Note that a process begins with this item, as its first; how many have, without a result.
+
+        Raises:
+            DatabaseUnavailable: not now.
+        """
+        with database_errors(self.engine.url), writing(self.engine).begin() as connection:
+            return repository.count_start(connection, item.job)
+
     def finish(self, item: WaitingItem, outcome: Outcome) -> bool:
         """Store the result, erase the text and log both, in one transaction.
 

@@ -171,6 +171,12 @@ def next_item(connection: Connection) -> WaitingItem | None:
     return None if row is None else WaitingItem(*row)
 
 
+def count_start(connection: Connection, job: int) -> int:
+    """Note that a process begins with the job's next item; how many have in a row."""
+    counted = update(Job).where(Job.id == job).values(starts=Job.starts + 1).returning(Job.starts)
+    return connection.scalar(counted) or 0
+
+
 def store_result(connection: Connection, item: WaitingItem, outcome: Outcome, now: datetime) -> bool:
     """Give an item its one result, erase its text, and end the job with its last item.
 
@@ -188,7 +194,7 @@ def store_result(connection: Connection, item: WaitingItem, outcome: Outcome, no
     connection.execute(
         update(Job)
         .where(Job.id == item.job)
-        .values(done=item.sequence, failed=Job.failed + int(outcome.failed), **ended)
+        .values(done=item.sequence, failed=Job.failed + int(outcome.failed), starts=0, **ended)
     )
     return True
 

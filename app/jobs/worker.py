@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from app.errors import DatabaseUnavailable, TryLater
+from app.jobs.answering import give_up
 from app.jobs.queue import JobQueue
 from app.jobs.repository import Outcome, WaitingItem
 from app.logs import described
@@ -18,6 +19,8 @@ STOP_SECONDS = 5.0
 """How long the end of the process waits for what the thread is doing."""
 CLEANING_SECONDS = 600.0
 """Between two looks for jobs that were kept long enough."""
+MOST_STARTS = 5
+"""Processes that may end at one note, before it is taken for the reason; untuned."""
 PAUSES = (0.5, 30.0)
 """Seconds before the same is tried again, from the first to the longest, each twice the last."""
 
@@ -35,6 +38,7 @@ class JobWorker:
         self._answer = answer
         self._bell = threading.Event()
         self._closing = threading.Event()
+        self._is_first = True
         self._lock = threading.Lock()
         self._at_work: Future[Outcome] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,8 +90,17 @@ class JobWorker:
         item = self._queue.next()
         if item is None:
             return False
-        self._queue.finish(item, self._coded(item))
+        self._queue.finish(item, self._outcome(item))
         return True
+
+    def _outcome(self, item: WaitingItem) -> Outcome:
+        """The first item may be what has ended the process before."""
+        if self._is_first:
+            before = self._queue.begin(item) - 1
+            if before >= MOST_STARTS:
+                return give_up(item, before)
+            self._is_first = False
+        return self._coded(item)
 
     def _coded(self, item: WaitingItem) -> Outcome:
         with self._lock:

@@ -145,6 +145,20 @@ def test_ended_jobs_go_when_they_were_kept_long_enough(engine: Engine) -> None:
         assert connection.scalar(select(func.count()).select_from(JobResult)) == 0
 
 
+def test_processes_that_end_at_a_note_are_counted_until_its_result(engine: Engine) -> None:
+    """Of the next note alone, and without a row in the access log."""
+    add(engine, "j1", 2)
+    queue = JobQueue(engine, timedelta(days=1))
+    item = queue.next()
+    assert item is not None
+    assert [queue.begin(item) for _ in range(3)] == [1, 2, 3]
+    assert logged(engine) == []
+    queue.finish(item, ANSWER)
+    item = queue.next()
+    assert item is not None
+    assert queue.begin(item) == 1
+
+
 @pytest.mark.parametrize("end", ["done", "cancelled", "deleted"])
 def test_no_word_of_a_note_stays_in_the_files(url: str, tmp_path: Path, end: str) -> None:
     """Of an ended job, in the database and its write-ahead log."""

@@ -37,6 +37,7 @@ class FakeQueue:
         self.waiting = [WaitingItem(i, i, "{}", 1, "j1", "who", None) for i in range(count)]
         self.finished: list[int] = []
         self.failures = failures
+        self.starts = 0
         self.empty = threading.Event()
 
     def fail(self, name: str) -> None:
@@ -50,8 +51,14 @@ class FakeQueue:
             return None
         return self.waiting[0]
 
+    def begin(self, item: WaitingItem) -> int:
+        self.fail("begin")
+        self.starts += 1
+        return self.starts
+
     def finish(self, item: WaitingItem, outcome: Outcome) -> bool:
         self.fail("finish")
+        self.starts = 0
         self.finished.append(self.waiting.pop(0).row)
         return True
 
@@ -78,6 +85,7 @@ def work(queue: FakeQueue, answer: Callable[[WaitingItem], Any]) -> None:
         {},
         {"next": [DatabaseUnavailable("no"), DatabaseUnavailable("no")]},
         {"finish": [DatabaseUnavailable("no")]},
+        {"begin": [DatabaseUnavailable("no")]},
         {"delete_old": [DatabaseUnavailable("no")]},
         {"answer": [Overloaded("no"), TryLater("no")]},
     ],
@@ -94,6 +102,21 @@ def test_what_fails_now_is_tried_again(failures: dict[str, list[Exception]], log
     work(queue, answer)
     assert queue.finished == [0, 1, 2]
     assert logs.getvalue().count('"jobs pause"') == expected
+
+
+@pytest.mark.parametrize(("starts", "coded"), [(0, [0, 1, 2]), (4, [0, 1, 2]), (5, [1, 2])])
+def test_a_note_before_which_processes_end_is_given_up(starts: int, coded: list[int], logs: StringIO) -> None:
+    """Not before five of them have, and the others are coded."""
+    queue, answered = FakeQueue(3), []
+    queue.starts = starts
+
+    async def answer(item: WaitingItem) -> Outcome:
+        answered.append(item.row)
+        return ANSWER
+
+    work(queue, answer)
+    assert (answered, queue.finished) == (coded, [0, 1, 2])
+    assert ("a job's note is given up" in logs.getvalue()) == (starts == 5)
 
 
 def test_an_unexpected_error_does_not_end_the_thread(logs: StringIO) -> None:

@@ -63,10 +63,11 @@ install_packages() {
         set -- "$@" --no-index --find-links "$WHEELS"
         say "installing from $WHEELS alone"
     fi
-    # torch first, and from its own index where one is named: a bare requirement takes the largest build.
+    # torch first and alone, from its own index where one is named: a bare requirement takes the largest build, and
+    # that index need not have the versions that we pin of what torch needs.
     torch=$(sed -n 's/^torch==/torch==/p' "$SOURCE/constraints.txt")
     # shellcheck disable=SC2086 # no index is no argument
-    python3 "$pip" --python "$PREFIX/bin/python" install "$@" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
+    python3 "$pip" --python "$PREFIX/bin/python" install "$@" --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
     python3 "$pip" --python "$PREFIX/bin/python" install "$@" "${SOURCE}[$wanted]"
     "$PREFIX/bin/icd-coder" --help >/dev/null
 }

@@ -168,3 +168,17 @@ def test_a_script_names_what_it_cannot_do(script: str, arguments: list[str], wor
     done = subprocess.run(["sh", DOCKER / script, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_the_index_of_torch_is_asked_for_torch_alone(tmp_path: Path) -> None:
+    """What torch needs is pinned to versions that such an index need not have."""
+    calls = tmp_path / "calls"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(python), "TORCH_INDEX": "https://torch.invalid/whl"}
+    command = ["sh", str(DOCKER / "wheels.sh"), "cpu", str(tmp_path / "wheels")]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    of_torch, of_all = calls.read_text().splitlines()
+    assert {"https://torch.invalid/whl", "--no-deps"} <= set(of_torch.split())
+    assert not {"https://torch.invalid/whl", "--no-deps"} & set(of_all.split())

@@ -25,6 +25,8 @@ install_system() {
         rm -rf /var/lib/apt/lists/*
     fi
     has_python || { say "the base image has no Python 3.11 or later: choose another BASE"; exit 2; }
+    # Copied with the modes of the checkout: one under a strict umask would hide them from the user.
+    chmod 0755 "$(dirname "$0")" "$(dirname "$0")/install.sh" "$(dirname "$0")/start.sh"
     groupadd --gid "$USER_ID" icd
     useradd --uid "$USER_ID" --gid "$USER_ID" --no-create-home --home-dir /tmp --shell /usr/sbin/nologin icd
     for folder in /bundles /backups /data; do

@@ -25,6 +25,8 @@ install_system() {
         rm -rf /var/lib/apt/lists/*
     fi
     has_python || { say "the base image has no Python 3.11 or later: choose another BASE"; exit 2; }
+    # Copied with the modes of the checkout: one under a strict umask would hide them from the user.
+    chmod 0755 "$(dirname "$0")" "$(dirname "$0")/install.sh" "$(dirname "$0")/start.sh"
     groupadd --gid "$USER_ID" icd
     useradd --uid "$USER_ID" --gid "$USER_ID" --no-create-home --home-dir /tmp --shell /usr/sbin/nologin icd
     for folder in /bundles /backups /data; do
@@ -63,10 +65,11 @@ install_packages() {
         set -- "$@" --no-index --find-links "$WHEELS"
         say "installing from $WHEELS alone"
     fi
-    # torch first, and from its own index where one is named: a bare requirement takes the largest build.
+    # torch first and alone, from its own index where one is named: a bare requirement takes the largest build, and
+    # that index need not have the versions that we pin of what torch needs.
     torch=$(sed -n 's/^torch==/torch==/p' "$SOURCE/constraints.txt")
     # shellcheck disable=SC2086 # no index is no argument
-    python3 "$pip" --python "$PREFIX/bin/python" install "$@" ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
+    python3 "$pip" --python "$PREFIX/bin/python" install "$@" --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
     python3 "$pip" --python "$PREFIX/bin/python" install "$@" "${SOURCE}[$wanted]"
     "$PREFIX/bin/icd-coder" --help >/dev/null
 }

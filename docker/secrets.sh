@@ -3,7 +3,8 @@
 # The folder is yours alone. The files in it are readable, because a container's user is another one than you.
 set -eu
 
-folder="$(cd "$(dirname "$0")" && pwd)/secrets"
+here="$(cd "$(dirname "$0")" && pwd)"
+folder="$here/secrets"
 mkdir -p "$folder"
 chmod 0700 "$folder"
 for name in database_admin_password database_owner_password database_service_password key_secret; do
@@ -15,3 +16,6 @@ for name in database_admin_password database_owner_password database_service_pas
         echo "secrets.sh: made $file" >&2
     fi
 done
+# Mounted as they are: a clone under a strict umask would hide them from that user.
+chmod 0755 "$here/database.sh"
+chmod 0644 "$here/prometheus.yml"

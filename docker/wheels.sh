@@ -19,8 +19,9 @@ collect() {
 }
 
 mkdir -p "$folder"
+# Alone: its index need not have the versions that we pin of what torch needs.
 # shellcheck disable=SC2086 # no index is no argument
-collect ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
+collect --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
 # hatchling and editables build the package again on the other side; pip installs into an environment without one.
 collect --find-links "$folder" "${root}[$extras]" hatchling editables pip setuptools
 echo "wheels.sh: $(find "$folder" -name '*.whl' | wc -l) wheels in $folder" >&2

@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
     try:
         staging.chmod(0o755)  # mkdtemp's 0700 would hide the result from the service's user
         yield staging
+        _share(staging)
         _flush(staging)
         require_free(target)  # it may have been filled meanwhile
         if target.exists():
@@ -94,6 +96,17 @@ def write_atomically(target: Path, content: bytes) -> None:
                 _raise_if_full(error, target.parent)
             raise
     _flush_directory(target.parent)
+
+
+def _share(folder: Path) -> None:
+    """Give every file the mode that the umask says: safetensors' own are 0600, and another user could not load them."""
+    probe = folder / ".mode"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
 
 
 def _raise_if_full(error: OSError, folder: Path) -> None:

@@ -139,6 +139,12 @@ def test_nothing_but_the_package_goes_to_the_builder(tmp_path: Path) -> None:
     }
 
 
+def copy_mounted(folder: Path) -> None:
+    """The script, and the files that compose.yaml mounts beside it."""
+    for name in ("secrets.sh", "database.sh", "prometheus.yml"):
+        shutil.copy(DOCKER / name, folder)
+
+
 def drawn_secrets(folder: Path) -> dict[str, str]:
     """What is there after a run of the script."""
     subprocess.run(["sh", folder / "secrets.sh"], check=True, stderr=subprocess.DEVNULL)
@@ -147,12 +153,22 @@ def drawn_secrets(folder: Path) -> dict[str, str]:
 
 def test_secrets_are_drawn_once_and_kept(tmp_path: Path) -> None:
     """64 hex digits each, in a folder that its owner alone can enter."""
-    shutil.copy(DOCKER / "secrets.sh", tmp_path)
+    copy_mounted(tmp_path)
     first, second = (drawn_secrets(tmp_path) for _ in range(2))
     assert first == second
     assert len(set(first.values())) == 4
     assert all(re.fullmatch("[0-9a-f]{64}", secret) for secret in first.values())
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_container_reads_what_a_strict_umask_made_private(tmp_path: Path) -> None:
+    """A mounted file keeps its mode, and the container's user is another one."""
+    copy_mounted(tmp_path)
+    (tmp_path / "database.sh").chmod(0o700)
+    (tmp_path / "prometheus.yml").chmod(0o600)
+    drawn_secrets(tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.name != "secrets.sh"}
+    assert modes == {"secrets": 0o700, "database.sh": 0o755, "prometheus.yml": 0o644}
 
 
 @pytest.mark.parametrize(
@@ -168,3 +184,17 @@ def test_a_script_names_what_it_cannot_do(script: str, arguments: list[str], wor
     done = subprocess.run(["sh", DOCKER / script, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_the_index_of_torch_is_asked_for_torch_alone(tmp_path: Path) -> None:
+    """What torch needs is pinned to versions that such an index need not have."""
+    calls = tmp_path / "calls"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\n')
+    python.chmod(0o755)
+    environment = {**os.environ, "PYTHON": str(python), "TORCH_INDEX": "https://torch.invalid/whl"}
+    command = ["sh", str(DOCKER / "wheels.sh"), "cpu", str(tmp_path / "wheels")]
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    of_torch, of_all = calls.read_text().splitlines()
+    assert {"https://torch.invalid/whl", "--no-deps"} <= set(of_torch.split())
+    assert not {"https://torch.invalid/whl", "--no-deps"} & set(of_all.split())

@@ -67,3 +67,18 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), staged_directory(tmp_path / "out"):
         (tmp_path / "absent").read_text()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_umask_says_who_may_read_a_file(tmp_path: Path, umask: int, mode: int) -> None:
+    """Also one that a library made private, in a folder of its own."""
+    before = os.umask(umask)
+    try:
+        with staged_directory(tmp_path / "out") as folder:
+            (folder / "inner").mkdir()
+            (folder / "inner" / "weights").touch(mode=0o600)
+            (folder / "config").touch()
+    finally:
+        os.umask(before)
+    files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert files == {"weights": mode, "config": mode}

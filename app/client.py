@@ -18,12 +18,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from app.audit.schemas import AuditAnswer, AuditRequest
 from app.bundles.schemas import AliasRequest, BundleLoaded, BundlesAnswer, LoadRequest, NamedBundle, RegisterRequest
 from app.catalogue.schemas import CodesAnswer, CodesQuery
-from app.coding.representation import CSV, JSON_LINES
 from app.coding.schemas import ModelAnswer, PredictAnswer, PredictRequest
 from app.jobs.schemas import JobDeleted, JobsAnswer, JobsQuery, JobStatus
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery
+from app.web.content_negotiation import CSV, JSON_LINES
 from model.errors import IcdCoderError, InvalidOption, MissingInput
 
 if TYPE_CHECKING:  # it brings the server with it

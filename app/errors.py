@@ -1,4 +1,4 @@
-"""The errors of the service and its database; ``app/problems.py`` maps every class to a status."""
+"""The errors of the service and its database; ``app/web/problems.py`` maps every class to a status."""
 
 from model.errors import IcdCoderError
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
-from model.note_text import MAX_CHARACTERS
+from model.text.note_text import MAX_CHARACTERS
 
 PREFIX = "ICD_CODER_"
 MetricsAccess = Literal["admin", "open", "off"]

@@ -1,1 +1,1 @@
-"""Alembic revisions; the package ships in the wheel and ``app/db.py`` builds Alembic's Config from it."""
+"""Alembic revisions; the package ships in the wheel and ``app/database/engine.py`` builds Alembic's Config from it."""

@@ -1,8 +1,8 @@
-"""Runs the revisions on the connection that ``app/db.py`` hands over; there is no alembic.ini."""
+"""Runs the revisions on the connection that ``app/database/engine.py`` hands over; there is no alembic.ini."""
 
 from alembic import context
 
-from app.tables import Base
+from app.database.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -18,21 +18,21 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from model.atomic_output import staged_directory
 from model.bundle_config import BundleConfig, backbone_of, parse_config
 from model.coder import Coder
-from model.encoder_source import load_tokenizer
 from model.errors import BundleDamaged, MalformedInput, MissingInput, UnwritableOutput
-from model.int8_encoder import FOLDER as INT8_FOLDER
-from model.int8_encoder import Int8Encoder, has_int8_encoder, open_int8_encoder
 from model.labels import LABELS_SCHEMA, LabelSpace
-from model.network import CodingNetwork
-from model.precision import RECORDED, network_precision, served_precision
-from model.ranking.known_words import KnownWords
-from model.ranking.known_words_file import load_known_words, save_known_words
+from model.network.encoder_source import load_tokenizer
+from model.network.int8_encoder import FOLDER as INT8_FOLDER
+from model.network.int8_encoder import Int8Encoder, has_int8_encoder, open_int8_encoder
+from model.network.network import CodingNetwork
+from model.network.precision import RECORDED, network_precision, served_precision
 from model.ranking.ranker import Ranker
 from model.ranking.ranker_files import load_ranker, save_ranker
-from model.staging import staged_directory
-from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_from_json, policy_named
+from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_from_json, policy_named
+from model.text.known_words import KnownWords
+from model.text.known_words_file import load_known_words, save_known_words
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")
@@ -62,7 +62,7 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
     """Write a bundle directory, whole or not at all, and return its bundle_id.
 
     Raises:
-        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+        OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     with staged_directory(path) as staging:
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in contents.network.state_dict().items()}

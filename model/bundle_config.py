@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_origin
 
-from model.encoder import FAMILIES, longest_window
-from model.encoder_source import backbone_from_config
 from model.errors import BundleDamaged
-from model.label_attention import LABEL_ATTENTIONS
+from model.network.encoder import FAMILIES, longest_window
+from model.network.encoder_source import backbone_from_config
+from model.network.label_attention import LABEL_ATTENTIONS
 
 PRECISIONS = ("fp32", "bf16")
 

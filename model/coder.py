@@ -8,24 +8,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.batch import batch_of_ids
-from model.code_choice import CodeChoice
 from model.errors import NoRanker
-from model.explainer import NONE, Explainer, language_of, no_span
+from model.evidence.explainer import NONE, Explainer, language_of, no_span
 from model.icd import Code
-from model.int8_encoder import Int8Encoder
 from model.labels import LabelSpace
-from model.network import CodingNetwork
-from model.note_text import check_note
+from model.network.batch import batch_of_ids
+from model.network.int8_encoder import Int8Encoder
+from model.network.network import CodingNetwork
+from model.network.windows import WindowedNote, window_notes
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedNote, audit_note
-from model.ranking.known_words import KnownWords
+from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
-from model.selection import Ranked, rank_with, rank_without
+from model.ranking.selection import Ranked, rank_with, rank_without
+from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.stages import stage
-from model.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
-from model.windows import WindowedNote, window_notes
+from model.text.known_words import KnownWords
+from model.text.note_text import check_note
 
 FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""

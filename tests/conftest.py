@@ -58,7 +58,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def template(postgres: PostgresServer) -> str:
     """A database that the revisions have made, for others to copy."""
-    from app.db import migrate
+    from app.database.engine import migrate
 
     url = postgres.new_database()
     migrate(url)
@@ -68,7 +68,7 @@ def template(postgres: PostgresServer) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a database with tables and no rows, on each engine in turn."""
-    from app.db import migrate
+    from app.database.engine import migrate
 
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/notes.sqlite3"
@@ -98,7 +98,7 @@ def any_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @contextmanager
 def disposed_engines() -> Iterator[None]:
     """Close what a test has opened to PostgreSQL and left open: psycopg warns of it, whenever it is collected."""
-    from app import postgresql
+    from app.database import postgresql
 
     engines: list[Engine] = []
     make = postgresql.make_engine

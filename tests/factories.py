@@ -8,11 +8,11 @@ import torch
 from model.bundle import BundleContents, load_bundle, save_bundle
 from model.coder import Coder
 from model.dataset import Document
-from model.encoder_source import open_encoder
 from model.labels import Label, LabelSpace
-from model.network import CodingNetwork
+from model.network.encoder_source import open_encoder
+from model.network.network import CodingNetwork
 from model.ranking.ranker import Ranker
-from model.thresholds import GlobalThreshold, ThresholdPolicy
+from model.ranking.thresholds import GlobalThreshold, ThresholdPolicy
 from tests.canary import CANARY
 from training.prepare.dataset_directory import Record, write_dataset
 

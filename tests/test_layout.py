@@ -23,7 +23,7 @@ def test_no_other_distribution_owns_a_room(room: str) -> None:
 def test_only_inference_knows_torch_in_the_service() -> None:
     """One file to change when inference moves to a process of its own."""
     users = {path.relative_to(ROOT).as_posix() for path in (ROOT / "app").rglob("*.py") if "torch" in imports(path)}
-    assert users == {"app/inference.py"}
+    assert users == {"app/inference/worker.py"}
 
 
 def test_the_training_loop_imports_on_a_bare_machine() -> None:
@@ -33,7 +33,7 @@ def test_the_training_loop_imports_on_a_bare_machine() -> None:
         "absent = 'polars typer rich structlog sklearn matplotlib sqlalchemy fastapi pydantic faiss tensorboard'\n"
         "for name in absent.split():\n"
         "    sys.modules[name] = None\n"
-        "import training.loop, training.distributed, model.bundle\n"
+        "import training.optimise.loop, training.optimise.distributed, model.bundle\n"
     )
     finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr

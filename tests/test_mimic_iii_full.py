@@ -15,7 +15,7 @@ import pytest
 
 import icd_coder
 from tests.factories import NOTE, write_tiny_roberta
-from training.presets import PRESETS
+from training.run.presets import PRESETS
 from training.synthetic.tables import write_tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "mimic-iii-full.md"

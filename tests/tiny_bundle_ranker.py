@@ -3,12 +3,12 @@
 import numpy as np
 
 from model.ranking.calibration import Uncalibrated
+from model.ranking.candidate_builder import Gatherer
 from model.ranking.combiner import LogisticCombiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.gatherer import Gatherer
 from model.ranking.ranker import Ranker
-from model.thresholds import ThresholdPolicy
+from model.ranking.thresholds import ThresholdPolicy
 from tests.factories import LABELS
 from tests.tiny_lexical import tiny_lexical
 

@@ -3,9 +3,9 @@
 from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
+from model.lexicon.channels import LexicalChannels
+from model.lexicon.siblings import Kin
 from model.ranking.code_universe import code_universe
-from model.ranking.kin import Kin
-from model.ranking.lexical_channels import LexicalChannels
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles
 from training.ranking.training_note import training_note

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.candidates import Channel
+from model.channel_features import ChannelFeatures
 from model.labels import Label, LabelSpace
-from model.ranking.candidates import Channel
-from model.ranking.channel_features import ChannelFeatures
-from model.ranking.gatherer import Gatherer
+from model.ranking.candidate_builder import Gatherer
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion

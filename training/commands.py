@@ -7,10 +7,10 @@ import typer
 
 from model.errors import InvalidOption
 from training.benchmark.commands import benchmark
-from training.evaluate_command import EVALUATE_EXAMPLES, evaluate
 from training.export.commands import EXPORT_EXAMPLES, export
 from training.prepare.commands import commands as prepare
-from training.presets import preset_line, preset_values
+from training.run.evaluate_command import EVALUATE_EXAMPLES, evaluate
+from training.run.presets import preset_line, preset_values
 from training.study.commands import study
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
@@ -176,11 +176,11 @@ def train(
     ] = False,
 ) -> None:
     """Train a coder and write its bundle."""
-    from training.distributed import join_processes
+    from training.device import resolve_device, resolve_precision
+    from training.optimise.distributed import join_processes
     from training.options import TrainingOptions
-    from training.precision import resolve_device, resolve_precision
-    from training.train import train_bundle
-    from training.training_request import TrainingRequest
+    from training.run.request import TrainingRequest
+    from training.run.train import train_bundle
 
     if tokens_per_batch is not None and not _given(context, "batch_size"):
         batch_size = None  # a preset's
@@ -253,7 +253,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Two reports side by side: every difference with a paired bootstrap interval over documents."""
-    from training.comparison_table import comparison_json, print_comparison
+    from training.evaluation.comparison_table import comparison_json, print_comparison
     from training.evaluation.report_comparison import compare_reports
 
     comparison = compare_reports(first, second, seed)
@@ -289,7 +289,7 @@ def retrieval(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure the neighbours of a bundle on a split, and the coder that they make; no database needed."""
-    from training.precision import resolve_device
+    from training.device import resolve_device
     from training.retrieval.evaluate import RetrievalRequest, evaluate_retrieval
     from training.retrieval.terminal import print_retrieval
 

@@ -13,7 +13,7 @@ from app.access.keys import find_caller, look_up
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.secret import open_secret
 from app.access.tokens import TokenVerifier, is_token
-from app.db import open_engine, open_reader_at_once, require_current
+from app.database.engine import open_engine, open_reader_at_once, require_current
 from app.errors import DatabaseUnavailable, ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken
 from app.settings import Settings
 from model.errors import InvalidOption
@@ -44,7 +44,7 @@ class OpenGate:
     """No keys: whoever reaches the port may do everything, so the port must be loopback."""
 
     loopback_only: bool = False
-    """Set for a service; see :mod:`app.access.loopback_host`."""
+    """Set for a service; see :mod:`app.web.loopback_host`."""
 
     async def admit(self, authorization: list[str], address: str) -> Caller:  # noqa: ARG002 - the protocol's
         """Anybody."""
@@ -68,7 +68,7 @@ class KeyGate:
     tokens: TokenVerifier | None = None
     """None: no identity provider is named."""
     at_once: Engine | None = None
-    """For reads in the event loop; see :func:`app.db.open_reader_at_once`."""
+    """For reads in the event loop; see :func:`app.database.engine.open_reader_at_once`."""
 
     def __repr__(self) -> str:
         """Without the secret."""

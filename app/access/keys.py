@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from app.access.caller import Caller
 from app.access.scopes import Scope, parse_scopes, write_scopes
 from app.access_log.chain import COMMAND_LINE, Entry, append
-from app.db import database_errors, writing
+from app.database.engine import database_errors, writing
+from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
-from app.tables import ApiKey, KeySecret
 from model.errors import InvalidOption
 
 FORM = re.compile(r"icd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)

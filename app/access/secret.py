@@ -7,11 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from app.db import database_errors, database_file, database_name, writing
+from app.database.engine import database_errors, database_file, database_name, writing
+from app.database.tables import KeySecret
 from app.settings import PREFIX, Settings
-from app.tables import KeySecret
+from model.atomic_output import write_atomically
 from model.errors import InvalidOption, MissingInput
-from model.staging import write_atomically
 
 SHORTEST = 32
 """Characters; `openssl rand -hex 32` gives 64."""

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from app.access_log.chain import Link
+from model.atomic_output import write_atomically
 from model.errors import MalformedInput
-from model.staging import write_atomically
 
 
 def read_anchor(path: Path) -> Link | None:

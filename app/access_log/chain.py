@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
-from app.tables import AccessLogRow
+from app.database.tables import AccessLogRow
 
 GENESIS = "0" * 64
 """What the first row follows."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from app.access_log.chain import Entry, append
-from app.db import database_errors, writing
+from app.database.engine import database_errors, writing
 
 Effect = Callable[[Connection], object]
 """Changes the database inside the transaction that it is given."""

@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
 
 from app.access_log.chain import GENESIS, Link, row_hash
-from app.db import database_errors, require_current
+from app.database.engine import database_errors, require_current
+from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
-from app.tables import AccessLogRow
 from model.progress import progress_bar
 
 COLUMNS = tuple(column.name for column in AccessLogRow.__table__.columns if column.name != "hash")

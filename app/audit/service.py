@@ -10,8 +10,8 @@ from app.coding.neighbour_evidence import evidence_span
 from app.coding.service import CodingService, Stopwatch, token_counts
 from app.neighbours.index import NeighbourIndex
 from model.icd import Code
-from model.note_text import check_note
 from model.ranking.audit import AuditedCode
+from model.text.note_text import check_note
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, Engine
 
 from app.bundles import repository
 from app.bundles.repository import BundleRow
-from app.db import database_errors
+from app.database.engine import database_errors
 from app.errors import UnknownBundle
 
 

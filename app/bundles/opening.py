@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app import inference
+from app.bundles.damaged_labels import require_whole_labels
 from app.bundles.names import find_bundle
 from app.bundles.repository import BundleRow
-from app.damaged_labels import require_whole_labels
-from app.db import open_engine
+from app.database.engine import open_engine
 from app.errors import BundleRefused, UnknownBundle
-from app.inference import Coder
+from app.inference import worker as inference
+from app.inference.worker import Coder
 from app.settings import Settings
 
 
@@ -28,7 +28,8 @@ class BundleOpener(Protocol):
         """The bundle's coder, ready to answer.
 
         Raises:
-            What :func:`app.inference.load_coder` and :func:`app.damaged_labels.require_whole_labels` raise.
+            What :func:`app.inference.worker.load_coder` and
+            :func:`app.bundles.damaged_labels.require_whole_labels` raise.
         """
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from app.tables import BundleAlias, BundleName
+from app.database.tables import BundleAlias, BundleName
 
 
 class BundleRow(NamedTuple):

@@ -18,7 +18,7 @@ from app.bundles.names import find_bundle, require_bundle
 from app.bundles.opening import BundleOpener, folder_of, open_registered
 from app.bundles.repository import BundleRow
 from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
-from app.db import database_errors, writing
+from app.database.engine import database_errors, writing
 from app.errors import (
     BundleRefused,
     DatabaseUnavailable,
@@ -28,7 +28,7 @@ from app.errors import (
     Overloaded,
     TryLater,
 )
-from app.inference import Coder
+from app.inference.worker import Coder
 from model.errors import IcdCoderError
 
 Answer = TypeVar("Answer")

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.coding.schemas import Subtree, System
 from app.neighbours.schemas import Strict
-from model.thresholds import GLOBAL
+from model.ranking.thresholds import GLOBAL
 
 LARGEST_PAGE = 200
 

@@ -9,11 +9,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.access.caller import Visit
 from app.coding.schemas import EXAMPLE_NOTE, PredictAnswer, PredictRequest
-from app.coding.visible import predict_visibly
 from app.logs import described
 from app.neighbours.schemas import Strict
-from app.problems import Problem, problem_of, shape_problem
-from app.state import State
+from app.web.problems import Problem, problem_of, shape_problem
+from app.web.state import State
+from app.web.visible import predict_visibly
 from model.errors import IcdCoderError, InvalidOption
 
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection, insert, select
 
+from app.database.tables import Bundle, Coding, Note, RankedCode
 from app.errors import UnknownNote
-from app.inference import Coder
-from app.tables import Bundle, Coding, Note, RankedCode
+from app.inference.worker import Coder
 
 
 class Ranked(Protocol):

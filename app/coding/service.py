@@ -8,16 +8,16 @@ from time import perf_counter
 from app.catalogue.code_tree import CodeTree
 from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
-from app.inference import Coder, FindNeighbours, Inference
+from app.inference.worker import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
-from model.code_choice import CodeChoice
 from model.errors import InvalidOption
-from model.note_text import check_note
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST
+from model.ranking.code_choice import CodeChoice
+from model.text.note_text import check_note
 
 NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"
 Observe = Callable[[str, float], None]

@@ -6,9 +6,9 @@ from pydantic import ValidationError
 
 from app.errors import InvalidLine
 from app.jobs.schemas import JobLine
-from app.problems import field_problem
+from app.web.problems import field_problem
 from model.errors import InvalidNote, InvalidOption
-from model.note_text import check_note
+from model.text.note_text import check_note
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOTHING_STORED = "mend the line and send the file again; nothing was stored"

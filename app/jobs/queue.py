@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from app.access_log.chain import Entry, append
-from app.db import database_errors, writing
-from app.deletion import wipe_log
+from app.database.engine import database_errors, writing
 from app.jobs import repository
 from app.jobs.repository import Outcome, WaitingItem
+from app.notes.deletion import wipe_log
 
 RETENTION = "retention"
 """Who deletes old jobs, in the access log."""

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
+from app.database.tables import HashKey, Job, JobItem, JobResult
 from app.jobs.schemas import JobLine, JobState, JobStatus
-from app.tables import HashKey, Job, JobItem, JobResult
 
 CHUNK = 500
 """Items that are inserted together."""

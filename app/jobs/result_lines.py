@@ -12,7 +12,7 @@ from app.coding.csv_codes import code_cells
 from app.coding.schemas import PredictAnswer
 from app.jobs.repository import ResultRow
 from app.neighbours.schemas import Strict
-from app.problems import TYPE_PREFIX, Problem
+from app.web.problems import TYPE_PREFIX, Problem
 
 COLUMNS = ("line", "id", *CODE_COLUMNS, "problem")
 

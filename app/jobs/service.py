@@ -10,18 +10,18 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from app import postgresql
 from app.access.caller import Visit
 from app.access.scopes import Scope
 from app.access_log.chain import append
 from app.access_log.journal import write_entry
-from app.db import database_errors, is_sqlite, writing
-from app.deletion import wipe_log
+from app.database import postgresql
+from app.database.engine import database_errors, is_sqlite, writing
 from app.errors import KeyUsedBefore, NoDatabase, TooManyJobs, UnknownJob
 from app.jobs import repository
 from app.jobs.job_file import LineLimits, read_job_file
 from app.jobs.repository import JobRow, NewJob, ResultRow
 from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
+from app.notes.deletion import wipe_log
 
 PAGE = 100
 """Results that are in memory together."""

@@ -10,12 +10,12 @@ import numpy as np
 import structlog
 from sqlalchemy import Connection, Engine, select, text
 
-from app.db import database_errors, is_sqlite, writing
+from app.database.engine import database_errors, is_sqlite, writing
+from app.database.tables import Embedding
 from app.neighbours import repository
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
 from app.neighbours.search import CandidateSource, Filters, search
-from app.tables import Embedding
 from model.errors import InvalidOption
 
 SAMPLE = 200

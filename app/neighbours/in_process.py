@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sqlalchemy import Connection
 
-from app.column_types import VECTOR_TYPE
+from app.database.column_types import VECTOR_TYPE
 from app.neighbours import repository
 from app.neighbours.repository import State
 from app.neighbours.search import Candidates, Filters

@@ -22,9 +22,9 @@ from sqlalchemy import (
     text,
 )
 
+from app.database.tables import AssignedCode, Embedding, Note, Patient
 from app.neighbours import repository
 from app.neighbours.search import Candidates, Filters
-from app.tables import AssignedCode, Embedding, Note, Patient
 
 SCAN_SLACK = 1e-5
 """More than pgvector's float32 error of a cosine at D = 1,024 (measured below 1e-6)."""

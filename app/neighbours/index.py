@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.db import database_errors, database_name, is_sqlite, open_service_database
+from app.database.engine import database_errors, database_name, is_sqlite, open_service_database
 from app.neighbours import repository
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, func, select, union
 
-from app.sqlite import FILE
-from app.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
+from app.database.sqlite import FILE
+from app.database.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
 from model.icd import Code
 
 # Made once: building a statement takes longer than running it, and a search runs all of these.

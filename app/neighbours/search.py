@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from sqlalchemy import Connection
 
-from app.column_types import VECTOR_TYPE
+from app.database.column_types import VECTOR_TYPE
 from model.errors import EmbeddingMismatch
 from model.icd import Code
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import faiss
 import numpy as np
 
-from app.column_types import VECTOR_TYPE
+from app.database.column_types import VECTOR_TYPE
 from app.neighbours.repository import EmbeddingRow, State
 from model.errors import MalformedInput
 from model.labels import SPLITS

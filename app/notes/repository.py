@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from app.tables import Note
+from app.database.tables import Note
 
 
 class NoteRow(NamedTuple):

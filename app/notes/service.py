@@ -7,18 +7,18 @@ from app.access.caller import Visit
 from app.access.scopes import Scope
 from app.access_log.journal import write_entry
 from app.catalogue.code_tree import CodeTree
-from app.db import database_errors
-from app.deletion import delete_note
+from app.database.engine import database_errors
 from app.errors import NoDatabase, UnknownNote
-from app.indexing import Indexer
-from app.inference import Coder, Inference
+from app.inference.worker import Coder, Inference
 from app.neighbours import repository as codes_repository
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import CodeTitle
 from app.notes import repository
+from app.notes.deletion import delete_note
+from app.notes.indexing import Indexer
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from model.dataset import Document
-from model.note_text import check_note
+from model.text.note_text import check_note
 
 SPLIT = "service"
 """No split of a dataset: nobody evaluates on notes that came by REST."""
@@ -69,7 +69,7 @@ class NoteService:
         """Delete a note with its codes, embeddings, codings and reviews.
 
         Raises:
-            As :func:`app.deletion.delete_note`, and NoDatabase.
+            As :func:`app.notes.deletion.delete_note`, and NoDatabase.
         """
         engine = self._database().engine
         gone = await asyncio.to_thread(delete_note, engine, note_id, visit.entry([note_id]))

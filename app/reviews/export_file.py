@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from app.access_log.chain import COMMAND_LINE, Entry
 from app.access_log.journal import write_entry
-from app.db import database_errors, require_current
+from app.database.engine import database_errors, require_current
 from app.private_file import private_file, require_no_file
 from app.reviews.repository import reviewed_note_ids
 from app.reviews.table import chosen_system, table_lines

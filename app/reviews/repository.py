@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, union
 
+from app.database.tables import AssignedCode, Bundle, Note, Patient, Review, ReviewAction
 from app.reviews.replay import Action, ActionKind
-from app.tables import AssignedCode, Bundle, Note, Patient, Review, ReviewAction
 from model.icd import Code
 
 

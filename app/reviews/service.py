@@ -13,9 +13,9 @@ from app.access_log.chain import append
 from app.access_log.journal import write_entry
 from app.catalogue.code_tree import CodeTree
 from app.coding.recording import register_bundle
-from app.db import database_errors, writing
+from app.database.engine import database_errors, writing
 from app.errors import NoDatabase, UnknownNote
-from app.inference import Coder
+from app.inference.worker import Coder
 from app.neighbours.schemas import CodeTitle
 from app.reviews import repository
 from app.reviews.current_codes import current_codes

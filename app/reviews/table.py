@@ -10,7 +10,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from app.db import database_errors
+from app.database.engine import database_errors
 from app.reviews.current_codes import current_codes
 from app.reviews.repository import reviewed_notes, systems_of_reviewed
 from model.errors import InvalidOption

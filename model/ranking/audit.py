@@ -16,7 +16,7 @@ from model.labels import LabelSpace
 from model.prediction import Evidence, TokenCount
 from model.ranking.conformal import ConformalSet
 from model.ranking.ranker import Ranking
-from model.thresholds import ThresholdPolicy, policy_named, precision_policy
+from model.ranking.thresholds import ThresholdPolicy, policy_named, precision_policy
 
 MISSING_PRECISION = 0.95
 NO_CHANNEL = "no channel proposed the code"

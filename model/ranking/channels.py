@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from model.candidates import Channel
+from model.channel_features import ChannelFeatures
 from model.icd import Code
 from model.ranking.calibration import logit
-from model.ranking.candidates import Channel
-from model.ranking.channel_features import ChannelFeatures
 from model.ranking.neighbour_vote import VotingNeighbour, vote_weights
 
 CLASSIFIER, NEIGHBOURS = "classifier", "neighbours"

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from model.candidates import Channel
+from model.channel_features import ChannelFeatures
 from model.labels import Label, LabelSpace
-from model.ranking.candidates import Channel
-from model.ranking.channel_features import ChannelFeatures
-from model.ranking.kin import category, groups, is_unspecified, subcategory
+from model.lexicon.siblings import category, groups, is_unspecified, subcategory
 
 PRIOR = "prior"
 _NAMES = (

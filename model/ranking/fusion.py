@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.candidates import Candidates
 from model.errors import MalformedInput
 from model.ranking.calibration import Calibration
-from model.ranking.candidates import Candidates
 from model.ranking.combiner import Combiner
 from model.ranking.conformal import ConformalSet
-from model.thresholds import ThresholdPolicy
+from model.ranking.thresholds import ThresholdPolicy
 
 
 @dataclass(frozen=True)

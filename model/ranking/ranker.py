@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.labels import LabelSpace
+from model.lexicon.channels import LexicalChannels
+from model.ranking.candidate_builder import Gatherer
 from model.ranking.fusion import Fusion
-from model.ranking.gatherer import Gatherer
-from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.neighbour_vote import VotingNeighbour
 
 

@@ -18,16 +18,16 @@ from safetensors.numpy import load_file, save_file
 
 from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
+from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
+from model.lexicon.siblings import Kin
 from model.ranking.calibration import calibration_arrays, calibration_of
+from model.ranking.candidate_builder import Gatherer, TextChannels
 from model.ranking.combiner_arrays import combiner_arrays, combiner_of
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.gatherer import Gatherer, TextChannels
-from model.ranking.kin import Kin
-from model.ranking.lexical_channels import LexicalChannels
-from model.ranking.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
 from model.ranking.ranker import Ranker
-from model.thresholds import GLOBAL, policy_from_json
+from model.ranking.thresholds import GLOBAL, policy_from_json
 
 FORMAT = "icd-coder ranker 2"
 RANKER, CODES = "ranker.json", "codes.parquet"

@@ -10,10 +10,10 @@ import structlog
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.db import migrate
+from app.database.engine import migrate
 from app.logs import configure_logs
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
 from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder, index_into, write_dataset
 from tests.canary import CANARY, leaks

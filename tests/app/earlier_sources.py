@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from app.db import alembic_config
+from app.database.engine import alembic_config
 
 ROOT = Path(__file__).parents[2]
 SERVICE = ("app", "model", "migrations", "icd_coder.py")

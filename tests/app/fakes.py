@@ -13,19 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from app.db import open_engine
-from app.indexing import IndexReport, index_dataset
-from app.inference import FindNeighbours
-from model.code_choice import CodeChoice
+from app.database.engine import open_engine
+from app.inference.worker import FindNeighbours
+from app.notes.indexing import IndexReport, index_dataset
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
 from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import Label, LabelSpace
-from model.note_text import check_note
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedCode, AuditedNote, NoteAudit
+from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import VotingNeighbour
-from model.thresholds import ThresholdPolicy
+from model.ranking.thresholds import ThresholdPolicy
+from model.text.note_text import check_note
 from tests.canary import CANARY
 
 LABELS = LabelSpace(

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.metrics import Metrics
-from app.middleware import RequestLog
+from app.web.metrics import Metrics
+from app.web.middleware import RequestLog
 from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder
 from tests.canary import CANARY

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.commands import commands
-from app.db import default_url, migrate
-from app.inference import load_coder
+from app.cli.commands import commands
+from app.database.engine import default_url, migrate
+from app.inference.worker import load_coder
 from app.neighbours.index import open_index
 from app.neighbours.search import Filters
 from model.dataset import Document

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, Executable, insert, text, update
 
-from app.db import database_errors, is_sqlite, open_engine, writing
+from app.database.engine import database_errors, is_sqlite, open_engine, writing
+from app.database.tables import AssignedCode, Note, Patient
 from app.errors import DatabaseUnavailable
-from app.tables import AssignedCode, Note, Patient
 from model.dataset import Document
 from tests.app.fakes import CANARY, FakeCoder, index_into, write_dataset
 from tests.conftest import disposed_engines

@@ -17,9 +17,9 @@ import pytest
 from sqlalchemy import select
 
 from app.access_log.verification import verify_chain
-from app.db import migrate, open_engine, require_current
-from app.tables import Note
-from app.verification import verify_index
+from app.database.engine import migrate, open_engine, require_current
+from app.database.tables import Note
+from app.notes.verify_index import verify_index
 from tests.app.earlier_sources import earlier_sources
 from tests.app.server_process import command, wait_until_ready
 from tests.factories import NOTE, save_tiny_bundle

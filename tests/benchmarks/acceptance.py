@@ -18,7 +18,7 @@ PYTEST = (sys.executable, "-m", "pytest", "-q", "-m", "acceptance", "--timeout",
 
 def runs(soak_minutes: float) -> dict[str, tuple[str, ...]]:
     """The commands, by what they are called in the summary."""
-    apart = ("tests/app/test_schemathesis.py", "tests/app/test_kills.py")
+    apart = ("tests/app/web/test_schemathesis.py", "tests/app/database/test_kills.py")
     others = [option for path in apart for option in ("--ignore", path)]
     return {
         "overhead on a stub coder": (sys.executable, str(HERE / "benchmark_overhead.py")),

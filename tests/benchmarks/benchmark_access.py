@@ -22,9 +22,9 @@ from app.access.scopes import Scope
 from app.access_log.chain import Entry
 from app.access_log.journal import write_entry
 from app.access_log.verification import verify_chain
-from app.db import migrate, open_engine
-from app.main import create_app
+from app.database.engine import migrate, open_engine
 from app.settings import load_settings
+from app.web.application import create_app
 from tests.app.fakes import FakeCoder
 from tests.postgres_server import PostgresServer
 

@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 
+from model.candidates import Channel, join
+from model.channel_features import ChannelFeatures
 from model.labels import Label, LabelSpace
-from model.ranking.candidates import Channel, join
-from model.ranking.channel_features import ChannelFeatures
 from model.ranking.channels import classifier_channel
 from model.ranking.code_prior import prior_channel
 from training.ranking.combiner_fit import fit_trees

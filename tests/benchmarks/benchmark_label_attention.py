@@ -22,7 +22,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from model.label_attention import LABEL_ATTENTIONS, LabelAttention
+from model.network.label_attention import LABEL_ATTENTIONS, LabelAttention
 from tests.plain_label_attention import plain_logits
 
 

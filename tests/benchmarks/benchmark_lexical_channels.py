@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
+from model.channel_features import ChannelFeatures
 from model.dataset import load_dataset
 from model.icd import Code
 from model.labels import LabelSpace
-from model.ranking.channel_features import ChannelFeatures
+from model.lexicon.lexicon_features import NAMES
+from model.lexicon.siblings import Kin
 from model.ranking.code_universe import code_universe
-from model.ranking.kin import Kin
-from model.ranking.lexicon_features import NAMES
 from training.ranking.code_names import other_names, table_titles
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles

@@ -17,12 +17,12 @@ from sqlalchemy import Engine, insert
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from app.column_types import VECTOR_TYPE
-from app.db import is_sqlite, migrate, open_engine, writing
+from app.database.column_types import VECTOR_TYPE
+from app.database.engine import is_sqlite, migrate, open_engine, writing
+from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
 from app.neighbours.search import CandidateSource, Filters, search
-from app.tables import AssignedCode, Bundle, Embedding, Note, Patient
 from model.icd import Code
 from tests.app.neighbours.stores import EMBEDDING_ID, FIRST
 from tests.postgres_server import PostgresServer

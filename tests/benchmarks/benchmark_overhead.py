@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.access_log.chain import Entry
 from app.access_log.journal import write_entry
-from app.db import open_engine
+from app.database.engine import open_engine
 from tests.benchmarks.stub_process import stub_service
 
 LIMIT_MS = 2.0

@@ -25,10 +25,10 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from model.bundle import BundleContents, load_bundle, save_bundle
-from model.encoder_source import open_encoder
 from model.labels import Label, LabelSpace
-from model.network import CodingNetwork
-from model.thresholds import GlobalThreshold
+from model.network.encoder_source import open_encoder
+from model.network.network import CodingNetwork
+from model.ranking.thresholds import GlobalThreshold
 from training.export import calibration
 from training.export.openvino_bundle import export_openvino
 

@@ -20,11 +20,9 @@ import numpy as np
 import torch
 
 from model.dataset import Document, load_dataset
-from model.encoder_source import open_encoder
-from training.cross_fit import HeldOut, train_without
+from model.network.encoder_source import open_encoder
 from training.evaluation.bootstrap import Interval, micro_f1_interval
 from training.evaluation.ranked_calibration import ranked_error_interval
-from training.network_run import build_network, notes_of
 from training.options import TrainingOptions
 from training.ranking.conformal_fit import coverage_of
 from training.ranking.fusion_fit import TARGET_RATES, highest_pairs
@@ -32,8 +30,10 @@ from training.ranking.judged_pairs import JudgedPairs
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.pairs_map import pairs_map
 from training.ranking.rank_bundle import lexical_fit
+from training.run.cross_fit import HeldOut, train_without
+from training.run.network import build_network, notes_of
+from training.run.request import TrainingRequest
 from training.study.nested_ranking import RankedFold, ranked_folds, unseen_found
-from training.training_request import TrainingRequest
 
 FOLDS = Path(__file__).parents[2] / "docs" / "studies" / "codiesp_folds.tsv"
 

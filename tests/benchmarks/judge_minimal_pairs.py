@@ -18,7 +18,7 @@ from model.bundle import load_bundle
 from model.coder import Coder
 from model.icd import Code
 
-PAIRS = Path(__file__).parents[1] / "model" / "ranking" / "minimal_pairs.json"
+PAIRS = Path(__file__).parents[1] / "model" / "text" / "minimal_pairs.json"
 
 
 def asked(coder: Coder, text: str, column: int) -> tuple[float, float]:

@@ -21,7 +21,7 @@ import httpx
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from app.access_log.verification import verify_chain
-from app.db import open_engine
+from app.database.engine import open_engine
 from tests.benchmarks.stub_process import StubService, stub_service
 
 FLAT = 0.05

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.inference import FindNeighbours
-from model.code_choice import CodeChoice
+from app.inference.worker import FindNeighbours
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.ranking.code_choice import CodeChoice
 from tests.app.fakes import LABELS, FakeCoder
 
 CODES = 20

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app.access.keys import create_key
 from app.access.scopes import Scope
-from app.db import migrate, open_engine
+from app.database.engine import migrate, open_engine
 from tests.app.fakes import FakeCoder, index_into, write_dataset
 
 SECRET = "s" * 64

@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from app.access.gate import open_gate
 from app.listening import listen
 from app.logs import configure_logs
-from app.main import create_app
-from app.server import run
 from app.settings import load_settings
+from app.web.application import create_app
+from app.web.server import run
 from tests.benchmarks.stub_coder import StubCoder
 
 

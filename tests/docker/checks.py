@@ -139,15 +139,15 @@ def service_cannot_change_tables(containers: Containers) -> None:
         "ALTER TABLE notes DISABLE TRIGGER ALL",
     )
     program = (
-        "import os, sqlalchemy, app.db\n"
-        f"engine = app.db.open_engine({service!r})\n"
+        "import os, sqlalchemy, app.database.engine\n"
+        f"engine = app.database.engine.open_engine({service!r})\n"
         f"for statement in {statements!r}:\n"
         "    try:\n"
-        "        with app.db.writing(engine).begin() as connection:\n"
+        "        with app.database.engine.writing(engine).begin() as connection:\n"
         "            connection.exec_driver_sql(statement)\n"
         "        print('done')\n"
         "    except sqlalchemy.exc.SQLAlchemyError as error:\n"
-        "        print(app.db.error_name(error))\n"
+        "        print(app.database.engine.error_name(error))\n"
     )
     command = containers.command("cpu", ["-c", program], ["/opt/icd-coder/bin/python"])
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ import pytest
 import typer
 
 import icd_coder
-from app.metrics import Metrics
+from app.web.metrics import Metrics
 from tests.app.fakes import FakeCoder
 
 ROOT = Path(__file__).parents[2]

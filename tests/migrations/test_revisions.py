@@ -14,9 +14,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, ForeignKeyConstraint, UniqueConstraint, func, insert, inspect, select, text
 
 import migrations
-from app import sqlite
-from app.db import alembic_config, migrate, open_engine, revisions, writing
-from app.tables import AssignedCode, Base, Embedding, EmbeddingChanges, Note
+from app.database import sqlite
+from app.database.engine import alembic_config, migrate, open_engine, revisions, writing
+from app.database.tables import AssignedCode, Base, Embedding, EmbeddingChanges, Note
 
 ROOT = Path(migrations.__path__[0]).parent
 FIRST = "20261123_1400"
@@ -130,7 +130,7 @@ def test_migrating_twice_changes_nothing(url: str, query: str) -> None:
 
 def test_starts_at_once_migrate_once(url: str) -> None:
     """Processes that start together leave one hash key and one version."""
-    code = "import sys\nfrom app.db import migrate\nsys.stdin.readline()\nmigrate(sys.argv[1])"
+    code = "import sys\nfrom app.database.engine import migrate\nsys.stdin.readline()\nmigrate(sys.argv[1])"
     starts = [
         subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(4)

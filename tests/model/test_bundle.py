@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from model.bundle import load_bundle, verify_bundle
-from model.encoder_source import open_encoder
 from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
+from model.network.encoder_source import open_encoder
 from tests.factories import LABELS, NOTE, POLICY, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
 
 

@@ -6,9 +6,9 @@ import torch
 
 from model.coder import Coder
 from model.errors import InvalidNote, NoteTooLong
-from model.evidence import LONGEST_WORD, evidence_spans
-from model.note_text import check_note
-from model.windows import SPECIAL
+from model.evidence.spans import LONGEST_WORD, evidence_spans
+from model.network.windows import SPECIAL
+from model.text.note_text import check_note
 from tests.factories import LABELS, NOTE, SHORT_NOTE, tiny_coder
 
 

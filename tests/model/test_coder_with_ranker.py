@@ -10,14 +10,14 @@ from model.coder import Coder
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.ranking.calibration import Uncalibrated
+from model.ranking.candidate_builder import Gatherer
 from model.ranking.combiner import LogisticCombiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.gatherer import Gatherer
-from model.ranking.known_words import KnownWords, words_of
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
-from model.thresholds import ThresholdPolicy
+from model.ranking.thresholds import ThresholdPolicy
+from model.text.known_words import KnownWords, words_of
 from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_ranker import WordChannel
 

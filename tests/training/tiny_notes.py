@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from model.encoder_source import open_encoder
-from model.network import CodingNetwork
-from model.windows import window_notes
+from model.network.encoder_source import open_encoder
+from model.network.network import CodingNetwork
+from model.network.windows import window_notes
 from tests.factories import LABELS, tiny_documents
-from training.note_source import IdSource, NoteSource
+from training.optimise.note_source import IdSource, NoteSource
 
 
 def tiny_source(number: int = 12, repeat: tuple[int, ...] = (1, 3, 8)) -> NoteSource:

@@ -50,7 +50,7 @@ def train(
     out: Out = None,
 ) -> None:
     """Steps of training (forward, backward, AdamW) on notes of random tokens."""
-    from training.precision import resolve_device
+    from training.device import resolve_device
 
     options = BenchmarkOptions(
         "train",
@@ -93,7 +93,7 @@ def predict(
     out: Out = None,
 ) -> None:
     """Predictions for notes of random tokens."""
-    from training.precision import resolve_device
+    from training.device import resolve_device
 
     options = BenchmarkOptions(
         "predict",
@@ -117,8 +117,8 @@ def predict(
 def _run(options: BenchmarkOptions, out: Path | None) -> None:
     import json
 
+    from model.atomic_output import write_atomically
     from model.errors import MissingInput, OutputExists
-    from model.staging import write_atomically
     from training.benchmark.report import benchmark_report
     from training.benchmark.throughput import measure_throughput
 

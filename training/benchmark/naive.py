@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.label_attention import LABEL_ATTENTIONS
+from model.network.label_attention import LABEL_ATTENTIONS
 
 
 class NaiveNetwork(nn.Module):

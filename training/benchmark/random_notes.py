@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.windows import SPECIAL, WindowedNote
+from model.network.windows import SPECIAL, WindowedNote
 from training.benchmark.options import BenchmarkOptions
 
 FIRST_ID = 1000
@@ -33,7 +33,7 @@ def random_notes(options: BenchmarkOptions, vocabulary: int) -> list[RandomNote]
 
 
 def _note(ids: np.ndarray, window: int) -> RandomNote:
-    """Equal windows with two special tokens each, as :func:`model.windows.window_notes` cuts them."""
+    """Equal windows with two special tokens each, as :func:`model.network.windows.window_notes` cuts them."""
     parts = np.array_split(ids, -(-len(ids) // (window - 2)))
     windows = [np.concatenate([ids[:1], part, ids[:1]]) for part in parts]
     all_ids = np.concatenate(windows)

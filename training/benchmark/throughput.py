@@ -15,11 +15,11 @@ import torch.nn.functional as F
 import transformers
 from torch import Tensor, nn
 
-from model.batch import batch_of_ids
-from model.encoder import longest_window
-from model.encoder_source import TINY_SHAPE, backbone_from_config, open_encoder
 from model.errors import InvalidOption
-from model.network import CodingNetwork, NetworkOutput
+from model.network.batch import batch_of_ids
+from model.network.encoder import longest_window
+from model.network.encoder_source import TINY_SHAPE, backbone_from_config, open_encoder
+from model.network.network import CodingNetwork, NetworkOutput
 from training.benchmark.matrix_peak import matrix_product
 from training.benchmark.memory import added_mebibytes
 from training.benchmark.naive import NaiveNetwork, padded_notes
@@ -27,7 +27,7 @@ from training.benchmark.operations import operations
 from training.benchmark.options import BenchmarkOptions
 from training.benchmark.random_notes import RandomNote, random_notes
 from training.benchmark.stopwatch import alternate
-from training.compiler import require_compiler
+from training.optimise.compiler import require_compiler
 
 NAIVE = "published form, fp32"
 CODES_A_NOTE = 16

@@ -9,12 +9,12 @@ import numpy as np
 from model.coder import Coder, NoteScores
 from model.dataset import Document
 from model.errors import InvalidOption
-from model.evidence import evidence_spans
-from model.explainer import METHODS
+from model.evidence.explainer import METHODS
+from model.evidence.spans import evidence_spans
 from model.icd import Code
 from model.prediction import ATTENTION, Evidence
 from model.progress import with_progress
-from model.ranking.words import read_words
+from model.text.words import read_words
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.faithfulness import SHARES, mask_token, note_faithfulness
 from training.evaluation.plausibility import Span, SpanAgreement, precision_recall_f1, span_agreement

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from model.coder import Coder
-from model.windows import SPECIAL, WindowedNote
+from model.network.windows import SPECIAL, WindowedNote
 
 SHARES = (0.01, 0.05, 0.1, 0.2, 0.5)
 """Of the tokens; those of the paper."""

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from model.ranking.words import Words
+from model.text.words import Words
 
 MATCH = 0.5
 """Least intersection over union of two spans that match; that of the paper."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from model.atomic_output import staged_directory
 from model.labels import LabelSpace
-from model.staging import staged_directory
 from training.evaluation.areas import precision_recall_curve
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.calibration_report import calibration_report

@@ -7,7 +7,7 @@ import numpy as np
 
 from model.coder import Coder
 from model.dataset import load_dataset
-from model.windows import window_notes
+from model.network.windows import window_notes
 
 NOTES = 64
 WINDOWS_A_NOTE = 4

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.encoder import WindowEncoder
 from model.errors import MissingInput, UnwritableOutput
-from model.int8_encoder import GRAPH, require_openvino
+from model.network.encoder import WindowEncoder
+from model.network.int8_encoder import GRAPH, require_openvino
 from training.export.outlier_channels import split_outliers
 
 SPLIT_PRODUCTS = ".*/aten::matmul/MatMul.*"

@@ -6,11 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from model.atomic_output import require_free, staged_directory
 from model.bundle import load_bundle, sign_bundle
 from model.coder import Coder
 from model.errors import InvalidOption
-from model.int8_encoder import FOLDER, has_int8_encoder, require_openvino
-from model.staging import require_free, staged_directory
+from model.network.int8_encoder import FOLDER, has_int8_encoder, require_openvino
 from training.export.calibration import calibration_windows, texts_of_titles, training_notes
 from training.export.int8 import write_int8_encoder
 
@@ -24,7 +24,7 @@ def export_openvino(bundle: Path, calibration: Path | None, out: Path, seed: int
     Raises:
         InvalidOption: the bundle has an int8 encoder already.
         MissingInput: OpenVINO, the bundle or the dataset is not there.
-        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+        OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     require_free(out)
     require_openvino()

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput, MissingInput
 from model.icd import ICD10CM, ICD10PCS, Code
 from model.labels import SPLITS
 from model.progress import with_progress
-from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
 from training.prepare.codiesp_evidence import (
     Spans,

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model.atomic_output import staged_directory
 from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, EVIDENCE, FEATURES, FEATURES_SCHEMA, FORMAT, Document
 from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
-from model.staging import staged_directory
 from training.prepare.dictionary_file import write_dictionary
 from training.prepare.shown_id import shown_id
 from training.prepare.word_strengths import WordTable
@@ -89,7 +89,7 @@ def write_dataset(
     Raises:
         EmptyDataset: there was no document.
         MalformedInput: two documents have one id.
-        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+        OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     try:
         return _write(out, documents, titles, record, labels, dictionary)

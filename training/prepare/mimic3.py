@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.errors import EmptyDataset, InvalidOption
 from model.icd import ICD9CM, ICD9PCS, Code
 from model.progress import with_progress
-from model.staging import require_free, sweep_abandoned
 from training.prepare.caml_codes import DEFECT, as_published
 from training.prepare.codes import normalised
 from training.prepare.dataset_directory import Record, Written, write_dataset

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.errors import EmptyDataset, InvalidOption
 from model.progress import with_progress
-from model.staging import require_free, sweep_abandoned
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import titles_for
 from training.prepare.label_sets import cut_to_label_set

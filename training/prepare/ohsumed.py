@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import MalformedInput, MissingInput
 from model.icd import Code
 from model.progress import with_progress
-from model.staging import require_free, sweep_abandoned
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.source_files import hashed_folder, read_text
 from training.prepare.splits import require_shares

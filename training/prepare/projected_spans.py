@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from model.ranking.sentences import sentences
-from model.ranking.words import Words, read_words
+from model.text.sentences import sentences
+from model.text.words import Words, read_words
 from training.prepare.gale_church import Bead, align_sentences
 from training.prepare.word_translation import Pair
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput
 from model.icd import SYSTEMS, Code
 from model.progress import with_progress
-from model.staging import require_free, sweep_abandoned
 from training.prepare.codes import distinct_codes, normalised
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.known_titles import published_titles

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.errors import MalformedInput, MissingInput
 from model.icd import Code
 from model.labels import SPLITS
-from model.staging import require_free, sweep_abandoned
 from training.prepare.dataset_directory import FeatureDocument, Record, Written, write_dataset
 from training.prepare.source_files import hashed
 
@@ -26,7 +26,7 @@ def prepare_yeast(source: Path, out: Path) -> Written:
     Raises:
         MissingInput: a file, or the package h5py, is not there.
         MalformedInput: a file is no HDF5, or its tables do not fit together.
-        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+        OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     require_free(out)
     sweep_abandoned(out)

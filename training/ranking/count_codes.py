@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from model.code_counts import CodeCounts
-from model.thresholds import GLOBAL, policy_named
+from model.ranking.code_counts import CodeCounts
+from model.ranking.thresholds import GLOBAL, policy_named
 from training.evaluation.score_matrix import exact_threshold
 from training.ranking.judged_pairs import JudgedPairs
 from training.ranking.threshold_policies import FittedPolicies

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from model.candidates import Candidates
 from model.errors import InvalidOption
-from model.ranking.candidates import Candidates
 from model.ranking.channels import CLASSIFIER
 from model.ranking.combiner import Combiner
 from model.ranking.conformal import ConformalSet

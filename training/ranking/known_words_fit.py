@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from model.ranking.known_words import KnownWords, words_of
+from model.text.known_words import KnownWords, words_of
 
 LEAST_NOTES = 2
 """Training notes with a word that is kept: a name or a slip of one note is not."""

@@ -11,11 +11,11 @@ from model.dataset import Dataset, Document
 from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10CM
 from model.labels import LabelSpace
+from model.lexicon.channels import LexicalChannels
+from model.lexicon.siblings import Kin
 from model.progress import with_progress
 from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
-from model.ranking.kin import Kin
-from model.ranking.lexical_channels import LexicalChannels
-from model.ranking.stemming import LANGUAGES
+from model.text.stemming import LANGUAGES
 from training.prepare.word_strengths import WordTable
 from training.ranking.code_names import other_names, table_titles
 from training.ranking.lexicon_fit import fit_lexicon

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.lexicon.phrase_index import PhraseIndex
 from model.progress import with_progress
-from model.ranking.phrase_index import PhraseIndex
 from training.ranking.training_note import TrainingNote
 
 LONGEST = 4

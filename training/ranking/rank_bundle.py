@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from model.atomic_output import require_free, staged_directory
 from model.bundle import load_bundle, sign_bundle
 from model.coder import Coder
 from model.dataset import Dataset, Documents, load_dataset
 from model.errors import InvalidOption
 from model.progress import with_progress
 from model.ranking.ranker_files import save_ranker
-from model.staging import require_free, staged_directory
-from training.card import policies_card
-from training.evaluate import require_same_labels
 from training.prepare.dictionary_file import read_dictionary
 from training.ranking.fusion_fit import fusion_card
 from training.ranking.lexical_fit import LexicalFit, language_of, least_notes, universe_named
 from training.ranking.ranker_fit import FittedRanker, Part, fit_ranker
+from training.run.card import policies_card
+from training.run.evaluate import require_same_labels
 
 
 def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", universe: str | None = None) -> str:

@@ -6,13 +6,13 @@ from typing import TypeVar
 
 import numpy as np
 
+from model.candidates import Candidates
 from model.dataset import Document
 from model.labels import LabelSpace
+from model.lexicon.channels import LexicalChannels
 from model.progress import with_progress
-from model.ranking.candidates import Candidates
+from model.ranking.candidate_builder import Gatherer
 from model.ranking.channels import NEAREST
-from model.ranking.gatherer import Gatherer
-from model.ranking.lexical_channels import LexicalChannels
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion

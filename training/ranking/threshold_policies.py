@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.errors import EmptyDataset, InvalidOption
-from model.thresholds import GLOBAL, PER_CODE, PRECISION, ThresholdPolicy, precision_policy
+from model.ranking.thresholds import GLOBAL, PER_CODE, PRECISION, ThresholdPolicy, precision_policy
 from training.evaluation.classification import select
 from training.evaluation.gold import Gold
 from training.evaluation.thresholds import best_global_threshold

@@ -8,8 +8,8 @@ import numpy as np
 
 from model.icd import Code
 from model.labels import LabelSpace
-from model.ranking.stemming import plain, stem
-from model.ranking.titles import TitleIndex
+from model.lexicon.titles import TitleIndex
+from model.text.stemming import plain, stem
 from training.prepare.word_strengths import WordTable
 from training.ranking.code_names import other_names
 from training.ranking.title_words import learn_title_words

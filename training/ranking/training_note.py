@@ -7,7 +7,7 @@ import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
-from model.ranking.read_note import ReadNote, read_note
+from model.text.read_note import ReadNote, read_note
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from model.batch import NoteBatch, batch_of_ids
 from model.coder import Coder
 from model.dataset import Documents
+from model.network.batch import NoteBatch, batch_of_ids
+from model.network.windows import window_notes
 from model.progress import progress_bar
-from model.windows import window_notes
-from training.frozen_states import FrozenStates, cached_states
+from training.optimise.frozen_states import FrozenStates, cached_states
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _left_by_training(coder: Coder, documents: Documents, cache: Path) -> Frozen
 def embed_means(coder: Coder, means: np.ndarray) -> np.ndarray:
     """Document embeddings (n, H) of notes whose mean token states are known.
 
-    :class:`model.document_embedding.DocumentEmbedding` reads a note through its mean alone, so a mean stands
+    :class:`model.network.document_embedding.DocumentEmbedding` reads a note through its mean alone, so a mean stands
     for the note as a single token: a second bundle over the same encoder costs no second pass.
 
     Shape:

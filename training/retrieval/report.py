@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model.staging import staged_directory
+from model.atomic_output import staged_directory
 from training.evaluation.bootstrap import mean_interval, paired_difference
 from training.retrieval.coders import CoderResult
 from training.retrieval.markdown import retrieval_markdown

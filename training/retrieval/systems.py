@@ -11,9 +11,9 @@ import torch
 from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import Documents
-from model.encoder_source import MINILM, TINY, open_encoder
 from model.errors import InvalidOption, LabelSpaceMismatch, MissingInput
-from model.network import CodingNetwork
+from model.network.encoder_source import MINILM, TINY, open_encoder
+from model.network.network import CodingNetwork
 from training.evaluation.baselines import NeighbourSettings, fit_tfidf
 from training.retrieval.encoded_notes import EncodedNotes, embed_means, encode_notes, same_encoder
 from training.retrieval.search import Neighbours, nearest

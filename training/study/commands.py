@@ -67,7 +67,7 @@ def losses(
     """
     import torch
 
-    from training.run_folders import cache_folder
+    from training.optimise.run_folders import cache_folder
     from training.study.cell import grid
     from training.study.inputs import load_study_data
     from training.study.recipe import Recipe

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from model.atomic_output import write_atomically
 from model.errors import InvalidOption, MalformedInput, MissingInput, UnwritableOutput
-from model.staging import write_atomically
 from training.study.cell import Cell, Setting
 
 FORMAT = "icd-coder study 1"

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.candidates import SPOKE, Candidates
 from model.dataset import Document
 from model.icd import Code
 from model.labels import LabelSpace
+from model.lexicon.channels import KIN, LEXICON, TITLES
 from model.progress import with_progress
-from model.ranking.candidates import SPOKE, Candidates
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR
 from model.ranking.fusion import Fusion
-from model.ranking.lexical_channels import KIN, LEXICON, TITLES
-from model.thresholds import GLOBAL, policy_named
-from training.cross_fit import HeldOut
+from model.ranking.thresholds import GLOBAL, policy_named
 from training.ranking.fusion_fit import JudgedNote, fit_fusion, judged
 from training.ranking.judged_pairs import JudgedPairs
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.ranker_fit import Part, ReadNotes, counted, judged_part
+from training.run.cross_fit import HeldOut
 
 Models = Callable[[frozenset[int], int], HeldOut]
 """What a classifier says that was trained without some folds, about the notes of one of them at least."""

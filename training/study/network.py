@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.document_embedding import ProjectionHead
+from model.network.document_embedding import ProjectionHead
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class StudyOutput:
 class StudyNetwork(nn.Module):
     """Classifier and projection head read the output of the trunk, so the contrastive loss shapes what both share.
 
-    Neighbours are searched in the embedding, as in :class:`model.network.CodingNetwork`, not in the projection.
+    Neighbours are searched in the embedding, as in :class:`model.network.network.CodingNetwork`, not in the projection.
     """
 
     def __init__(

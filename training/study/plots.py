@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from model.staging import write_atomically
+from model.atomic_output import write_atomically
 from training.study.results import Results
 from training.study.sections import FIGURES, WHOLE
 

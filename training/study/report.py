@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from model.staging import write_atomically
+from model.atomic_output import write_atomically
 from training.study.inputs import StudyData
 from training.study.ledger import Ledger
 from training.study.plots import plot_chosen, plot_temperatures

@@ -7,7 +7,7 @@ from torch import nn
 from model.errors import InvalidOption
 from model.losses import SimilarityDissimilarityLoss
 from model.losses.ablations import VARIANTS, AblatedSDLoss
-from training.contrastive import BY_TEMPERATURE
+from training.optimise.contrastive import BY_TEMPERATURE
 
 BCE = "bce"
 PLACED: dict[str, tuple[str, str]] = {

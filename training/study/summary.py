@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.atomic_output import write_atomically
 from model.errors import InvalidOption
-from model.staging import write_atomically
 from training.study.cell import Setting
 from training.study.ledger import Ledger
 from training.study.results import Results

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.batch import batch_of_ids
-from model.encoder_source import open_encoder
+from model.atomic_output import write_atomically
 from model.errors import MalformedInput
-from model.network import CodingNetwork
+from model.network.batch import batch_of_ids
+from model.network.encoder_source import open_encoder
+from model.network.network import CodingNetwork
+from model.network.windows import WindowedNote, window_notes
 from model.progress import progress_bar
-from model.staging import write_atomically
-from model.windows import WindowedNote, window_notes
-from training.precision import resolve_precision
+from training.device import resolve_precision
 
 WINDOW = 256
 """Tokens a window: the length that all-MiniLM-L6-v2 was trained with."""
@@ -31,7 +31,7 @@ def text_features(texts: Sequence[str], encoder: str, max_tokens: int, cache: Pa
     The file is derived from the texts: it is as private as they are.
 
     Raises:
-        MissingInput, InvalidOption: see :func:`model.encoder_source.open_encoder`.
+        MissingInput, InvalidOption: see :func:`model.network.encoder_source.open_encoder`.
         MalformedInput: the cached file is damaged.
         UnwritableOutput: the cache cannot be written to.
     """

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.label_sets import LabelSets
-from training.divergence import TrainingDiverged
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
 from training.evaluation.standing import cells_ahead
-from training.matched_scale import matching_factor
-from training.schedule import linear_schedule
+from training.optimise.divergence import TrainingDiverged
+from training.optimise.matched_scale import matching_factor
+from training.optimise.schedule import linear_schedule
 from training.study.cell import Cell
 from training.study.inputs import Part, StudyData
 from training.study.network import StudyNetwork, StudyOutput
@@ -136,7 +136,7 @@ class _Best:
 
 
 def _loss(output: StudyOutput, labels: LabelSets, term: _Term | None) -> Tensor:
-    """BCE (sum over labels, mean over documents, as in ``training.loop``) and the contrastive term."""
+    """BCE (sum over labels, mean over documents, as in ``training.optimise.loop``) and the contrastive term."""
     bce = F.binary_cross_entropy_with_logits(output.logits, labels.to_multi_hot(), reduction="sum") / len(labels)
     return bce if term is None else bce + term(output.projections, labels)
 

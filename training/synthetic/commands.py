@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from model.atomic_output import staged_directory
 from model.errors import InvalidOption
 from model.progress import progress_bar
-from model.staging import staged_directory
 
 synth = typer.Typer(
     help="Write synthetic admissions of people who never existed, or scenes of digits.", no_args_is_help=True

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import IMAGE_SHAPE
 from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import SPLITS
-from model.staging import require_free, sweep_abandoned
 from training.prepare.dataset_directory import FeatureDocument, Record, Written, write_dataset
 
 SYSTEM = "digit"
@@ -36,7 +36,7 @@ def synthesise_digits(out: Path, scenes: int, seed: int, advance: Callable[[int]
 
     Raises:
         InvalidOption: too few scenes.
-        OutputExists, UnwritableOutput: see :func:`model.staging.staged_directory`.
+        OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     if scenes < FEWEST:
         raise InvalidOption(f"--scenes is {scenes}: ask for {FEWEST} scenes or more")

@@ -9,9 +9,9 @@ from app.access.gate import KeyGate, open_gate
 from app.access.keys import create_key, revoke_key
 from app.access.scopes import Scope
 from app.bundles.opening import BundleOpener
-from app.db import migrate
-from app.main import create_app
+from app.database.engine import migrate
 from app.settings import Settings, load_settings
+from app.web.application import create_app
 from tests.app.fakes import FakeCoder, index_into, write_dataset
 
 

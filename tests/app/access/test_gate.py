@@ -14,15 +14,15 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.testclient import TestClient
 
-from app.access.authentication import Authentication
 from app.access.caller import Caller
 from app.access.gate import KeyGate, open_gate
 from app.access.keys import find_caller, revoke_key
 from app.access.rate_limit import RateLimits, StrangerLimits
-from app.access.requirements import require_declared
 from app.access.scopes import Scope
 from app.errors import RateLimited
 from app.settings import load_settings
+from app.web.authentication import Authentication
+from app.web.authorization import require_declared
 from model.errors import InvalidOption
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
 from tests.app.access_log.rows import logged

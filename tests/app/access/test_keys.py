@@ -9,9 +9,9 @@ from sqlalchemy import Engine, select, text, update
 
 from app.access.keys import FORM, create_key, find_caller, list_keys, revoke_all_keys, revoke_key
 from app.access.scopes import Scope
-from app.db import open_engine, writing
+from app.database.engine import open_engine, writing
+from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
-from app.tables import ApiKey, KeySecret
 from model.errors import InvalidOption
 from tests.app.access_log.rows import logged
 

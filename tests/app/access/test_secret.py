@@ -9,9 +9,9 @@ from sqlalchemy import Engine
 from app.access.keys import create_key, find_caller, revoke_all_keys
 from app.access.scopes import Scope
 from app.access.secret import open_secret
-from app.backup.dump import dump
-from app.backup.load import load
-from app.db import open_engine
+from app.database.backup.dump import dump
+from app.database.backup.load import load
+from app.database.engine import open_engine
 from app.errors import WrongKey
 from app.settings import Settings, load_settings
 from model.errors import InvalidOption, MissingInput

@@ -3,8 +3,8 @@
 from sqlalchemy import Engine, select, text
 
 from app.access_log.chain import Entry, append, last_link
-from app.db import is_sqlite, writing
-from app.tables import AccessLogRow
+from app.database.engine import is_sqlite, writing
+from app.database.tables import AccessLogRow
 
 
 def add_rows(engine: Engine, count: int) -> None:

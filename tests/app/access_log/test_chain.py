@@ -10,9 +10,9 @@ from sqlalchemy import Engine, insert, select, text
 
 from app.access_log.chain import COMMAND_LINE, GENESIS, Entry, Link, append
 from app.access_log.verification import verify_chain
-from app.db import database_errors, is_sqlite, open_engine, writing
+from app.database.engine import database_errors, is_sqlite, open_engine, writing
+from app.database.tables import AccessLogRow
 from app.errors import DatabaseUnavailable
-from app.tables import AccessLogRow
 from tests.app.access_log.rows import add_rows
 from tests.postgres_server import database_of
 

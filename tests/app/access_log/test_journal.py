@@ -9,12 +9,12 @@ from sqlalchemy import Engine, func, select, text
 
 from app.access.gate import OpenGate
 from app.access_log.verification import verify_chain
-from app.db import open_engine, writing
-from app.deletion import delete_note
+from app.database.engine import open_engine, writing
+from app.database.tables import AccessLogRow, Coding, Note
 from app.errors import DatabaseUnavailable
-from app.main import create_app
+from app.notes.deletion import delete_note
 from app.settings import load_settings
-from app.tables import AccessLogRow, Coding, Note
+from app.web.application import create_app
 from tests.app.access_log.rows import logged
 from tests.app.answers import problem
 from tests.app.fakes import FakeCoder

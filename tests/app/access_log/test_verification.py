@@ -8,11 +8,11 @@ from sqlalchemy import Engine, select, text
 from app.access_log.anchor import read_anchor, write_anchor
 from app.access_log.chain import row_hash
 from app.access_log.verification import COLUMNS, verify_chain
-from app.backup.dump import dump
-from app.backup.load import load
-from app.db import is_sqlite, open_engine, writing
+from app.database.backup.dump import dump
+from app.database.backup.load import load
+from app.database.engine import is_sqlite, open_engine, writing
+from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
-from app.tables import AccessLogRow
 from model.errors import MalformedInput, OutputExists
 from tests.app.access_log.rows import add_rows, tamper
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.inference import load_coder
-from app.main import create_app
+from app.inference.worker import load_coder
 from app.settings import load_settings
+from app.web.application import create_app
 from model.ranking.ranker import Ranker
 from tests.app.answers import problem
 from tests.factories import NOTE, save_tiny_bundle

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from app.access.gate import Gate, OpenGate
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
 from model.errors import BundleDamaged, MissingInput
 from tests.app.fakes import FakeCoder
 

@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
 from app.bundles.opening import FolderOpener
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
 from tests.app.answers import NOTE, problem
 from tests.factories import save_tiny_bundle
 

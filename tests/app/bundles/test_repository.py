@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from app.bundles import repository
 from app.bundles.names import find_bundle
 from app.bundles.repository import BundleRow
-from app.db import open_engine, writing
+from app.database.engine import open_engine, writing
 from app.errors import UnknownBundle
 
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)

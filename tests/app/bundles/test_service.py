@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from app.access.caller import ANYBODY, Visit
 from app.bundles.service import BundleService
-from app.db import open_engine
+from app.database.engine import open_engine
 from app.errors import Overloaded
-from app.inference import Coder
+from app.inference.worker import Coder
 from tests.app.access_log.rows import logged
 from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder

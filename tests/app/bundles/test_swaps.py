@@ -7,8 +7,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from app.db import open_engine, writing
-from app.tables import AssignedCode, Embedding, Note
+from app.database.engine import open_engine, writing
+from app.database.tables import AssignedCode, Embedding, Note
 from tests.app.answers import NOTE, wait_until_ready
 from tests.app.bundles.folders import FakeOpener, bundle_app, put_bundle
 from tests.app.fakes import FakeCoder, index_into

@@ -3,8 +3,8 @@
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
 from tests.app.fakes import LABELS, NOTES, FakeCoder
 
 TEXT = "Testy McTestface, hypertension and diabetes."

@@ -8,12 +8,12 @@ from sqlalchemy import select
 
 from app.access.gate import OpenGate
 from app.coding.recording import record_coding
-from app.db import open_engine, writing
-from app.deletion import delete_note
+from app.database.engine import open_engine, writing
+from app.database.tables import Coding, RankedCode
 from app.errors import UnknownNote
-from app.main import create_app
+from app.notes.deletion import delete_note
 from app.settings import load_settings
-from app.tables import Coding, RankedCode
+from app.web.application import create_app
 from model.errors import InvalidOption
 from tests.app.fakes import FakeCoder
 

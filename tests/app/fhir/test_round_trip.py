@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.access.gate import OpenGate
-from app.coding.representation import FHIR_JSON
-from app.db import open_engine
+from app.database.engine import open_engine
 from app.fhir.extensions import SUGGESTION, VERIFICATION_STATUS
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
+from app.web.content_negotiation import FHIR_JSON
 from tests.app.access_log.rows import logged
 from tests.app.fakes import CANARY, KEYWORDS, FakeCoder
 from tests.app.fhir.documents import document, resources, send, spans, value_of

@@ -8,13 +8,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from app import inference
 from app.access.gate import OpenGate
+from app.inference import worker as inference
 from app.listening import listen
 from app.logs import configure_logs
-from app.main import create_app
-from app.server import run
 from app.settings import load_settings
+from app.web.application import create_app
+from app.web.server import run
 from tests.app.fakes import FakeCoder
 
 

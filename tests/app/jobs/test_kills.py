@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 
 from app.access_log.verification import verify_chain
 from app.client import Client, RequestRefused
-from app.db import migrate, open_engine
-from app.tables import AccessLogRow, JobItem, JobResult
+from app.database.engine import migrate, open_engine
+from app.database.tables import AccessLogRow, JobItem, JobResult
 from tests.app.jobs.job_files import job_file
 from tests.app.server_process import ROOT, serving, wait_until_ready
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from app.db import open_engine, writing
+from app.database.engine import open_engine, writing
+from app.database.tables import Job, JobItem, JobResult
 from app.errors import DatabaseUnavailable
 from app.jobs import repository
 from app.jobs.job_file import LineLimits, read_job_file
 from app.jobs.queue import JobQueue
 from app.jobs.repository import JobRow, NewJob, Outcome
-from app.tables import Job, JobItem, JobResult
 from tests.app.access_log.rows import logged
 from tests.app.jobs.job_files import job_file
 from tests.canary import CANARY

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from app.access.caller import ANYBODY, Visit
-from app.db import open_engine
+from app.database.engine import open_engine
+from app.database.tables import Job, JobItem
 from app.errors import KeyUsedBefore, UnknownJob
 from app.jobs import service as service_module
 from app.jobs.job_file import LineLimits
 from app.jobs.queue import JobQueue
 from app.jobs.repository import Outcome
 from app.jobs.service import JobService
-from app.tables import Job, JobItem
 from tests.app.access_log.rows import logged
 from tests.app.jobs.job_files import job_file
 

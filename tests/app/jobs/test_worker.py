@@ -15,8 +15,8 @@ from app.errors import DatabaseUnavailable, Overloaded, TryLater
 from app.jobs import worker as worker_module
 from app.jobs.repository import Outcome, WaitingItem
 from app.jobs.worker import JobWorker
-from app.main import create_app
 from app.settings import load_settings
+from app.web.application import create_app
 from tests.app.answers import problem, wait_until_ready
 from tests.app.fakes import FakeCoder
 from tests.app.jobs.job_files import ended, job_file, result_lines, submit

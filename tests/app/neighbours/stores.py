@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from sqlalchemy import Engine, insert
 
-from app.column_types import VECTOR_TYPE
-from app.db import writing
-from app.tables import AssignedCode, Bundle, Embedding, Note, Patient
+from app.database.column_types import VECTOR_TYPE
+from app.database.engine import writing
+from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
 
 EMBEDDING_ID = "e" * 64
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)

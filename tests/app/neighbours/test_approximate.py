@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from app.db import migrate, open_engine, writing
+from app.database.engine import migrate, open_engine, writing
 from app.neighbours.approximate import build_approximate_index, checked_source, examine, index_name
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource

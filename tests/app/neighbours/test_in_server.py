@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, event
 
-from app.db import open_engine
+from app.database.engine import open_engine
 from app.neighbours.in_server import InServerSource
 from app.neighbours.search import Filters, search
 from model.icd import Code

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.db import open_engine, writing
+from app.database.engine import open_engine, writing
 from app.errors import DatabaseUnavailable
 from app.neighbours.index import NeighbourIndex, open_index
 from app.neighbours.search import Filters

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete
 
-from app.db import migrate, open_engine, writing
+from app.database.engine import migrate, open_engine, writing
+from app.database.tables import Note
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.search import Filters, Hit, search
-from app.tables import Note
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 
 DIMENSION, ROWS = 16, 30

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, Insert, delete, insert, select
 
-from app.column_types import VECTOR_TYPE
-from app.db import is_sqlite, migrate, open_engine, writing
+from app.database.column_types import VECTOR_TYPE
+from app.database.engine import is_sqlite, migrate, open_engine, writing
+from app.database.tables import Embedding, Note
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
 from app.neighbours.search import CandidateSource, Filters, Hit, as_stored, search
-from app.tables import Embedding, Note
 from model.errors import MalformedInput
 from model.icd import Code
 from tests.app.neighbours.stores import EMBEDDING_ID, FIRST, fill, unit_rows

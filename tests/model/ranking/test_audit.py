@@ -14,7 +14,7 @@ from model.ranking.combiner import LogisticCombiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
 from model.ranking.ranker import Ranking
-from model.thresholds import ThresholdPolicy
+from model.ranking.thresholds import ThresholdPolicy
 from tests.tiny_ranker import CODES
 
 POLICIES = (ThresholdPolicy("global", 0.3), ThresholdPolicy("precision-0.95", 0.8, None, 0.93, 0.2))

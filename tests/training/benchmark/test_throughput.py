@@ -11,9 +11,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import icd_coder
-from model.batch import batch_of_ids
-from model.encoder_source import backbone_from_config
-from model.network import CodingNetwork
+from model.network.batch import batch_of_ids
+from model.network.encoder_source import backbone_from_config
+from model.network.network import CodingNetwork
 from training.benchmark.naive import NaiveNetwork, padded_notes
 from training.benchmark.operations import operations
 from training.benchmark.options import BenchmarkOptions

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from model.coder import Coder
 from model.dataset import CodeSpan, Document
 from model.errors import InvalidOption
-from model.int8_encoder import Int8Encoder
+from model.network.int8_encoder import Int8Encoder
 from tests.factories import LABELS, NOTE, save_tiny_bundle, tiny_coder, tiny_documents, write_tiny_dataset
 from tests.tiny_lexical import tiny_lexical
 from training.commands import commands

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.coder import Coder
-from model.windows import SPECIAL, WindowedNote
+from model.network.windows import SPECIAL, WindowedNote
 from tests.factories import NOTE, tiny_coder
 from training.evaluation.faithfulness import SHARES, heaviest, mask_token, mask_tokens, note_faithfulness
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.ranking.words import read_words
+from model.text.words import read_words
 from training.evaluation.plausibility import SpanAgreement, precision_recall_f1, span_agreement
 
 TEXT = "Severe heart failure today, then a fall on ice."

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from model.bundle import load_bundle, verify_bundle
-from model.encoder import WindowEncoder
-from model.encoder_source import open_encoder
 from model.errors import EmptyDataset, InvalidOption, MissingInput, OutputExists
-from model.int8_encoder import require_openvino
+from model.network.encoder import WindowEncoder
+from model.network.encoder_source import open_encoder
+from model.network.int8_encoder import require_openvino
 from tests.factories import SHORT_NOTE, save_tiny_bundle, tiny_documents, write_tiny_roberta
 from training.export.calibration import calibration_windows, texts_of_titles, training_notes
 from training.export.int8 import WholeWindows, converted_encoder

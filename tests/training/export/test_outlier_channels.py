@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from model.encoder import WindowEncoder
-from model.encoder_source import open_encoder
+from model.network.encoder import WindowEncoder
+from model.network.encoder_source import open_encoder
 from training.export.int8 import WholeWindows
 from training.export.outlier_channels import SplitLinear, split_outliers
 

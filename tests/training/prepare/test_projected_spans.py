@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.ranking.stemming import stem
+from model.text.stemming import stem
 from training.prepare.projected_spans import ParallelText
 
 SOURCE = "El paciente ficticio tenía fiebre. Se vio una neumonía grave en la placa."

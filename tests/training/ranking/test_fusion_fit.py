@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.candidates import Candidates
 from model.errors import EmptyDataset, InvalidOption
-from model.ranking.candidates import Candidates
 from tests.tiny_ranker import fitted_fusions, invented_notes
 from training.evaluation.ranked_calibration import ranked_error
 from training.ranking.fusion_fit import (

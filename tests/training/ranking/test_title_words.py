@@ -5,8 +5,8 @@ import pytest
 from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
+from model.lexicon.titles import TitleIndex
 from model.ranking.code_universe import code_universe
-from model.ranking.titles import TitleIndex
 from training.ranking.title_words import learn_title_words
 from training.ranking.titles_fit import fit_titles
 from training.ranking.training_note import TrainingNote, training_note

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from training.options import TrainingOptions
-from training.train import train_bundle
-from training.training_request import TrainingRequest
+from training.run.request import TrainingRequest
+from training.run.train import train_bundle
 
 
 def train_frozen(data: Path, out: Path, loss: str = "sd") -> None:

@@ -1,0 +1,89 @@
+"""Coding the notes of files without a server, by the same service that the server runs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.cli.code.note_files import NoteFile
+from app.coding.schemas import Explain, PredictAnswer, PredictRequest
+from app.coding.service import build_service
+from app.inference.worker import Coder, Inference
+from app.neighbours.index import NeighbourIndex
+from app.neighbours.schemas import Identifier
+from app.settings import Settings
+from model.errors import InvalidOption
+
+Write = Callable[[NoteFile, str, PredictAnswer], None]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked for every note."""
+
+    top_k: int
+    explain: Explain
+    neighbours: int
+    selected_only: bool
+    subject_id: str | None = None
+    """The patient of all the notes, excluded from the neighbours."""
+    policy: str | None = None
+    """Which thresholds select; None for the global one."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidOption for a subject_id that no database can hold."""
+        try:
+            TypeAdapter(Identifier | None).validate_python(self.subject_id)
+        except ValidationError:
+            raise InvalidOption(
+                "--subject-id cannot be used: give one line of 1 to 200 characters, or leave it out"
+            ) from None
+
+    def request(self, text: str) -> PredictRequest:
+        """What is asked for one note."""
+        return PredictRequest(
+            text=text,
+            subject_id=self.subject_id,
+            top_k=self.top_k,
+            explain=self.explain,
+            neighbours=self.neighbours,
+            policy=self.policy,
+        )
+
+
+@dataclass(frozen=True)
+class OfflineCoding:
+    """Codes notes one after the other and hands each answer on at once."""
+
+    coder: Coder
+    index: NeighbourIndex | None
+    settings: Settings
+    ask: Ask
+
+    def run(self, notes: list[NoteFile], write: Write) -> None:
+        """Code the notes; ``write`` gets the file, its text and the answer.
+
+        Raises:
+            What :meth:`app.cli.code.note_files.NoteFile.read` and
+            :meth:`app.coding.service.CodingService.predict` raise.
+        """
+        asyncio.run(self._run(notes, write))
+
+    async def _run(self, notes: list[NoteFile], write: Write) -> None:
+        async with Inference(self.coder, self.settings.max_waiting, self.settings.torch_threads) as inference:
+            service = build_service(self.settings, self.coder, inference, self.index)
+            for note in notes:
+                text = note.read(self.settings.max_characters)
+                answer = await service.predict(self.ask.request(text))
+                write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+
+
+def selected_part(answer: PredictAnswer) -> PredictAnswer:
+    """The answer with its selected codes alone, among those that the neighbours share too."""
+    neighbours = [
+        note.model_copy(update={"shared": [code for code in note.shared if code.selected]})
+        for note in answer.neighbours
+    ]
+    codes = [code for code in answer.codes if code.selected]
+    return answer.model_copy(update={"codes": codes, "neighbours": neighbours})

@@ -1,0 +1,115 @@
+"""Notes from files, folders and standard input, checked before the first is coded."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.errors import InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
+from model.text.note_text import MAX_CHARACTERS, check_note
+
+STANDARD_INPUT = "-"
+BYTES_PER_CHARACTER = 4
+"""At most, in UTF-8."""
+
+
+@dataclass(frozen=True)
+class NoteFile:
+    """A place that holds one note; ``path`` is None for standard input, which was read already."""
+
+    note_id: str
+    path: Path | None
+    piped: bytes = b""
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return "standard input" if self.path is None else f"'{_valid(str(self.path))}'"
+
+    def read(self, max_characters: int) -> str:
+        """The note, decoded without touching its line ends: offsets stay true.
+
+        Raises:
+            MissingInput, MalformedInput, InvalidNote, NoteTooLong: one sentence that names the file.
+        """
+        try:
+            text = self._bytes(max_characters).decode("utf-8")
+            check_note(text, max_characters)
+        except UnicodeDecodeError as error:
+            raise MalformedInput(
+                f"{self.name} is not UTF-8 (byte {error.start}): convert it, for example with iconv"
+            ) from None  # the original carries the note
+        except InvalidNote as error:
+            raise type(error)(f"{self.name}: {error}") from None
+        return text
+
+    def _bytes(self, max_characters: int) -> bytes:
+        if self.path is None:
+            if len(self.piped) > max_characters * BYTES_PER_CHARACTER:
+                raise NoteTooLong(
+                    f"the note has more than {max_characters} characters: send the discharge summary alone"
+                )
+            return self.piped
+        try:
+            size = self.path.stat().st_size
+            if size > max_characters * BYTES_PER_CHARACTER:  # before a wrong file fills the memory
+                raise NoteTooLong(
+                    f"the note has {size} bytes, the limit is {max_characters} characters: "
+                    "send the discharge summary alone"
+                )
+            return self.path.read_bytes()
+        except OSError as error:
+            raise MissingInput(f"{self.name} cannot be read ({error.strerror}): mend the path") from None
+
+
+def find_notes(places: Sequence[str]) -> list[NoteFile]:
+    """The notes of files, folders (their ``*.txt``) and "-" for standard input, in the order given.
+
+    Raises:
+        MissingInput: a file or folder is not there, or a folder has no ``*.txt``.
+    """
+    notes: list[NoteFile] = []
+    for place in places:
+        notes.extend(_at(place))
+    return notes
+
+
+def require_distinct_ids(notes: Sequence[NoteFile]) -> None:
+    """Raise InvalidOption when two notes would answer under one id."""
+    names: dict[str, str] = {}
+    for note in notes:
+        if note.note_id in names:
+            raise InvalidOption(
+                f"{names[note.note_id]} and {note.name} would both be '{note.note_id}' in the output: "
+                "rename one or code them apart"
+            )
+        names[note.note_id] = note.name
+
+
+def _valid(name: str) -> str:
+    """A file's name as Unicode; bytes that are no UTF-8 become question marks."""
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def _at(place: str) -> list[NoteFile]:
+    if place == STANDARD_INPUT:
+        return [NoteFile("stdin", None, _piped())]
+    path = Path(place)
+    if path.is_dir():
+        found = sorted(path.glob("*.txt"))
+        if not found:
+            raise MissingInput(f"the folder '{path}' has no *.txt file: name the files")
+        return [NoteFile(_valid(file.stem), file) for file in found]
+    if not path.is_file():
+        raise MissingInput(
+            f"'{_valid(place)}' {'is no plain file' if path.exists() else 'is not there'}: "
+            "name a file, a folder of *.txt files, or - for standard input"
+        )
+    return [NoteFile(_valid(path.stem), path)]
+
+
+def _piped() -> bytes:
+    """Standard input, up to one byte more than the longest note has."""
+    if sys.stdin is None:  # the shell closed it
+        raise MissingInput("standard input is closed: pipe a note into it, or name a file")
+    return sys.stdin.buffer.read(MAX_CHARACTERS * BYTES_PER_CHARACTER + 1)

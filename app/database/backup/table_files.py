@@ -1,0 +1,69 @@
+"""Rows of a table as parquet, the same from either engine."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Boolean, Column, Connection, Float, Integer, LargeBinary, Table, select
+from sqlalchemy.types import TypeEngine
+
+from app.database.column_types import VECTOR_TYPE, HalfVector, UtcDateTime
+from app.database.tables import Base
+
+BATCH = 1024
+LEFT_OUT = frozenset({"embedding_changes", "database_ids", "jobs", "job_items", "job_results"})
+"""The counter of changes and the id belong to one database alone. Of jobs, a backup would keep note texts that the
+database erases as soon as they are coded, and a restored queue would code them again."""
+TABLES: Sequence[Table] = [table for table in Base.metadata.sorted_tables if table.name not in LEFT_OUT]
+"""In the order of their references."""
+
+
+def write_table(connection: Connection, table: Table, path: Path) -> int:
+    """Write all rows in the order of the primary key; their number."""
+    schema = pa.schema([(column.name, _arrow_type(column.type)) for column in table.columns])
+    rows = 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        query = select(table).order_by(*table.primary_key.columns)
+        result = connection.execute(query, execution_options={"yield_per": BATCH})
+        for part in result.mappings().partitions(BATCH):
+            plain = [{column.name: _plain(row[column.name]) for column in table.columns} for row in part]
+            writer.write_table(pa.Table.from_pylist(plain, schema=schema))
+            rows += len(plain)
+    return rows
+
+
+def read_table(table: Table, path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Batches of rows as the table's columns take them."""
+    vectors = [column.name for column in table.columns if isinstance(column.type, HalfVector)]
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=BATCH):
+            rows: list[dict[str, Any]] = batch.to_pylist()
+            for row in rows:
+                for name in vectors:
+                    row[name] = np.frombuffer(row[name], dtype=VECTOR_TYPE)
+            yield rows
+
+
+def counts_in_step(table: Table) -> Column[Any] | None:
+    """The column that the engine numbers itself, or None."""
+    column = table.autoincrement_column
+    return column if column is not None and not column.foreign_keys else None
+
+
+def _plain(value: Any) -> Any:
+    return value.astype(VECTOR_TYPE).tobytes() if isinstance(value, np.ndarray) else value
+
+
+def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
+    if isinstance(kind, Boolean):
+        return pa.bool_()
+    if isinstance(kind, Integer):
+        return pa.int64()
+    if isinstance(kind, Float):
+        return pa.float64()
+    if isinstance(kind, UtcDateTime):
+        return pa.timestamp("us", tz="UTC")
+    return pa.binary() if isinstance(kind, LargeBinary | HalfVector) else pa.large_string()

@@ -1,0 +1,164 @@
+"""Does the index hold together: every row whole, every vector sound, every row found by the search."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from sqlalchemy import Connection, Engine, func, select
+
+from app.database.engine import database_errors, is_sqlite, require_current
+from app.database.tables import AssignedCode, Bundle, Coding, Embedding, HashKey, Note, RankedCode
+from app.neighbours import repository
+from app.neighbours.in_process import InProcessSource
+from app.neighbours.in_server import InServerSource
+from app.neighbours.search import Filters, search
+from app.notes.indexing import hash_text
+from model.progress import with_progress
+
+NORM_TOLERANCE = 1e-2
+"""Rounding to float16 moves a norm by about 1e-4."""
+SELF_SIMILARITY = 0.999
+NAMED = 5
+"""Notes that a problem names at most."""
+
+
+@dataclass
+class Verification:
+    """What was counted and what is wrong."""
+
+    notes: int = 0
+    embeddings: dict[str, int] = field(default_factory=dict)
+    """Rows by embedding id."""
+    searched: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, what: str, notes: list[str]) -> None:
+        """A problem of some notes, by their ids."""
+        if notes:
+            more = ", ..." if len(notes) > NAMED else ""
+            self.problems.append(f"{what}: {len(notes)} ({', '.join(sorted(notes)[:NAMED])}{more})")
+
+
+def verify_index(engine: Engine, sample: int | None = 1000) -> Verification:
+    """Check every row, and let a sample of the rows (all for None) search for themselves.
+
+    Raises:
+        MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database cannot be read.
+    """
+    require_current(engine)
+    found = Verification()
+    with database_errors(engine.url), engine.connect() as connection:
+        if is_sqlite(engine):
+            _check_file(connection, found)
+        _check_rows(connection, found)
+        _check_texts(connection, found)
+        for embedding_id, dimension in sorted(_dimensions(connection, found).items()):
+            if _check_vectors(connection, embedding_id, dimension, found):
+                _check_search(connection, embedding_id, dimension, sample, found)
+    return found
+
+
+def _check_file(connection: Connection, found: Verification) -> None:
+    for line in connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars():
+        if line != "ok":
+            found.problems.append("SQLite's integrity_check finds damage: restore a backup")
+            break
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        found.problems.append(
+            f"rows that refer to nothing: {len(broken)} (in {', '.join(sorted({r[0] for r in broken}))})"
+        )
+
+
+def _check_rows(connection: Connection, found: Verification) -> None:
+    found.notes = connection.scalar(select(func.count()).select_from(Note)) or 0
+    without = select(Note.note_id).where(~select(Embedding.id).where(Embedding.note_id == Note.id).exists())
+    found.add("notes without an embedding", list(connection.scalars(without)))
+    for what, table, parent, name in (
+        ("code lists with gaps", AssignedCode, AssignedCode.note_id, AssignedCode.sequence),
+        ("codings with gaps", RankedCode, RankedCode.coding_id, RankedCode.rank),
+    ):
+        gaps = (
+            select(parent)
+            .select_from(table)
+            .group_by(parent)
+            .having((func.min(name) != 1) | (func.max(name) != func.count()))
+        )
+        notes = select(Note.note_id).where(
+            Note.id.in_(gaps if table is AssignedCode else select(Coding.note_id).where(Coding.id.in_(gaps)))
+        )
+        found.add(what, list(connection.scalars(notes)))
+
+
+def _check_texts(connection: Connection, found: Verification) -> None:
+    key = connection.scalars(select(HashKey.key)).one()
+    stored = connection.execute(
+        select(Note.note_id, Note.text, Note.text_hash).where(Note.text.is_not(None)),
+        execution_options={"yield_per": 256},
+    )
+    wrong = [note_id for note_id, note, expected in stored if hash_text(key, note or "") != expected]
+    found.add("texts that differ from their hash", wrong)
+
+
+def _dimensions(connection: Connection, found: Verification) -> dict[str, int]:
+    """Dimensions by embedding id; problems where bundles disagree or none has made the rows."""
+    known: dict[str, set[int]] = {}
+    for embedding_id, dimension in connection.execute(select(Bundle.embedding_id, Bundle.dimension)):
+        known.setdefault(embedding_id, set()).add(dimension)
+    for embedding_id in connection.scalars(select(Embedding.embedding_id).distinct()):
+        if embedding_id not in known:
+            found.problems.append(f"embeddings of {embedding_id[:12]}, which no bundle has indexed")
+    for embedding_id, dimensions in known.items():
+        if len(dimensions) > 1:
+            found.problems.append(
+                f"bundles that disagree on the dimension of {embedding_id[:12]}: {sorted(dimensions)}"
+            )
+    return {embedding_id: min(dimensions) for embedding_id, dimensions in known.items()}
+
+
+def _check_vectors(connection: Connection, embedding_id: str, dimension: int, found: Verification) -> bool:
+    """Dimension, numbers and length of every vector; whether they can be searched."""
+    wrong: dict[str, list[str]] = {"dimension": [], "value": [], "length": []}
+    count = 0
+    query = (
+        select(Note.note_id, Embedding.dimension, Embedding.vector)
+        .join(Note, Embedding.note_id == Note.id)
+        .where(Embedding.embedding_id == embedding_id)
+    )
+    for note_id, stated, vector in connection.execute(query, execution_options={"yield_per": 1024}):
+        count += 1
+        if not len(vector) == stated == dimension:
+            wrong["dimension"].append(note_id)
+        elif not np.isfinite(vector).all():
+            wrong["value"].append(note_id)
+        elif abs(np.linalg.norm(vector.astype(np.float64)) - 1.0) > NORM_TOLERANCE:
+            wrong["length"].append(note_id)
+    found.embeddings[embedding_id] = count
+    short = embedding_id[:12]
+    found.add(f"embeddings of {short} with another dimension than {dimension}", wrong["dimension"])
+    found.add(f"embeddings of {short} that hold no number", wrong["value"])
+    found.add(f"embeddings of {short} that are no unit row", wrong["length"])
+    return count > 0 and not any(wrong.values())
+
+
+def _check_search(
+    connection: Connection, embedding_id: str, dimension: int, sample: int | None, found: Verification
+) -> None:
+    in_process = connection.dialect.name == "sqlite"
+    source = (InProcessSource if in_process else InServerSource)(embedding_id, dimension)
+    lost = []
+    for note_id, vector in with_progress(_sampled(connection, embedding_id, sample), "search", unit="note"):
+        hits = search(source, connection, vector, 1, Filters())
+        found.searched += 1
+        if not hits or hits[0].similarity < SELF_SIMILARITY:
+            lost.append(note_id)
+    found.add(f"embeddings of {embedding_id[:12]} that do not find themselves", lost)
+
+
+def _sampled(connection: Connection, embedding_id: str, sample: int | None) -> Iterator[tuple[str, np.ndarray]]:
+    rows = repository.embedding_rows(connection, embedding_id, repository.highest_embedding(connection, embedding_id))
+    if sample is not None and sample < len(rows):
+        rows = rows[np.linspace(0, len(rows) - 1, sample).round().astype(int)]
+    query = select(Note.note_id, Embedding.vector).join(Note, Embedding.note_id == Note.id)
+    for row in rows.tolist():
+        yield connection.execute(query.where(Embedding.id == row)).one()

@@ -1,0 +1,196 @@
+"""The application: routes, errors, limits, and what lives from start to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Set
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from app.access.gate import Gate, KeyGate
+from app.access_log.journal import Journal
+from app.bundles.opening import BundleOpener
+from app.bundles.service import BundleService
+from app.database.engine import open_service_database
+from app.inference.worker import Coder
+from app.jobs.build import build_jobs
+from app.jobs.worker import JobWorker
+from app.logs import described
+from app.settings import Settings
+from app.web.active_bundle import Serving
+from app.web.assembly import assemble
+from app.web.authentication import OPEN_PATHS, Authentication
+from app.web.authorization import require_declared
+from app.web.docs_page import install_docs_page
+from app.web.draining import Draining
+from app.web.job_events import EventStreams
+from app.web.load_shedding import BESIDE_THE_LINE, Crowd
+from app.web.loopback_host import LoopbackHost
+from app.web.metrics import Metrics
+from app.web.middleware import BodyLimit, RequestLog
+from app.web.problems import ProblemHandlers
+from app.web.routes import audit as audit_routes
+from app.web.routes import batch as coding_routes
+from app.web.routes import bundles as bundle_routes
+from app.web.routes import codes as catalogue_routes
+from app.web.routes import health
+from app.web.routes import jobs as job_routes
+from app.web.routes import neighbours as neighbour_routes
+from app.web.routes import notes as note_routes
+from app.web.routes import predict as predict_route
+from app.web.routes import reviews as review_routes
+from app.web.routes.metrics import PATH as METRICS_PATH
+from app.web.routes.metrics import metrics_router
+from app.web.state import Readiness, State
+from app.web.tracing import Traced, Tracing, trace_statements
+
+DESCRIPTION = (
+    "ICD codes for discharge summaries, with evidence and the most similar past summaries. "
+    "Research use, suggestions only, not a medical device."
+)
+
+
+def create_app(
+    settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None, opener: BundleOpener | None = None
+) -> FastAPI:
+    """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
+
+    Args:
+        tracing: None for none.
+        opener: of the bundles that are loaded while it runs; None for none.
+
+    Raises:
+        MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
+    """
+    engine = None if settings.database is None else open_service_database(settings.database)
+    metrics = Metrics(coder)
+    assembled = partial(assemble, settings, engine, metrics)
+    serving = Serving(assembled)
+    jobs, worker = build_jobs(settings, engine, serving.lease)
+    state = State(
+        **vars(assembled(coder)),
+        gate=gate,
+        jobs=jobs,
+        event_streams=EventStreams(),
+        bundles=BundleService(engine, settings.bundles, opener, serving),
+        readiness=Readiness(drain_seconds=settings.drain_seconds),
+        journal=Journal(engine),
+        metrics=metrics,
+        max_batch=settings.max_batch,
+    )
+    serving.begin(state)
+    app = FastAPI(
+        title="icd-coder",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=_lifespan(serving, engine, worker, gate, tracing),
+        docs_url=None,  # FastAPI's pages load scripts from another host
+        redoc_url=None,
+        # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.serving = serving
+    ProblemHandlers(settings.retry_after_seconds).install(app)
+    routers = (
+        predict_route,
+        coding_routes,
+        audit_routes,
+        catalogue_routes,
+        neighbour_routes,
+        note_routes,
+        review_routes,
+        job_routes,
+        bundle_routes,
+        health,
+    )
+    for routes in routers:
+        app.include_router(routes.router)
+    app.include_router(metrics_router(settings.metrics))
+    install_docs_page(app)
+    open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
+    require_declared(app, open_paths)
+    _add_layers(app, settings, state, gate, open_paths)
+    if tracing is not None:
+        _trace(app, tracing, engine, gate)
+    return app
+
+
+def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open_paths: Set[str]) -> None:
+    """From the innermost to the outermost: the last added is asked first."""
+    retry_after_seconds = settings.retry_after_seconds
+    app.add_middleware(
+        BodyLimit,
+        max_body_bytes=settings.max_body_bytes,
+        seconds=settings.body_seconds,
+        max_depth=settings.max_depth,
+        max_job_bytes=settings.max_job_bytes,
+    )
+    app.add_middleware(
+        Draining,
+        readiness=state.readiness,
+        retry_after_seconds=retry_after_seconds,
+        probes=open_paths | {METRICS_PATH},
+    )
+    app.add_middleware(Authentication, gate=gate, retry_after_seconds=retry_after_seconds, open_paths=open_paths)
+    app.add_middleware(
+        Crowd,
+        places=settings.max_waiting + BESIDE_THE_LINE,
+        readiness=state.readiness,
+        retry_after_seconds=retry_after_seconds,
+        probes=open_paths | {METRICS_PATH},
+    )
+    if gate.loopback_only:
+        app.add_middleware(LoopbackHost)
+    app.add_middleware(RequestLog, metrics=state.metrics)
+
+
+def _trace(app: FastAPI, tracing: Tracing, engine: Engine | None, gate: Gate) -> None:
+    app.add_middleware(Traced, tracing=tracing)
+    if engine is not None:
+        trace_statements(engine)
+    if isinstance(gate, KeyGate):
+        trace_statements(gate.engine)
+
+
+def _lifespan(
+    serving: Serving, engine: Engine | None, worker: JobWorker | None, gate: Gate, tracing: Tracing | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # No local name for what answers first: it would keep its weights when another bundle does.
+        serving.now.coding.inference.start()
+        warming = asyncio.create_task(_warm_up(serving))
+        try:
+            if worker is not None:
+                worker.start()
+            yield
+            if worker is not None:
+                await worker.close()
+            warming.cancel()
+            with suppress(asyncio.CancelledError):
+                await warming
+        finally:
+            await serving.now.bundles.end()
+            await serving.end()
+        if engine is not None:
+            engine.dispose()
+        gate.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
+
+    return lifespan
+
+
+async def _warm_up(serving: Serving) -> None:
+    with serving.lease() as first:
+        try:
+            await first.coding.inference.warm_up()
+        except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
+            structlog.get_logger().error("warm-up failed", **described(error))
+            if first is serving.now:  # else one answers that has coded a note
+                first.readiness.warm_up = f"failed ({type(error).__name__})"
+        else:
+            first.readiness.warm_up = ""
+            structlog.get_logger().info("ready")

@@ -1,0 +1,45 @@
+"""The layer before the routes: no request without a key gets as far as its body, but on the open paths."""
+
+from collections.abc import Set
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.access.gate import Gate
+from app.errors import DatabaseUnavailable
+from app.logs import described
+from app.web.problems import known_problem
+from model.errors import IcdCoderError
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+"""They tell nothing of notes, keys or bundles; every other path, known or not, needs a key."""
+
+UNREADABLE = "the access keys cannot be read now: try again later"
+
+
+class Authentication:
+    """Puts the caller into the request's state, or answers with a problem."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, retry_after_seconds: int, open_paths: Set[str] = OPEN_PATHS) -> None:
+        self.app = app
+        self.gate = gate
+        self.open_paths = open_paths
+        self.retry_after_seconds = retry_after_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in self.open_paths:
+            try:
+                address = (scope.get("client") or ("unknown",))[0]
+                caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"), address)
+            except DatabaseUnavailable as error:
+                # Who has no key yet does not learn which database it is.
+                structlog.get_logger().error("the access keys cannot be read", **described(error))
+                problem = known_problem(DatabaseUnavailable(UNREADABLE), self.retry_after_seconds)
+                await problem(scope, receive, send)
+                return
+            except IcdCoderError as error:
+                await known_problem(error, self.retry_after_seconds)(scope, receive, send)
+                return
+            scope.setdefault("state", {})["caller"] = caller
+        await self.app(scope, receive, send)

@@ -1,0 +1,65 @@
+"""Which scope a route needs: every route says so, or the service does not start."""
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from fastapi.security import HTTPBearer
+
+from app.access.caller import Caller, Visit
+from app.access.scopes import Scope
+from app.errors import MissingScope
+from app.web.authentication import OPEN_PATHS
+
+# For the description at /docs alone: the key itself is checked before the route is looked for.
+_described = HTTPBearer(scheme_name="access key", auto_error=False)
+
+
+@dataclass(frozen=True)
+class Requires:
+    """A dependency: the caller has the scope, or the other one; without one, any valid key will do."""
+
+    scope: Scope | None = None
+    other: Scope | None = None
+
+    async def __call__(self, request: Request, _key: Annotated[object, Security(_described)]) -> Visit:
+        """The request's visit.
+
+        Raises:
+            MissingScope: the key lacks the scope.
+        """
+        caller: Caller = request.state.caller
+        if self.scope is not None and caller.scopes.isdisjoint({self.scope, self.other}):
+            raise MissingScope(self.scope)
+        return Visit(caller, request.state.request_id, f"{request.method} {request.scope['route'].path}")
+
+
+ByAnyKey = Annotated[Visit, Depends(Requires())]
+ByPredict = Annotated[Visit, Depends(Requires(Scope.PREDICT))]
+ByPredictOrAdmin = Annotated[Visit, Depends(Requires(Scope.PREDICT, Scope.ADMIN))]
+ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
+ByReview = Annotated[Visit, Depends(Requires(Scope.REVIEW))]
+ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
+
+
+def require_declared(app: FastAPI, open_paths: Set[str] = OPEN_PATHS) -> None:
+    """Raise unless every route says which scope it needs, or is open.
+
+    Raises:
+        RuntimeError: names the first route that does neither; a mistake of ours, not of a user.
+    """
+    for route in iter_route_contexts(app.routes):
+        if route.path in open_paths:
+            continue
+        dependant = getattr(route, "dependant", None)
+        if dependant is None or not any(isinstance(call, Requires) for call in _calls(dependant)):
+            raise RuntimeError(f"the route {route.path} declares no scope: give it a dependency Requires(...)")
+
+
+def _calls(dependant: Dependant) -> Iterator[object]:
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _calls(dependency)

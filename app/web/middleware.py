@@ -1,0 +1,174 @@
+"""The outermost layers: one log line a request, a bounded body, no error that gets out with its message."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from time import perf_counter
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.logs import described
+from app.web.json_depth import is_deeper
+from app.web.metrics import Metrics
+from app.web.problems import HTTP_PROBLEMS, problem_response, unexpected
+from app.web.request_id import request_id as id_of
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+JOBS = "/v1/jobs"
+"""Where the files of jobs are sent."""
+FILE_TOO_LARGE = ("body-too-large", "the file is larger than the service's max_job_bytes: send it as several jobs")
+BODY_TOO_DEEP = (
+    "body-too-deep",
+    "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
+)
+
+
+class RequestLog:
+    """Gives each request an id (``X-Request-ID``), logs and counts it without its content, answers unforeseen errors.
+
+    The error is not raised further: the server would log its message.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = id_of(scope)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        log = structlog.get_logger().bind(request_id=request_id)
+        status = 0
+        start = perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self.app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the last line of defence of every request
+            log.error("unexpected error", **described(error))
+            if status == 0:
+                await unexpected()(scope, receive, send_with_id)
+        finally:
+            seconds = perf_counter() - start
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            route = template(scope)
+            self.metrics.request(method, route, status, seconds)
+            log.info(
+                "request",
+                method=method,
+                route=route,
+                status=status,
+                who=_who(state),
+                ms=round(seconds * 1000, 1),
+            )
+
+
+class BodyLimit:
+    """Reads the body before the application does.
+
+    413 as soon as it is too large, chunked too, 408 when it is slow, 422 when it is nested too deeply to be parsed.
+    A job's file has a limit of its own, and is parsed line by line.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, seconds: float, max_depth: int, max_job_bytes: int = 0
+    ) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+        self.max_job_bytes = max_job_bytes
+        self.max_depth = max_depth
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_job = scope["method"] == "POST" and scope.get("path") == JOBS
+        limit = self.max_job_bytes if is_job else self.max_body_bytes
+        try:
+            async with asyncio.timeout(self.seconds):
+                messages = await self._read(scope, receive, limit)
+        except TimeoutError:
+            # Close: the rest of the body would be taken for the next request.
+            problem = problem_response(408, *HTTP_PROBLEMS[408], headers={"Connection": "close"})
+            await problem(scope, receive, send)
+            return
+        if messages is None:
+            too_large = FILE_TOO_LARGE if is_job else HTTP_PROBLEMS[413]
+            await problem_response(413, *too_large)(scope, receive, send)
+            return
+        if scope["method"] in WITH_BODY and not is_job and self._is_too_deep(messages):
+            await problem_response(422, *BODY_TOO_DEEP)(scope, receive, send)
+            return
+        waiting = iter(messages)
+
+        async def replay() -> Message:
+            return next(waiting, None) or await receive()
+
+        await _while_connected(self.app(scope, replay, send), receive)
+
+    def _is_too_deep(self, messages: list[Message]) -> bool:
+        return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
+
+    async def _read(self, scope: Scope, receive: Receive, limit: int) -> list[Message] | None:
+        """The body's messages, or None when they are too large together."""
+        if _declared_length(scope) > limit:
+            return None
+        messages: list[Message] = []
+        size = 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > limit:
+                return None
+            if message["type"] != "http.request" or not message.get("more_body", False):
+                return messages
+
+
+async def _while_connected(answering: Awaitable[None], receive: Receive) -> None:
+    """Answer, or stop at once when the client goes away: a note that waits for its turn is then never coded."""
+    answer = asyncio.ensure_future(answering)
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            answer.result()
+    finally:
+        gone.cancel()
+        answer.cancel()
+        await asyncio.wait({answer, gone})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+def _who(state: Mapping[str, Any]) -> str:
+    """A key's id, "no-auth", or "nobody" before the gate and on the open paths."""
+    return str(getattr(state.get("caller"), "who", "nobody"))
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0
+
+
+def template(scope: Scope) -> str:
+    """The route's template; a path that matches none may hold anything and is not logged."""
+    return str(getattr(scope.get("route"), "path", "none"))

@@ -1,0 +1,47 @@
+"""Predict: a note in, as JSON or as a DocumentReference; codes out, as JSON, as a FHIR Bundle or as CSV."""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.coding.csv_codes import csv_codes
+from app.coding.schemas import PredictAnswer, PredictRequest
+from app.fhir.bundle import bundle_json
+from app.web.authorization import ByPredict
+from app.web.content_negotiation import CSV, FHIR_JSON, JSON, wanted_form
+from app.web.fhir_body import DocumentRoute
+from app.web.problems import KEYED, documented
+from app.web.state import Parts
+from app.web.visible import predict_visibly
+
+router = APIRouter(prefix="/v1", tags=["coding"], route_class=DocumentRoute)
+OTHER_FORMS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {FHIR_JSON: {"schema": {"type": "object"}}, CSV: {"schema": {"type": "string"}}}}
+}
+
+
+@router.post(
+    "/predict",
+    response_model=PredictAnswer,
+    response_model_exclude_none=True,
+    responses=OTHER_FORMS | documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
+)
+async def predict(request: PredictRequest, visit: ByPredict, parts: Parts, sent: Request) -> PredictAnswer | Response:
+    """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes.
+
+    With `Content-Type: application/fhir+json` the note is a DocumentReference; `Accept: application/fhir+json` gives
+    a Bundle, `Accept: text/csv` a table of the codes, both without the similar notes.
+    """
+    form = wanted_form(sent.headers.getlist("accept"))
+    if form == JSON:
+        return await predict_visibly(request, visit, parts)
+    asked = request.model_copy(update={"neighbours": 0})  # they would be logged as shown, and are not
+    answer = await predict_visibly(asked, visit, parts)
+    if form == CSV:
+        told = {"X-ICD-Coder-Warnings": json.dumps(answer.warnings)}
+        return Response(
+            csv_codes(answer.codes), headers={"Vary": "Accept", **told}, media_type=f"{CSV}; header=present"
+        )
+    bundle = bundle_json(answer, request, getattr(sent.state, "document", None))
+    return Response(bundle, headers={"Vary": "Accept"}, media_type=FHIR_JSON)

@@ -1,0 +1,65 @@
+"""Running the application until a signal."""
+
+import asyncio
+import math
+import signal
+import socket
+import sys
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from app.web.state import Readiness
+
+TICK_SECONDS = 0.05
+"""Between two looks at what is in flight."""
+SWITCH_SECONDS = 0.001
+"""After which a thread that looks up a key gives the interpreter back to the event loop; Python's own is 5 ms."""
+
+
+class AnnouncedServer(uvicorn.Server):
+    """Says where it listens, which uvicorn does not for a socket that it was given; stops in two steps."""
+
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, shutdown_seconds: int) -> None:
+        super().__init__(config)
+        self._readiness = readiness
+        self._shutdown_seconds = shutdown_seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then log the address of each socket."""
+        await super().startup(sockets)
+        for bound in sockets or []:
+            host, port = bound.getsockname()[:2]
+            address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            structlog.get_logger().info("serving", address=address, docs=f"{address}/docs")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is in flight while probes can still ask, then close the port: uvicorn would close it first."""
+        start = asyncio.get_running_loop().time()
+        self._readiness.stopping = True
+        structlog.get_logger().info("stopping", in_flight=self._readiness.in_flight)
+        while (elapsed := asyncio.get_running_loop().time() - start) < self._shutdown_seconds:
+            if self.force_exit or (not self._readiness.in_flight and elapsed >= self._readiness.drain_seconds):
+                break
+            await asyncio.sleep(TICK_SECONDS)
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(self._shutdown_seconds - elapsed))
+        await super().shutdown(sockets)
+
+
+def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
+    """Serve on a bound socket until Ctrl-C or SIGTERM; requests in flight get their time.
+
+    The server's access log stays off: ours names the route's template and never a query.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=shutdown_seconds,
+        server_header=False,
+    )
+    readiness: Readiness = app.state.serving.now.readiness  # not all of it: it would keep a bundle that is replaced
+    AnnouncedServer(config, readiness, shutdown_seconds).run(sockets=[bound])

@@ -1,0 +1,74 @@
+"""The candidate codes of a note: an outer join of what its channels say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.channel_features import ChannelFeatures
+
+SPOKE = "spoke."
+"""Prefix of the features that say whether a channel proposed the code, 0 or 1."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel's features of a note, and for which codes it speaks."""
+
+    name: str
+    features: ChannelFeatures
+    proposed: np.ndarray | None = None
+    """Columns that become candidates, int64 ascending; None for all of the features' columns. A classifier has a score
+    for every code and proposes its best; the label prior proposes none."""
+
+    @property
+    def proposals(self) -> np.ndarray:
+        return self.features.columns if self.proposed is None else self.proposed
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates of one note: C codes, F features, K channels."""
+
+    columns: np.ndarray
+    """int64 ascending (C,)."""
+    values: np.ndarray
+    """float32 (C, F), NaN where a channel is silent."""
+    names: tuple[str, ...]
+    """Of the features: those of the channels in their order, then a flag for each channel."""
+    channels: tuple[str, ...]
+    spoke: np.ndarray
+    """Which channels proposed each code, bool (C, K)."""
+
+    def where(self, kept: np.ndarray) -> "Candidates":
+        """The candidates of a boolean mask (C,)."""
+        return Candidates(self.columns[kept], self.values[kept], self.names, self.channels, self.spoke[kept])
+
+
+def join(channels: Sequence[Channel]) -> Candidates:
+    """Every code that a channel proposes, with the features of all channels."""
+    proposals = [channel.proposals for channel in channels]
+    columns = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *proposals]))
+    spoke = np.zeros((len(columns), len(channels)), dtype=bool)
+    for number, proposed in enumerate(proposals):
+        spoke[np.searchsorted(columns, proposed), number] = True
+    names = [name for channel in channels for name in channel.features.names]
+    values = np.full((len(columns), len(names) + len(channels)), np.nan, dtype=np.float32)
+    first = 0
+    for channel in channels:
+        features = channel.features
+        rows, sources = _matching(columns, features.columns)
+        values[rows, first : first + len(features.names)] = features.values[sources]
+        first += len(features.names)
+    values[:, first:] = spoke
+    flags = (f"{SPOKE}{channel.name}" for channel in channels)
+    return Candidates(columns, values, (*names, *flags), tuple(channel.name for channel in channels), spoke)
+
+
+def _matching(columns: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ``columns`` that ``own`` holds, and their places there; both ascending."""
+    if not len(own):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    places = np.minimum(np.searchsorted(own, columns), len(own) - 1)
+    rows = np.flatnonzero(own[places] == columns)
+    return rows, places[rows]

@@ -1,0 +1,114 @@
+"""Which words of a note speak for the codes of its answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.errors import InvalidOption
+from model.evidence.attingrad import attingrad
+from model.evidence.merged import merge_evidence
+from model.evidence.spans import evidence_spans
+from model.lexicon.channels import KIN, LexicalChannels
+from model.lexicon.evidence import lexical_spans, surest
+from model.network.batch import batch_of_ids
+from model.network.network import CodingNetwork
+from model.network.windows import WindowedNote
+from model.prediction import ATTENTION, ATTINGRAD, Evidence
+from model.ranking.channels import CLASSIFIER, NEIGHBOURS
+from model.text.read_note import read_note
+from model.text.stemming import LANGUAGES
+
+SPOKEN = {KIN: "sibling codes"}
+"""Channels whose name a reader would not understand."""
+METHODS = (ATTENTION, ATTINGRAD)
+NONE = "none"
+EXPLAIN = (NONE, *METHODS)
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """What evidence needs of a bundle."""
+
+    network: CodingNetwork
+    pad_id: int
+    labels: int
+    """Codes that the classifier knows: the first columns of the code universe."""
+    device: str
+    lexical: LexicalChannels | None
+    language: str
+    """Of the notes, for the scopes of negation where no lexical channel reads them."""
+    has_gradient: bool
+    """False where an int8 encoder stands in for the network's."""
+
+    def require(self, method: str) -> None:
+        """Raise unless the method can be used.
+
+        Raises:
+            ValueError: no such method.
+            InvalidOption: AttInGrad with an int8 encoder.
+        """
+        if method not in EXPLAIN:
+            raise ValueError(f"explain must be one of {', '.join(EXPLAIN)}, got '{method}'")
+        if method == ATTINGRAD and not self.has_gradient:
+            raise InvalidOption(
+                "explain 'attingrad' needs the encoder's gradient, which int8 does not have: "
+                "use 'attention', or open the bundle with --precision bf16 or fp32"
+            )
+
+    def token_weights(self, note: WindowedNote, states: Tensor, columns: np.ndarray, method: str) -> np.ndarray:
+        """Weights of the tokens for some codes of the label space, (k, N), each row summing to 1.
+
+        Args:
+            states: of the note's tokens, (N, H).
+        """
+        chosen = torch.from_numpy(columns).to(states.device)
+        if method == ATTINGRAD:
+            batch = batch_of_ids([note], self.pad_id).to(self.device)
+            weights = attingrad(self.network, batch, states, chosen)
+        else:
+            with torch.inference_mode():
+                weights = self.network.label_attention.attention(states, chosen)
+        found: np.ndarray = weights.cpu().numpy()
+        return found
+
+    def spans(
+        self, text: str, note: WindowedNote, states: Tensor, columns: np.ndarray, method: str
+    ) -> dict[int, tuple[Evidence, ...]]:
+        """Merged spans of all sources by column; a code that the classifier does not know has lexical ones alone.
+
+        Args:
+            columns: of the code universe, int64.
+        """
+        read = self.lexical.read(text) if self.lexical is not None else read_note(text, self.language)
+        known = columns[columns < self.labels]
+        rows = self.token_weights(note, states, known, method)
+        found = {
+            column: evidence_spans(text, row, note.offsets, method)
+            for column, row in zip(known.tolist(), rows, strict=True)
+        }
+        if self.lexical is not None:
+            for column, spans in lexical_spans(self.lexical, text, read, columns).items():
+                found[column] = surest((*found.get(column, ()), *spans))
+        return {column: merge_evidence(text, read, spans) for column, spans in found.items()}
+
+
+def language_of(card: Mapping[str, Any]) -> str:
+    """Language of the notes that a bundle was trained on, as its card says; English where it says nothing known."""
+    data = card.get("data")
+    options = data.get("options") if isinstance(data, Mapping) else None
+    language = options.get("language") if isinstance(options, Mapping) else None
+    return language if isinstance(language, str) and language in LANGUAGES else "en"
+
+
+def no_span(channels: Sequence[str]) -> str:
+    """What is said of a code without a span: who proposed it, neighbours first.
+
+    Args:
+        channels: of the ranker, those that proposed the code; none where the classifier answers alone.
+    """
+    named = sorted(channels or (CLASSIFIER,), key=lambda name: name != NEIGHBOURS)
+    return f"no span: from {' and '.join(SPOKEN.get(name, name) for name in named)}"

@@ -1,0 +1,47 @@
+"""Spans of several sources as a few readable ones, each with what its sentence and section say about it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from model.lexicon.phrase_evidence import span_context
+from model.prediction import SOURCES, Evidence
+from model.text.read_note import ReadNote
+
+MOST_SPANS = 5
+"""Of one code, all sources together; untuned."""
+
+
+def merge_evidence(text: str, note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Join the spans of one code that touch or are parted by spaces on one line only, and read their context.
+
+    Affirmed spans come first, then those that more sources point at, then the heavier ones.
+    """
+    merged: list[Evidence] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.end)):
+        if merged and _readable_gap(text, merged[-1].end, span.start):
+            merged[-1] = _joined(text, merged[-1], span)
+        else:
+            merged.append(span)
+    placed = [replace(span, **vars(span_context(note, span.start, span.end))) for span in merged]
+    return tuple(sorted(placed, key=_order)[:MOST_SPANS])
+
+
+def _readable_gap(text: str, end: int, start: int) -> bool:
+    gap = text[end:start]
+    return start <= end or (gap.strip() == "" and "\n" not in gap)
+
+
+def _joined(text: str, first: Evidence, second: Evidence) -> Evidence:
+    end = max(first.end, second.end)
+    both = {*first.sources, *second.sources}
+    return replace(
+        first,
+        end=end,
+        text=text[first.start : end],
+        weight=max(first.weight, second.weight),
+        sources=tuple(source for source in SOURCES if source in both),
+    )
+
+
+def _order(span: Evidence) -> tuple[bool, int, float, int]:
+    return (span.negated or span.family or span.hypothetical, -len(span.sources), -span.weight, span.start)

@@ -1,0 +1,43 @@
+"""The channels that read the note's own words: the lexicon, the names of codes, and the siblings of what the lexicon
+proposes. They share one reading of the note."""
+
+from dataclasses import dataclass
+
+from model.candidates import Channel
+from model.lexicon.lexicon import Lexicon
+from model.lexicon.siblings import Kin
+from model.lexicon.titles import TitleIndex
+from model.text.read_note import ReadNote, read_note
+
+LEXICON, TITLES, KIN = "lexicon", "titles", "kin"
+
+
+@dataclass(frozen=True)
+class LexicalChannels:
+    """What a bundle knows about words. The lexicon's columns are those of the label space, which come first in the code
+    universe that the titles and the siblings range over."""
+
+    lexicon: Lexicon
+    titles: TitleIndex
+    kin: Kin
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (LEXICON, TITLES, KIN)
+
+    @property
+    def language(self) -> str:
+        return self.lexicon.language
+
+    def read(self, text: str) -> ReadNote:
+        """The note as all three read it."""
+        return read_note(text, self.language)
+
+    def channels(self, text: str) -> list[Channel]:
+        """What each of them says about a note."""
+        return self.note_channels(self.read(text))
+
+    def note_channels(self, note: ReadNote) -> list[Channel]:
+        """The same of a note that was read."""
+        lexical, named = self.lexicon.note_features(note), self.titles.note_features(note)
+        return [Channel(LEXICON, lexical), Channel(TITLES, named), Channel(KIN, self.kin.of(lexical, named))]

@@ -1,0 +1,48 @@
+"""Spans of a note by which the lexical channels speak for codes: phrases of the lexicon, words of names."""
+
+import numpy as np
+
+from model.lexicon.channels import LexicalChannels
+from model.lexicon.phrase_evidence import best_phrases
+from model.lexicon.titles import CoveringWords
+from model.prediction import LEXICON, TITLES, Evidence
+from model.text.read_note import ReadNote
+
+SURE_PHRASE = 0.1
+"""A phrase that is less precise is shown only where nothing else speaks for the code; untuned."""
+GAP = 1
+"""Words between two words of a name that one span may hold ("fracture of femur"); untuned."""
+
+
+def lexical_spans(
+    channels: LexicalChannels, text: str, note: ReadNote, columns: np.ndarray
+) -> dict[int, tuple[Evidence, ...]]:
+    """Spans by column: of each code's surest phrase, and of the words that cover a name of it best.
+
+    Args:
+        note: the text as ``channels`` read it.
+        columns: of the code universe, int64.
+    """
+    spans: dict[int, list[Evidence]] = {}
+    for column, words in channels.titles.covering_words(note, columns).items():
+        spans[column] = _spans_of_words(text, note, words)
+    for column, phrase in best_phrases(channels.lexicon, note, columns.tolist()).items():
+        start, end = phrase.start, phrase.end
+        spans.setdefault(column, []).append(Evidence(start, end, text[start:end], phrase.precision, (LEXICON,)))
+    return {column: tuple(found) for column, found in spans.items()}
+
+
+def surest(spans: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The spans without unsure phrases, unless there is nothing else."""
+    sure = tuple(span for span in spans if span.sources != (LEXICON,) or span.weight >= SURE_PHRASE)
+    return sure or spans
+
+
+def _spans_of_words(text: str, note: ReadNote, words: CoveringWords) -> list[Evidence]:
+    """Words next to each other, or GAP apart, as one span; none is longer than its sentence."""
+    breaks = np.flatnonzero(np.diff(words.places) > GAP + 1) + 1
+    spans = []
+    for run in np.split(words.places, breaks):
+        start, end = int(note.words.start[run[0]]), int(note.words.end[run[-1]])
+        spans.append(Evidence(start, end, text[start:end], round(words.coverage, 4), (TITLES,)))
+    return spans

@@ -1,0 +1,67 @@
+"""The phrase of a note that speaks most surely for a code, and what its sentence says about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.lexicon.lexicon import TABLES, Lexicon
+from model.lexicon.phrase_rows import phrase_rows, rows_of
+from model.text.assertion import Scope
+from model.text.read_note import ReadNote
+from model.text.sections import section_at
+
+
+@dataclass(frozen=True)
+class PhraseEvidence:
+    """A phrase's first place in the note; offsets are code points, end exclusive."""
+
+    start: int
+    end: int
+    precision: float
+    """Share of the training notes with the phrase in which it stands for the code, or that carry the code."""
+
+
+@dataclass(frozen=True)
+class SpanContext:
+    """What the sentence and the section of a span say about it."""
+
+    section: str | None
+    negated: bool
+    family: bool
+    historical: bool
+    hypothetical: bool
+
+
+def best_phrases(lexicon: Lexicon, note: ReadNote, columns: Sequence[int]) -> dict[int, PhraseEvidence]:
+    """The surest phrase that the note says for each of some codes; none for a code that no phrase points to."""
+    occurrences = lexicon.index.find(note.words)
+    rows = rows_of(occurrences, note.contexts)
+    found = phrase_rows(occurrences, note.contexts)
+    best: dict[int, tuple[float, int]] = {}
+    for name in TABLES:
+        spoken = lexicon.spoken(name, found)
+        spoken = spoken.where(np.isin(spoken.column, np.asarray(columns)) & np.isin(spoken.row, rows))
+        for pair in spoken.at_rank(0).tolist():
+            column, sure = int(spoken.column[pair]), (float(spoken.precision[pair]), int(spoken.row[pair]))
+            best[column] = max(best.get(column, sure), sure)
+    evidence = {}
+    for column, (precision, row) in sorted(best.items()):
+        place = int(np.flatnonzero(rows == row)[0])
+        first, words = int(occurrences.start[place]), int(occurrences.length[place])
+        start, end = int(note.words.start[first]), int(note.words.end[first + words - 1])
+        evidence[column] = PhraseEvidence(start, end, round(precision, 4))
+    return evidence
+
+
+def span_context(note: ReadNote, start: int, end: int) -> SpanContext:
+    """Flags of a span of the text: those of any word that it touches, and its section's name."""
+    inside = (note.words.end > start) & (note.words.start < end)
+    scope = Scope(int(np.bitwise_or.reduce(note.contexts[inside], initial=0)))
+    return SpanContext(
+        section_at(note.sections, start),
+        Scope.NEGATED in scope,
+        Scope.FAMILY in scope,
+        Scope.HISTORICAL in scope or Scope.RESOLVED in scope,
+        Scope.HYPOTHETICAL in scope,
+    )

@@ -1,0 +1,59 @@
+"""Every channel's candidates of a note, gathered for a combiner; fitting and answering gather alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from model.candidates import Candidates, Channel, join
+from model.labels import LabelSpace
+from model.ranking.channels import classifier_channel, neighbour_channel
+from model.ranking.code_prior import prior_channel
+from model.ranking.neighbour_vote import VotingNeighbour
+
+
+class TextChannels(Protocol):
+    """Channels that read the note itself, such as the lexical ones; their columns are those of the universe."""
+
+    def channels(self, text: str) -> Sequence[Channel]:
+        """What they say about the codes for which they speak."""
+
+
+@dataclass(frozen=True)
+class Gatherer:
+    """What the channels need to know of the bundle."""
+
+    codes: LabelSpace
+    """The code universe: the label space first, in its columns, then codes without a training document."""
+    documents: int
+    """Training documents, for the label prior."""
+    text_channels: TextChannels | None = None
+
+    @cached_property
+    def prior(self) -> Channel:
+        """The same for every note."""
+        return prior_channel(self.codes, self.documents)
+
+    def candidates(
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+    ) -> Candidates:
+        """What the combiner sees; without neighbours their features are absent, not missing.
+
+        Args:
+            probabilities: the classifier's, of the label space (L,).
+            neighbours: nearest first.
+        """
+        spoken = [] if self.text_channels is None else self.text_channels.channels(text)
+        return self.joined(spoken, probabilities, neighbours)
+
+    def joined(
+        self, spoken: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+    ) -> Candidates:
+        """The same of what the text channels said already."""
+        counts = self.codes.train_counts
+        channels = [classifier_channel(probabilities, counts > 0), *spoken, self.prior]
+        if neighbours is not None:
+            channels.append(neighbour_channel(neighbours, self.codes.column))
+        return join(channels)

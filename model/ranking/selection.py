@@ -1,0 +1,73 @@
+"""The codes of one answer in their order, with their probabilities and thresholds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.ranking.ranker import Ranking
+from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_named
+
+CONFORMAL = "conformal-"
+"""Prefix of a policy that is a conformal set."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """C codes, best first."""
+
+    columns: np.ndarray
+    """int64 (C,)."""
+    probabilities: np.ndarray
+    """float64 (C,)."""
+    thresholds: np.ndarray
+    """A code is selected strictly above its threshold, float64 (C,)."""
+    channels: tuple[tuple[str, ...], ...] = ()
+    """Channels that proposed each code; empty where the classifier answers alone."""
+
+    def best(self, number: int) -> "Ranked":
+        """The first codes."""
+        return Ranked(
+            self.columns[:number], self.probabilities[:number], self.thresholds[:number], self.channels[:number]
+        )
+
+    def only(self, keep: np.ndarray) -> "Ranked":
+        """The codes that are kept, in the same order; ``keep`` is bool (C,)."""
+        channels = tuple(each for each, kept in zip(self.channels, keep, strict=True) if kept) if self.channels else ()
+        return Ranked(self.columns[keep], self.probabilities[keep], self.thresholds[keep], channels)
+
+    def without_confidence(self) -> "Ranked":
+        """The same order, and no probability above its threshold: nothing is selected."""
+        return replace(self, probabilities=np.minimum(self.probabilities, self.thresholds))
+
+
+def rank_without(
+    probabilities: np.ndarray, threshold: GlobalThreshold, policies: Sequence[ThresholdPolicy], policy: str | None
+) -> Ranked:
+    """The classifier's own order (L,); ties go to the code that sorts first.
+
+    Raises:
+        InvalidOption: no such policy.
+    """
+    columns = np.argsort(-probabilities, kind="stable")
+    chosen = ThresholdPolicy(GLOBAL, threshold.value) if policy in (None, GLOBAL) else policy_named(policies, policy)
+    return Ranked(columns, probabilities[columns], chosen.of(columns))
+
+
+def rank_with(ranking: Ranking, policy: str | None) -> Ranked:
+    """The ranker's order and thresholds.
+
+    Args:
+        policy: one of the thresholds' policies, or ``conformal-RATE``: the conformal set with this false-negative rate,
+            whose codes have the threshold 0 and all others 1.
+
+    Raises:
+        InvalidOption: no such policy.
+    """
+    channels = tuple(ranking.channels_of(place) for place in range(len(ranking.columns)))
+    sets = {f"{CONFORMAL}{each.target:g}": each for each in ranking.fusion.conformal}
+    if policy in sets:
+        thresholds = np.where(sets[policy].member(ranking.scores), 0.0, 1.0)
+    else:
+        thresholds = policy_named(ranking.fusion.policies, policy or GLOBAL, tuple(sets)).of(ranking.columns)
+    return Ranked(ranking.columns, ranking.probabilities, thresholds, channels)

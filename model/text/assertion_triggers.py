@@ -1,0 +1,36 @@
+"""The triggers of a language, read from ``trigger_lists/LANGUAGE.txt``.
+
+The lists are those of NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009), shortened to what discharge
+summaries and case reports say, and Spanish ones of our own. A heading names direction and scope ("[forward negated]",
+"[pseudo]", "[end]", "[end family]"); phrases are parted by semicolons, lower case, without accents or signs.
+"""
+
+from functools import cache
+from pathlib import Path
+
+from model.text.assertion import Direction, Scope, Trigger
+
+FOLDER = Path(__file__).parent / "trigger_lists"
+
+
+@cache
+def triggers(language: str) -> dict[str, tuple[Trigger, ...]]:
+    """Triggers by their first word, the longest first; none for a language without a list."""
+    found: dict[str, list[Trigger]] = {}
+    for trigger in _all(language):
+        found.setdefault(trigger.words[0], []).append(trigger)
+    return {first: tuple(sorted(group, key=lambda t: -len(t.words))) for first, group in found.items()}
+
+
+def _all(language: str) -> list[Trigger]:
+    path = FOLDER / f"{language}.txt"
+    listed: list[Trigger] = []
+    direction, scope = Direction.END, None
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if line.startswith("["):
+            kind, _, name = line.strip("[]").partition(" ")
+            direction, scope = Direction[kind.upper()], Scope[name.upper()] if name else None
+        elif not line.startswith("#"):
+            phrases = filter(None, (phrase.split() for phrase in line.split(";")))
+            listed += [Trigger(tuple(words), direction, scope) for words in phrases]
+    return listed

@@ -1,0 +1,247 @@
+"""One thread codes; the queue is bounded; whoever goes away is not coded."""
+
+import ast
+import asyncio
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import app
+from app.errors import OutOfTime, Overloaded
+from app.inference.worker import Inference, available_cores, use_threads
+from tests.app.fakes import FakeCoder
+
+
+async def entered(coder: FakeCoder) -> None:
+    """Wait, off the event loop, until the worker is in the coder."""
+    assert await asyncio.to_thread(coder.entered.acquire, timeout=10)
+
+
+def test_a_note_whose_caller_has_gone_is_never_coded(coder: FakeCoder) -> None:
+    """A client that disconnects frees its place."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=4, threads=1) as inference:
+            coder.gate.clear()
+            first = asyncio.create_task(inference.predict("first", 1, "none"))
+            await entered(coder)
+            gone = asyncio.create_task(inference.predict("gone", 1, "none"))
+            last = asyncio.create_task(inference.predict("last", 1, "none"))
+            await asyncio.sleep(0)
+            gone.cancel()
+            with suppress(asyncio.CancelledError):  # the cancellation reaches the queue in the loop's next turn
+                await gone
+            coder.gate.set()
+            await asyncio.gather(first, last)
+
+    asyncio.run(scene())
+    assert coder.texts == ["first", "last"]
+
+
+def test_stopping_ends_the_note_at_work_and_refuses_the_others(coder: FakeCoder) -> None:
+    """Waiting and new notes get Overloaded, not silence."""
+
+    async def scene() -> list[object]:
+        inference = Inference(coder, max_waiting=4, threads=1)
+        inference.start()
+        coder.gate.clear()
+        tasks = [asyncio.create_task(inference.predict(f"note {i}", 1, "none")) for i in range(3)]
+        await entered(coder)
+        inference.close()
+        with pytest.raises(Overloaded, match="stopping"):
+            await inference.predict("late", 1, "none")
+        coder.gate.set()
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
+
+    answers = asyncio.run(scene())
+    assert coder.texts == ["note 0"]
+    assert [isinstance(answer, Overloaded) for answer in answers] == [False, True, True]
+
+
+def test_a_full_queue_refuses_at_once(coder: FakeCoder) -> None:
+    """And goes on when there is room again."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1) as inference:
+            coder.gate.clear()
+            first = asyncio.create_task(inference.predict("first", 1, "none"))
+            await entered(coder)
+            second = asyncio.create_task(inference.predict("second", 1, "none"))
+            await asyncio.sleep(0)
+            with pytest.raises(Overloaded, match="1 notes are waiting"):
+                await inference.predict("third", 1, "none")
+            coder.gate.set()
+            await asyncio.gather(first, second)
+            await inference.predict("fourth", 1, "none")
+
+    asyncio.run(scene())
+    assert coder.texts == ["first", "second", "fourth"]
+
+
+def test_a_note_waits_for_one_unhurried_note_at_most(coder: FakeCoder) -> None:
+    """The one at work; those that wait let it go first, however late it comes and however short its time is."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=30) as inference:
+            coder.gate.clear()
+            slow = [asyncio.create_task(inference.predict(f"job {i}", 1, "none", unhurried=True)) for i in range(3)]
+            await entered(coder)
+            quick = asyncio.create_task(inference.predict("quick", 1, "none"))
+            await asyncio.sleep(0)
+            assert inference.waiting == 1
+            coder.gate.set()
+            await asyncio.gather(quick, *slow)
+
+    asyncio.run(scene())
+    assert coder.texts == ["job 0", "quick", "job 1", "job 2"]
+
+
+def test_all_notes_are_coded_by_one_thread(coder: FakeCoder) -> None:
+    """Tokenizer and coder belong to it."""
+    names: set[str] = set()
+    code = coder._code
+
+    def spy(text: str, top_k: int, explain: str):  # type: ignore[no-untyped-def]
+        names.add(threading.current_thread().name)
+        return code(text, top_k, explain)
+
+    coder._code = spy  # type: ignore[method-assign]
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=8, threads=1) as inference:
+            await asyncio.gather(*(inference.predict(f"note {i}", 1, "none") for i in range(8)))
+
+    asyncio.run(scene())
+    assert names == {"inference"}
+
+
+def test_no_other_file_of_the_room_opens_a_bundle_or_imports_torch() -> None:
+    """One place owns the model."""
+    importers = {
+        path.name
+        for path in Path(app.__path__[0]).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and {getattr(node, "module", None), *(alias.name for alias in node.names)}
+        & {"torch", "transformers", "model.bundle", "model.coder", "model.network.network"}
+    }
+    assert importers == {"inference.py"}
+
+
+def test_the_threads_of_torch_are_set() -> None:
+    """To the cores that this process may use."""
+    import torch
+
+    before = torch.get_num_threads()
+    use_threads(1)
+    assert torch.get_num_threads() == 1
+    use_threads(before)
+    assert 1 <= available_cores() <= 4096
+
+
+async def _code_one(coder: FakeCoder) -> threading.Thread:
+    async with Inference(coder, max_waiting=1) as inference:
+        await inference.predict("A note.", 1, "none")
+        (worker,) = (thread for thread in threading.enumerate() if thread.name == "inference")
+    return worker
+
+
+def test_the_worker_has_ended_when_the_context_has() -> None:
+    """A thread inside torch while the interpreter ends aborts the process."""
+    assert not asyncio.run(_code_one(FakeCoder())).is_alive()
+
+
+def test_who_goes_away_frees_a_place_at_once(coder: FakeCoder) -> None:
+    """The next one may wait there, while the note at work is still at work."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1) as inference:
+            coder.gate.clear()
+            first = asyncio.create_task(inference.predict("first", 1, "none"))
+            await entered(coder)
+            gone = asyncio.create_task(inference.predict("gone", 1, "none"))
+            await asyncio.sleep(0)
+            assert (inference.waiting, inference.working) == (1, True)
+            gone.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+            assert inference.waiting == 0
+            second = asyncio.create_task(inference.predict("second", 1, "none"))
+            await asyncio.sleep(0)
+            coder.gate.set()
+            await asyncio.gather(first, second)
+
+    asyncio.run(scene())
+    assert coder.texts == ["first", "second"]
+
+
+def test_a_note_past_its_deadline_is_refused_and_frees_its_place(coder: FakeCoder) -> None:
+    """The one at work ends in its own time; the one that waited is never coded."""
+
+    async def scene() -> list[object]:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=0.5) as inference:
+            coder.gate.clear()
+            working = asyncio.create_task(inference.predict("working", 1, "none"))
+            await entered(coder)
+            waiting = asyncio.create_task(inference.predict("waiting", 1, "none"))
+            answers = await asyncio.gather(working, waiting, return_exceptions=True)
+            assert inference.waiting == 0
+            coder.gate.set()
+            return list(answers)
+
+    working, waiting = asyncio.run(scene())
+    assert isinstance(working, OutOfTime)
+    assert isinstance(waiting, OutOfTime)
+    assert "within the 0.5 seconds that a note gets (it was still being coded)" in str(working)
+    assert "(1 notes were still before it, so it would have taken about" in str(waiting)
+    assert coder.texts == ["working"]
+
+
+def test_a_note_that_cannot_be_in_time_is_refused_at_once(coder: FakeCoder) -> None:
+    """By the pace of the notes before it; alone it is always tried, or a slow note would shut the door for good."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=4, threads=1, deadline_seconds=30) as inference:
+            inference._pace.count(100)
+            coder.gate.clear()
+            alone = asyncio.create_task(inference.predict("alone", 1, "none"))
+            await entered(coder)
+            with pytest.raises(Overloaded, match="gets 30 seconds, and with the 1 before it .* about 200") as refused:
+                await inference.predict("second", 1, "none")
+            assert refused.value.retry_after_seconds == 170
+            coder.gate.set()
+            await alone
+
+    asyncio.run(scene())
+    assert coder.texts == ["alone"]
+
+
+def test_a_timeout_of_the_coder_itself_is_not_the_deadline(coder: FakeCoder) -> None:
+    """It is an error like any other."""
+    coder.error = TimeoutError()
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=30) as inference:
+            with pytest.raises(TimeoutError):
+                await inference.predict("first", 1, "none")
+
+    asyncio.run(scene())
+
+
+def test_the_warm_up_has_no_deadline(coder: FakeCoder) -> None:
+    """The first note may take longer than any other."""
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=0.1) as inference:
+            coder.gate.clear()
+            warming = asyncio.create_task(inference.warm_up())
+            await entered(coder)
+            with pytest.raises(OutOfTime):
+                await inference.predict("first", 1, "none")
+            assert not warming.done()
+            coder.gate.set()
+            await warming
+
+    asyncio.run(scene())

@@ -1,0 +1,287 @@
+"""Indexing adds what is missing, whole or not at all, on both engines."""
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select
+
+from app.database.engine import migrate, open_engine, writing
+from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
+from app.neighbours.index import open_index
+from app.neighbours.search import Filters
+from app.notes.indexing import BATCH_SIZE, hash_text
+from app.notes.verify_index import verify_index
+from model.dataset import Document
+from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
+from tests.app.access_log.rows import logged
+from tests.app.fakes import CANARY, LABELS, NOTES, FakeCoder, index_into, random_documents, write_dataset
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    """Every test of this file runs on both engines."""
+    return migrated_url
+
+
+def count(url: str, table: type) -> int:
+    with open_engine(url).connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_only_the_training_split_is_stored_by_default(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """With patients, codes in order, titles, and the bundle's identity."""
+    report = index_into(url, coder, write_dataset(tmp_path / "data"))
+    assert report.added == 3
+    with open_engine(url).connect() as connection:
+        notes = connection.execute(
+            select(Note.note_id, Patient.subject_id, Note.split, Note.source, Note.text).join(Patient)
+        ).all()
+        codes = connection.execute(
+            select(AssignedCode.sequence, AssignedCode.system, AssignedCode.code, AssignedCode.title)
+            .join(Note)
+            .where(Note.note_id == "n3")
+            .order_by(AssignedCode.sequence)
+        ).all()
+        bundle = connection.execute(select(Bundle.bundle_id, Bundle.embedding_id, Bundle.dimension)).one()
+    assert sorted(notes) == [(f"n{i}", p, "train", "data", None) for i, p in ((1, "p1"), (2, "p1"), (3, "p2"))]
+    assert codes == [(1, "icd9pcs", "00.66", "PTCA"), (2, "icd9cm", "401.9", "Essential hypertension")]
+    assert bundle == (coder.bundle_id, coder.embedding_id, 32)
+
+
+def test_a_database_without_texts_holds_no_word_of_them(coder: FakeCoder, tmp_path: Path) -> None:
+    """Neither the file nor its write-ahead log."""
+    url = f"sqlite:///{tmp_path}/notes.sqlite3"
+    migrate(url)
+    note = Document("c1", "p1", "train", f"{CANARY} hypertension", ())
+    index_into(url, coder, write_dataset(tmp_path / "data", [note]))
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("notes.sqlite3*"))
+    assert b"c1" in stored
+    assert CANARY.encode() not in stored
+
+
+def test_texts_are_hashed_under_the_databases_key(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """The same text has another hash in another database."""
+    index_into(url, coder, write_dataset(tmp_path / "data"))
+    with open_engine(url).connect() as connection:
+        key = connection.scalars(select(HashKey.key)).one()
+        stored = connection.scalars(select(Note.text_hash).where(Note.note_id == "n1")).one()
+    assert stored == hash_text(key, NOTES[0].text)
+    assert stored != hash_text(b"another key", NOTES[0].text)
+
+
+def test_indexing_twice_adds_nothing(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """And embeds nothing."""
+    data = write_dataset(tmp_path / "data")
+    index_into(url, coder, data)
+    embedded = coder.embedded
+    report = index_into(url, coder, data)
+    assert (report.added, report.present) == (0, 3)
+    assert coder.embedded == embedded
+    assert [count(url, table) for table in (Note, Embedding, Bundle, Patient)] == [3, 3, 1, 2]
+
+
+def test_further_splits_and_texts_are_added_later(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """What is missing may be documents of another split, or the text of stored notes."""
+    data = write_dataset(tmp_path / "data")
+    index_into(url, coder, data)
+    embedded = coder.embedded
+    report = index_into(url, coder, data, splits=("train", "dev"), store_text=True)
+    assert (report.added, report.present, report.texts_added) == (1, 3, 3)
+    assert coder.embedded == embedded + 1
+    with open_engine(url).connect() as connection:
+        texts = connection.scalars(select(Note.text).order_by(Note.note_id)).all()
+    assert texts == [note.text for note in NOTES[:4]]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(url: str, tmp_path: Path) -> None:
+    """Ctrl-C in the second batch leaves the first whole; the next run embeds the rest only."""
+
+    class Interrupted(FakeCoder):
+        def embed(self, texts):  # type: ignore[no-untyped-def]
+            if self.embedded:
+                raise KeyboardInterrupt
+            return super().embed(texts)
+
+    data = write_dataset(tmp_path / "data", random_documents(BATCH_SIZE + 5))
+    with pytest.raises(KeyboardInterrupt):
+        index_into(url, Interrupted(), data)
+    assert [count(url, table) for table in (Note, Embedding)] == [BATCH_SIZE, BATCH_SIZE]
+    coder = FakeCoder()
+    assert index_into(url, coder, data).added == 5
+    assert coder.embedded == 5
+
+
+def test_a_failed_batch_leaves_no_row_of_it(
+    url: str, coder: FakeCoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Note, codes and embedding of all its documents are one transaction."""
+    calls = iter(range(100))
+
+    def encode(vector: np.ndarray) -> np.ndarray:
+        if next(calls) == 1:
+            raise RuntimeError("the disk is gone")
+        return vector.astype(np.float16)
+
+    monkeypatch.setattr("app.notes.indexing.as_stored", encode)
+    with pytest.raises(RuntimeError, match="disk"):
+        index_into(url, coder, write_dataset(tmp_path / "data"))
+    assert [count(url, table) for table in (Note, Embedding, AssignedCode, Patient, Bundle)] == [0] * 5
+
+
+def test_two_indexers_at_once_add_each_document_once(url: str, tmp_path: Path) -> None:
+    """Whoever is second to a batch skips what the first has written."""
+    data = write_dataset(tmp_path / "data", random_documents(3 * BATCH_SIZE))
+    added: list[int] = []
+    barrier = threading.Barrier(2)
+
+    def work() -> None:
+        barrier.wait()
+        added.append(index_into(url, FakeCoder(), data).added)
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(added) == 2
+    assert sum(added) == 3 * BATCH_SIZE
+    assert [count(url, table) for table in (Note, Embedding)] == [3 * BATCH_SIZE] * 2
+
+
+def test_two_bundles_index_side_by_side(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Notes are stored once, with an embedding of each; a service searches its own."""
+    other = FakeCoder(embedding_id="f" * 64, dimension=48)
+    other.bundle_id = "c" * 64
+    assert index_into(indexed, other, tmp_path / "data").added == 3
+    assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 6, 2]
+    for each in (coder, other):
+        index = open_index(indexed, each.embedding_id, each.embedding_dim)
+        best = index.find(each.embed([NOTES[2].text])[0], 1, Filters())[0]
+        assert (best.note_id, best.similarity) == ("n3", pytest.approx(1.0, abs=1e-3))
+        with pytest.raises(EmbeddingMismatch, match="use the bundle that has indexed it|has indexed it"):
+            index.find(np.ones(5), 1, Filters())
+
+
+def test_one_embedding_id_has_one_dimension(indexed: str, tmp_path: Path) -> None:
+    """A bundle that makes another is refused, in indexing and in searching."""
+    other = FakeCoder(dimension=48)
+    other.bundle_id = "c" * 64
+    with pytest.raises(EmbeddingMismatch, match="of 32 values under eeeeeeeeeeee, this bundle makes 48"):
+        index_into(indexed, other, tmp_path / "data")
+    with pytest.raises(EmbeddingMismatch, match="this bundle makes 48"):
+        open_index(indexed, other.embedding_id, 48)
+    assert count(indexed, Bundle) == 1
+
+
+def test_one_bundle_does_not_mix_two_precisions(indexed: str, tmp_path: Path) -> None:
+    """Searching and indexing both say what to do; nothing is written."""
+    coder = FakeCoder(embedding_id="f" * 64)
+    coder.precision = "int8"
+    with pytest.raises(EmbeddingMismatch, match="choose the --precision that it was indexed with, or add its"):
+        open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    with pytest.raises(EmbeddingMismatch, match="another precision than int8: choose the --precision of then"):
+        index_into(indexed, coder, tmp_path / "data")
+    assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 3, 1]
+
+
+def test_another_bundle_with_the_same_embedding_is_welcome(indexed: str, tmp_path: Path) -> None:
+    """A recalibrated bundle adds itself and reuses the vectors."""
+    coder = FakeCoder()
+    coder.bundle_id = "c" * 64
+    report = index_into(indexed, coder, tmp_path / "data", splits=("train", "dev"), store_text=True)
+    assert (report.added, coder.embedded) == (1, 1)
+    assert count(indexed, Bundle) == 2
+
+
+def test_a_changed_text_under_a_stored_id_is_refused(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """The message names the document and none of its words."""
+    changed = write_dataset(tmp_path / "new", [Document("n1", "p1", "train", f"{CANARY} changed", ())])
+    with pytest.raises(MalformedInput, match="'n1' is stored with another text") as caught:
+        index_into(indexed, coder, changed)
+    assert CANARY not in str(caught.value)
+
+
+def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Text, codes, patient and embedding; of what has not, only the embedding is made anew."""
+    other = FakeCoder(embedding_id="f" * 64)
+    other.bundle_id = "c" * 64
+    index_into(indexed, other, tmp_path / "data")
+    changed = [Document("n1", "p9", "train", "Another text about failure.", (LABELS[2].key,)), *NOTES[1:3]]
+    report = index_into(indexed, coder, write_dataset(tmp_path / "new", changed), store_text=True, rebuild=True)
+    assert report.added == 3
+    with open_engine(indexed).connect() as connection:
+        codes = connection.execute(select(AssignedCode.code).join(Note).where(Note.note_id == "n1")).scalars().all()
+        embedded = connection.execute(
+            select(Note.note_id, Embedding.embedding_id).join(Embedding).order_by(Note.note_id, Embedding.embedding_id)
+        ).all()
+    assert codes == ["428.0"]
+    e, f = "e" * 64, "f" * 64  # the other bundle's embedding of the old text went with it
+    assert embedded == [("n1", e), ("n2", e), ("n2", f), ("n3", e), ("n3", f)]
+    index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    assert index.find(coder.embed([changed[0].text])[0], 1, Filters())[0].note_id == "n1"
+    assert verify_index(open_engine(indexed)).problems == []
+
+
+@pytest.mark.parametrize(
+    ("note", "store_text", "words"),
+    [
+        (Document("n" * 201, "p", "train", "a note", ()), False, "more than 200 characters"),
+        (Document("n9", "p" * 201, "train", "a note", ()), False, "more than 200 characters"),
+        (Document("n9", "p", "train", f"{CANARY}\0", ()), True, "NUL character at position 11"),
+    ],
+)
+def test_what_one_engine_cannot_hold_both_refuse(
+    url: str, coder: FakeCoder, tmp_path: Path, note: Document, store_text: bool, words: str
+) -> None:
+    """In one sentence without the text."""
+    with pytest.raises(MalformedInput, match=words) as caught:
+        index_into(url, coder, write_dataset(tmp_path / "data", [note]), store_text=store_text)
+    assert CANARY not in str(caught.value)
+
+
+def test_documents_that_share_an_id_are_refused(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Before anything is stored."""
+    data = write_dataset(tmp_path / "data", [*NOTES[:3], NOTES[0]])
+    with pytest.raises(MalformedInput, match="'n1' occurs 2 times"):
+        index_into(url, coder, data)
+    assert count(url, Note) == 0
+
+
+@pytest.mark.parametrize("splits", [("training",), ()])
+def test_unknown_splits_are_named(url: str, coder: FakeCoder, tmp_path: Path, splits: tuple[str, ...]) -> None:
+    """With those that there are."""
+    with pytest.raises(InvalidOption, match="train,dev,test"):
+        index_into(url, coder, write_dataset(tmp_path / "data"), splits=splits)
+
+
+def test_a_split_without_documents_is_named(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """With the sizes of the splits."""
+    data = write_dataset(tmp_path / "data", NOTES[:3])
+    with pytest.raises(EmptyDataset, match=r"splits dev.*'train': 3"):
+        index_into(url, coder, data, splits=("dev",))
+
+
+def test_a_document_without_a_patient_is_stored_without_one(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Data need not name patients."""
+    index_into(url, coder, write_dataset(tmp_path / "data", [Document("x", "", "train", "a note", ())]))
+    assert [count(url, table) for table in (Note, Patient)] == [1, 0]
+
+
+def test_deleting_a_note_deletes_its_codes_and_embedding(indexed: str) -> None:
+    """By the database itself."""
+    with writing(open_engine(indexed)).begin() as connection:
+        connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
+    assert [count(indexed, table) for table in (Note, Embedding, AssignedCode)] == [2, 2, 3]
+
+
+def test_what_was_stored_is_in_the_access_log(url: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """A row a batch, with its notes; a run that stores nothing leaves none."""
+    data = write_dataset(tmp_path / "data", random_documents(20))
+    for _ in range(2):
+        index_into(url, coder, data)
+        notes = [json.loads(note_ids) for _, action, note_ids, _ in logged(open_engine(url)) if action == "index"]
+        assert list(map(len, notes)) == [16, 4]
+    assert notes[0][0] == "r0"

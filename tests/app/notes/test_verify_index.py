@@ -1,0 +1,119 @@
+"""verify-index finds every kind of damage, and nothing in a sound database; deleting a note leaves no trace."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import delete, func, insert, select, text, update
+
+from app.database.engine import is_sqlite, open_engine, writing
+from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
+from app.errors import DatabaseUnavailable, UnknownNote
+from app.neighbours.index import open_index
+from app.neighbours.search import Filters
+from app.notes.deletion import Deleted, delete_note
+from app.notes.verify_index import verify_index
+from tests.app.fakes import CANARY, NOTES, FakeCoder, index_into, write_dataset
+
+
+@pytest.fixture
+def url(migrated_url: str) -> str:
+    """Every test of this file runs on both engines."""
+    return migrated_url
+
+
+def test_a_sound_database_is_clean(indexed: str) -> None:
+    """Everything is counted and every row has searched for itself."""
+    found = verify_index(open_engine(indexed))
+    assert (found.notes, found.embeddings, found.searched, found.problems) == (3, {"e" * 64: 3}, 3, [])
+
+
+def test_an_empty_database_is_clean(url: str) -> None:
+    """Nothing is wrong with nothing."""
+    assert verify_index(open_engine(url)).problems == []
+
+
+ZERO = np.zeros(32, dtype=np.float16)
+DAMAGE = {
+    "notes without an embedding: 1 .n2": delete(Embedding).where(Embedding.note_id == 2),
+    "code lists with gaps: 1 .n1": delete(AssignedCode).where(AssignedCode.sequence == 1, AssignedCode.note_id == 1),
+    "texts that differ from their hash: 1 .n3": update(Note).where(Note.note_id == "n3").values(text="other"),
+    "with another dimension than 32: 1 .n1": update(Embedding)
+    .where(Embedding.note_id == 1)
+    .values(vector=np.ones(31, dtype=np.float16)),
+    "no unit row: 1 .n1": update(Embedding).where(Embedding.note_id == 1).values(vector=ZERO),
+    "which no bundle has indexed": insert(Embedding).values(note_id=1, embedding_id="f", dimension=32, vector=ZERO),
+    "bundles that disagree on the dimension": text(
+        "INSERT INTO bundles SELECT 'x', embedding_id, 7, created_at FROM bundles"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_each_damage_is_named_with_its_notes(indexed: str, what: str) -> None:
+    """By their ids, never by their words."""
+    engine = open_engine(indexed)
+    with writing(engine).begin() as connection:
+        connection.execute(DAMAGE[what])
+    problems = verify_index(engine).problems
+    assert any(re.search(what, problem) for problem in problems), problems
+
+
+def test_a_search_that_loses_a_row_is_named(indexed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check asks the search itself, not the table."""
+    monkeypatch.setattr("app.notes.verify_index.search", lambda *_: [])
+    problems = verify_index(open_engine(indexed)).problems
+    assert problems == ["embeddings of eeeeeeeeeeee that do not find themselves: 3 (n1, n2, n3)"]
+
+
+def test_deleting_a_note_leaves_nothing_of_it(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Its codes, embeddings and patient are gone, the search does not find it, the rest is untouched."""
+    other = FakeCoder(embedding_id="f" * 64)
+    other.bundle_id = "c" * 64
+    index_into(indexed, other, tmp_path / "data")
+    engine = open_engine(indexed)
+    index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    query = coder.embed([NOTES[2].text])[0]
+    assert index.find(query, 1, Filters())[0].note_id == "n3"
+    assert delete_note(engine, "n3") == Deleted(codes=2, embeddings=2, codings=0, reviews=0)
+    assert {neighbour.note_id for neighbour in index.find(query, 9, Filters())} == {"n1", "n2"}
+    assert verify_index(engine).problems == []
+    with engine.connect() as connection:
+        assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]
+    delete_note(engine, "n1")  # the patient has another note
+    with engine.connect() as connection:
+        assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]
+        assert connection.scalar(select(func.count()).select_from(Bundle)) == 2
+    with pytest.raises(UnknownNote, match="under this note_id"):
+        delete_note(engine, "n3")
+
+
+def test_a_deleted_text_is_not_left_in_the_file(coder: FakeCoder, tmp_path: Path) -> None:
+    """Neither in free pages nor in the write-ahead log."""
+    from app.database.engine import migrate
+    from model.dataset import Document
+
+    url = f"sqlite:///{tmp_path}/notes.sqlite3"
+    migrate(url)
+    notes = [Document(f"n{i}", "p", "train", f"{CANARY}{i} " * 200, ()) for i in range(5)]
+    index_into(url, coder, write_dataset(tmp_path / "data", notes), store_text=True)
+    engine = open_engine(url)
+    delete_note(engine, "n3")
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("notes.sqlite3*"))
+    assert f"{CANARY}2".encode() in stored
+    assert f"{CANARY}3".encode() not in stored
+
+
+def test_rows_that_would_be_left_stop_the_deletion(indexed: str) -> None:
+    """A database whose references are not kept is not trusted."""
+    engine = open_engine(indexed)
+    if not is_sqlite(engine):
+        pytest.skip("PostgreSQL always keeps references")
+    from sqlalchemy import event
+
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
+    with pytest.raises(DatabaseUnavailable, match=r"would leave rows behind \(2 codes, 1 embeddings"):
+        delete_note(engine, "n1")
+    with engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(Note)) == 3

@@ -1,0 +1,83 @@
+"""Bodies that come slowly or under a wrong name."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.web.middleware import BodyLimit
+from tests.app.answers import NOTE, problem
+
+
+def test_a_slow_body_is_refused_and_the_connection_closed() -> None:
+    """A client that stops in the middle holds nothing for longer than body_seconds."""
+    sent: list[dict[str, Any]] = []
+
+    async def never(*_: object) -> None:
+        pytest.fail("the application must not see half a body")
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    limit = BodyLimit(never, max_body_bytes=1_000_000, seconds=0.1, max_depth=20)
+    asyncio.run(limit({"type": "http", "headers": [], "method": "POST"}, receive, send))
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert b"slow-body" in sent[1]["body"]
+
+
+def test_the_answer_stops_when_the_client_goes_away() -> None:
+    """So a note that waits is not coded for nobody; the answer of a client that stays is whole."""
+    ended: list[str] = []
+
+    async def slow(_scope: Any, _receive: Any, _send: Any) -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            ended.append("stopped")
+
+    messages = iter(
+        [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}],
+    )
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    async def send(_message: Any) -> None:
+        pytest.fail("nobody is there to read")
+
+    limit = BodyLimit(slow, max_body_bytes=100, seconds=5, max_depth=20)
+    asyncio.run(asyncio.wait_for(limit({"type": "http", "headers": [], "method": "POST"}, receive, send), 5))
+    assert ended == ["stopped"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_a_body_of_another_content_type_names_the_header(client: TestClient, content_type: str | None) -> None:
+    """What `curl -d` sends without a header."""
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = client.post("/v1/predict", content=f'{{"text": "{NOTE}"}}'.encode(), headers=headers)
+    assert problem(answer) == (415, "wrong-content-type")
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+def test_a_database_that_comes_back_is_used_again(client: TestClient, indexed: str, tmp_path: Path) -> None:
+    """Deleted: 503, and no empty file is made in its place; restored: answers without a restart."""
+    database, kept = tmp_path / "notes.sqlite3", tmp_path / "kept.sqlite3"
+    body = {"text": NOTE, "neighbours": 2}
+    before = client.post("/v1/predict", json=body).json()["neighbours"]
+    kept.write_bytes(database.read_bytes())
+    database.unlink()
+    assert problem(client.post("/v1/predict", json=body)) == (503, "database-unavailable")
+    assert client.get("/readyz").status_code == 503
+    assert not database.exists()
+    database.write_bytes(b"no database at all" * 500)
+    assert problem(client.post("/v1/predict", json=body)) == (503, "database-unavailable")
+    database.write_bytes(kept.read_bytes())
+    assert client.post("/v1/predict", json=body).json()["neighbours"] == before
+    assert client.get("/readyz").status_code == 200

@@ -1,0 +1,84 @@
+"""Outputs are whole or absent, and a full disk is one sentence."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from model.atomic_output import staged_directory, write_atomically
+from model.errors import OutputExists, UnwritableOutput
+
+
+def test_the_directory_appears_with_all_its_files_at_the_end(tmp_path: Path) -> None:
+    """Not before, and with nothing beside it."""
+    with staged_directory(tmp_path / "out") as staging:
+        (staging / "a").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "a"]
+
+
+def test_the_current_directory_can_be_the_target_when_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "." has no name of its own."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with staged_directory(Path()) as staging:
+        (staging / "a").write_text("1")
+    monkeypatch.chdir(tmp_path)
+    assert (tmp_path / "here" / "a").read_text() == "1"
+
+
+def test_a_target_that_is_filled_meanwhile_is_kept(tmp_path: Path) -> None:
+    """The one who comes second is told, and its own files are gone."""
+
+    def overtaken() -> None:
+        with staged_directory(tmp_path / "out") as staging:
+            (staging / "a").write_text("mine")
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "a").write_text("theirs")
+
+    with pytest.raises(OutputExists):
+        overtaken()
+    assert (tmp_path / "out" / "a").read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_is_named_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """For a directory and for a single file, whose old content stays."""
+
+    def full(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UnwritableOutput, match="no room left"), staged_directory(tmp_path / "out"):
+        pass
+    with pytest.raises(UnwritableOutput, match="no room left"):
+        write_atomically(tmp_path / "file", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
+    """A fault of the block is not the disk's."""
+    with pytest.raises(FileNotFoundError), staged_directory(tmp_path / "out"):
+        (tmp_path / "absent").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_umask_says_who_may_read_a_file(tmp_path: Path, umask: int, mode: int) -> None:
+    """Also one that a library made private, in a folder of its own."""
+    before = os.umask(umask)
+    try:
+        with staged_directory(tmp_path / "out") as folder:
+            (folder / "inner").mkdir()
+            (folder / "inner" / "weights").touch(mode=0o600)
+            (folder / "config").touch()
+    finally:
+        os.umask(before)
+    files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert files == {"weights": mode, "config": mode}

@@ -1,0 +1,61 @@
+"""Training on every note there is: the notes' own folds stand in for a split to validate on.
+
+For each fold a classifier is trained without it and asked about it, so that thresholds and the ranker see what a
+classifier says of notes that it does not know. The network of the bundle is then trained on all notes. Every run has
+all epochs and keeps the last, so nothing is chosen on notes that are reported.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from model.dataset import Dataset, Document
+from model.network.encoder_source import EncoderSource
+from training.evaluation.dataset_gold import codes_outside
+from training.optimise.contrastive import require_fitting_labels
+from training.ranking.judged_pairs import note_folds
+from training.ranking.ranker_fit import Part
+from training.run.cross_fit import HeldOut, train_without
+from training.run.network import build_network, notes_of, run_identity, train_network
+from training.run.protocol import WITHOUT
+from training.run.request import TrainingRequest
+from training.run.trained import Trained
+from training.run.validation_map import validation_map
+from training.run.with_validation import fitted_documents
+
+
+def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderSource) -> Trained:
+    """Train one network a fold, then one on everything."""
+    options = request.options
+    documents = fitted_documents(dataset, request.fit_splits)
+    require_fitting_labels(options.loss, dataset.rows(documents))
+    folds = note_folds([document.subject_id for document in documents], request.ranker_folds, options.seed)
+    network = build_network(encoder, dataset, documents, options)
+    notes = notes_of(network, encoder, dataset, documents, request)
+    parts, scores = [], np.zeros((len(documents), len(dataset.labels)), dtype=np.float32)
+    for fold in range(request.ranker_folds):
+        folder = request.run_folder / f"{WITHOUT}{fold + 1}"
+        found = train_without(request, dataset, documents, notes, folds == fold, folder)
+        scores[found.places] = found.probabilities
+        parts.append(fold_part(documents, found))
+    torch.manual_seed(options.seed)
+    identity = run_identity(dataset, documents, [], options)
+    none = notes.some(np.zeros(0, dtype=np.int64))
+    outcome = train_network(request, network, notes, none, [], request.run_folder, identity, None)
+    extra = codes_outside(dataset, documents)
+    measured = validation_map(notes.rows, notes.num_labels, extra)(scores)
+    tuned_on = f"all notes, each by a network trained without its fold, {request.ranker_folds} folds by patient"
+    return Trained(network, outcome, documents, documents, scores, notes.rows, extra, measured, False, tuned_on, parts)
+
+
+def fold_part(documents: Sequence[Document], found: HeldOut) -> Part:
+    """The held-out notes to judge by, the others to learn from."""
+    others = np.setdiff1d(np.arange(len(documents)), found.places)
+    return Part(
+        [documents[place] for place in others.tolist()],
+        found.embeddings[others],
+        [documents[place] for place in found.places.tolist()],
+        found.embeddings[found.places],
+        found.probabilities,
+    )

@@ -5,10 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
-
 SPOKE = "spoke."
 """Prefix of the features that say whether a channel proposed the code, 0 or 1."""
+
+
+@dataclass(frozen=True)
+class ChannelFeatures:
+    """Features of some columns of the code universe."""
+
+    columns: np.ndarray
+    """Candidates, int64 ascending (C,)."""
+    values: np.ndarray
+    """float32 (C, F)."""
+    names: tuple[str, ...]
+    """Of the F features, such as "lexicon.best": the channel, a dot, and what it says."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.candidates import Channel
-from model.channel_features import ChannelFeatures
+from model.candidates import Channel, ChannelFeatures
 from model.labels import Label, LabelSpace
 from model.ranking.candidate_builder import Gatherer
 from model.ranking.neighbour_vote import VotingNeighbour

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
+from model.candidates import ChannelFeatures
 from model.lexicon.count_table import CountTable
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
+from model.candidates import ChannelFeatures
 from model.labels import Label
 from model.lexicon.lexicon_features import NAMES as LEXICON_NAMES
 from model.lexicon.titles import NAMES as TITLE_NAMES

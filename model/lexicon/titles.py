@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
+from model.candidates import ChannelFeatures
 from model.text.assertion import UNSAID
 from model.text.read_note import ReadNote, read_note
 

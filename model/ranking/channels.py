@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from model.candidates import Channel
-from model.channel_features import ChannelFeatures
+from model.candidates import Channel, ChannelFeatures
 from model.icd import Code
 from model.ranking.calibration import logit
 from model.ranking.neighbour_vote import VotingNeighbour, vote_weights

@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from model.candidates import Channel
-from model.channel_features import ChannelFeatures
+from model.candidates import Channel, ChannelFeatures
 from model.labels import Label, LabelSpace
 from model.lexicon.siblings import category, groups, is_unspecified, subcategory
 

@@ -8,8 +8,7 @@ import time
 
 import numpy as np
 
-from model.candidates import Channel, join
-from model.channel_features import ChannelFeatures
+from model.candidates import Channel, ChannelFeatures, join
 from model.labels import Label, LabelSpace
 from model.ranking.channels import classifier_channel
 from model.ranking.code_prior import prior_channel

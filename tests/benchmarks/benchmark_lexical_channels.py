@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
+from model.candidates import ChannelFeatures
 from model.dataset import load_dataset
 from model.icd import Code
 from model.labels import LabelSpace

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from model.candidates import Channel, join
-from model.channel_features import ChannelFeatures
+from model.candidates import Channel, ChannelFeatures, join
 
 
 def channel(name: str, columns: list[int], proposed: list[int] | None = None, width: int = 2) -> Channel:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.channel_features import ChannelFeatures
+from model.candidates import ChannelFeatures
 from model.labels import Label
 from model.lexicon.lexicon_features import NAMES
 from model.lexicon.siblings import EVIDENCE, LEAST, Kin, category, subcategory

@@ -12,6 +12,7 @@ alone, so it has seen the notes of k; what is judged on k never comes from a net
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -19,21 +20,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from model.dataset import Document, load_dataset
 from model.network.encoder_source import open_encoder
+from tests.benchmarks.nested_ranking import RankedFold, ranked_folds, unseen_found
 from training.evaluation.bootstrap import Interval, micro_f1_interval
 from training.evaluation.ranked_calibration import ranked_error_interval
 from training.options import TrainingOptions
 from training.ranking.conformal_fit import coverage_of
 from training.ranking.fusion_fit import TARGET_RATES, highest_pairs
 from training.ranking.judged_pairs import JudgedPairs
-from training.ranking.lexical_fit import LexicalFit
+from training.ranking.lexical_fit import LexicalFit, lexical_fit
 from training.ranking.pairs_map import pairs_map
-from training.ranking.rank_bundle import lexical_fit
 from training.run.cross_fit import HeldOut, train_without
 from training.run.network import build_network, notes_of
 from training.run.request import TrainingRequest
-from training.study.nested_ranking import RankedFold, ranked_folds, unseen_found
 
 FOLDS = Path(__file__).parents[2] / "docs" / "studies" / "codiesp_folds.tsv"
 

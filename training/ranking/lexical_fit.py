@@ -16,6 +16,7 @@ from model.lexicon.siblings import Kin
 from model.progress import with_progress
 from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
 from model.text.stemming import LANGUAGES
+from training.prepare.dictionary_file import read_dictionary
 from training.prepare.word_strengths import WordTable
 from training.ranking.code_names import other_names, table_titles
 from training.ranking.lexicon_fit import fit_lexicon
@@ -102,6 +103,13 @@ class LexicalFit:
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
         titles = titles_of(self.terms, self.universe, notes, self.language, self.dictionary)
         return LexicalChannels(lexicon, titles, self.kin)
+
+
+def lexical_fit(dataset: Dataset, universe: str | None) -> LexicalFit:
+    """How the lexical channels of a dataset's bundle are learned."""
+    codes = universe_named(dataset.labels, universe)
+    words = read_dictionary(dataset.path)
+    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset), words)
 
 
 def _inside(note: TrainingNote, labels: int) -> TrainingNote:

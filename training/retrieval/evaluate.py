@@ -10,14 +10,13 @@ import numpy as np
 from model.atomic_output import require_free
 from model.dataset import Dataset, Documents, load_dataset
 from model.errors import InvalidOption
-from training.evaluation.dataset_gold import codes_outside
+from training.evaluation.label_space import codes_outside, require_same_labels
 from training.optimise.run_folders import cache_folder
 from training.retrieval.coders import compare_coders
 from training.retrieval.knn_coder import Labelled
 from training.retrieval.measures import RARE, measure
 from training.retrieval.report import RetrievalSubject, write_retrieval_report
 from training.retrieval.systems import RANDOM, Bundles, Corpus, Found, find_all, open_bundles
-from training.run.evaluate import require_same_labels
 
 SPLITS = ("dev", "test")
 

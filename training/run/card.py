@@ -4,6 +4,8 @@ from typing import Any
 
 from model.dataset import Dataset
 from training.options import TrainingOptions
+from training.ranking.fusion_fit import fusion_card
+from training.ranking.ranker_fit import FittedRanker
 from training.ranking.threshold_policies import FittedPolicies
 from training.run.trained import Trained
 
@@ -75,6 +77,18 @@ def policies_card(fitted: FittedPolicies) -> dict[str, Any]:
         for policy in fitted.policies
     }
     return found | {name: {"out_of_reach": reason} for name, reason in fitted.out_of_reach.items()}
+
+
+def ranker_card(fitted: FittedRanker) -> dict[str, Any]:
+    """What was measured on held-out notes, with neighbours and without."""
+    gatherer = fitted.ranker.gatherer
+    prior = gatherer.codes.train_counts / gatherer.documents
+    fusions = {"without_neighbours": fitted.without_neighbours, "with_neighbours": fitted.with_neighbours}
+    measured = {
+        name: fusion_card(fusion, prior) | {"thresholds": policies_card(fusion.policies)}
+        for name, fusion in fusions.items()
+    }
+    return {"codes": len(gatherer.codes), "training_documents": gatherer.documents, **measured}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -10,12 +10,12 @@ from model.atomic_output import require_free
 from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import Dataset, Document, Documents, load_dataset
-from model.errors import InvalidOption, LabelSpaceMismatch
+from model.errors import InvalidOption
 from model.progress import with_progress
 from model.ranking.thresholds import GLOBAL, policy_named
 from training.evaluation.baselines import label_prior, neighbour_votes
-from training.evaluation.dataset_gold import codes_outside
 from training.evaluation.explanations import ExplainedSample, evaluate_explanations, require_explainable
+from training.evaluation.label_space import codes_outside, require_same_labels
 from training.evaluation.report import ReportSubject, write_report
 from training.evaluation.run_file import run_lines
 from training.evaluation.scores_file import read_scores
@@ -134,15 +134,6 @@ def _threshold(coder: Coder, neighbours: bool) -> float:
     if neighbours and coder.ranker is not None and coder.ranker.with_neighbours is not None:
         return policy_named(coder.ranker.with_neighbours.policies, GLOBAL).everywhere
     return coder.threshold.value
-
-
-def require_same_labels(coder: Coder, dataset: Dataset, bundle: Path) -> None:
-    """Raise unless bundle and dataset agree on every column."""
-    if coder.labels.fingerprint != dataset.labels.fingerprint:
-        raise LabelSpaceMismatch(
-            f"'{bundle}' answers with {len(coder.labels)} codes and '{dataset.path}' has {len(dataset.labels)} others: "
-            "evaluate on the data that the bundle was trained on, or train a bundle on this data"
-        )
 
 
 def _report(

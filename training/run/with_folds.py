@@ -12,7 +12,7 @@ import torch
 
 from model.dataset import Dataset, Document
 from model.network.encoder_source import EncoderSource
-from training.evaluation.dataset_gold import codes_outside
+from training.evaluation.label_space import codes_outside
 from training.optimise.contrastive import require_fitting_labels
 from training.ranking.judged_pairs import note_folds
 from training.ranking.ranker_fit import Part

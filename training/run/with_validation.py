@@ -7,7 +7,7 @@ import numpy as np
 from model.dataset import Dataset, Document
 from model.errors import EmptyDataset
 from model.network.encoder_source import EncoderSource
-from training.evaluation.dataset_gold import codes_outside
+from training.evaluation.label_space import codes_outside
 from training.optimise.contrastive import require_fitting_labels
 from training.ranking.ranker_fit import Part
 from training.run.neighbour_agreement import embed_notes

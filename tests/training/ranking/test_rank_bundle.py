@@ -10,8 +10,8 @@ from model.bundle import load_bundle
 from model.dataset import load_dataset
 from model.errors import InvalidOption, OutputExists
 from model.ranking.neighbour_vote import VotingNeighbour
+from tests.benchmarks.add_ranker import add_ranker
 from tests.factories import NOTE, save_tiny_bundle, write_tiny_dataset
-from training.ranking.rank_bundle import add_ranker
 from training.ranking.ranker_fit import nearest
 from training.run.evaluate import evaluate_bundle
 from training.run.training_neighbours import TrainingNeighbours

@@ -7,8 +7,8 @@ from model.coder import Coder
 from model.dataset import load_dataset
 from model.prediction import CodedNote
 from model.ranking.neighbour_vote import VotingNeighbour
+from tests.benchmarks.add_ranker import add_ranker
 from tests.factories import save_tiny_bundle, tiny_documents, write_tiny_dataset
-from training.ranking.rank_bundle import add_ranker
 
 
 @pytest.fixture(scope="module")

@@ -18,12 +18,10 @@ from model.dataset import Dataset, Documents, load_dataset
 from model.errors import InvalidOption
 from model.progress import with_progress
 from model.ranking.ranker_files import save_ranker
-from training.prepare.dictionary_file import read_dictionary
-from training.ranking.fusion_fit import fusion_card
-from training.ranking.lexical_fit import LexicalFit, language_of, least_notes, universe_named
-from training.ranking.ranker_fit import FittedRanker, Part, fit_ranker
-from training.run.card import policies_card
-from training.run.evaluate import require_same_labels
+from training.evaluation.label_space import require_same_labels
+from training.ranking.lexical_fit import lexical_fit
+from training.ranking.ranker_fit import Part, fit_ranker
+from training.run.card import ranker_card
 
 
 def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", universe: str | None = None) -> str:
@@ -51,25 +49,6 @@ def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", univers
         _change_json(staging / "config.json", {"ranker": True})
         _change_json(staging / "card.json", {"ranker": ranker_card(fitted) | {"from_bundle": coder.bundle_id}})
         return sign_bundle(staging)
-
-
-def lexical_fit(dataset: Dataset, universe: str | None) -> LexicalFit:
-    """How the lexical channels of a dataset's bundle are learned."""
-    codes = universe_named(dataset.labels, universe)
-    words = read_dictionary(dataset.path)
-    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset), words)
-
-
-def ranker_card(fitted: FittedRanker) -> dict[str, Any]:
-    """What was measured on held-out notes, with neighbours and without."""
-    gatherer = fitted.ranker.gatherer
-    prior = gatherer.codes.train_counts / gatherer.documents
-    fusions = {"without_neighbours": fitted.without_neighbours, "with_neighbours": fitted.with_neighbours}
-    measured = {
-        name: fusion_card(fusion, prior) | {"thresholds": policies_card(fusion.policies)}
-        for name, fusion in fusions.items()
-    }
-    return {"codes": len(gatherer.codes), "training_documents": gatherer.documents, **measured}
 
 
 def _part(coder: Coder, dataset: Dataset) -> Part:

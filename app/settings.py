@@ -20,9 +20,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database: str | None = Field(default=None, description="URL of the indexed notes; none: no neighbours.")
-    approximate: bool = Field(
-        default=False, description="Search PostgreSQL's HNSW index where it finds what the exact search finds."
-    )
     bundles: Path | None = Field(
         default=None, description="Folder of the bundles that may be loaded while the service runs; none: no other one."
     )

@@ -72,9 +72,6 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Store every document of the data again: new texts, codes, embeddings.")
     ] = False,
-    approximate: Annotated[
-        bool, typer.Option("--approximate", help="PostgreSQL: also build an HNSW index, see ICD_CODER_APPROXIMATE.")
-    ] = False,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "auto",
 ) -> None:
@@ -92,21 +89,16 @@ def index(
     from app.database.engine import database_name, default_url, open_engine
     from app.database.engine import migrate as upgrade
     from app.inference.worker import load_coder
-    from app.neighbours.approximate import build_approximate_index, require_server
     from app.notes.indexing import index_dataset
     from model.dataset import load_dataset
 
     url = database or default_url(bundle)
     engine = open_engine(url)
-    if approximate:
-        require_server(engine)
     dataset = load_dataset(data)
     coder = load_coder(bundle, device, precision)
     upgrade(url)
     wanted = [split.strip() for split in splits.split(",") if split.strip()]
     report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild)
-    if approximate:
-        build_approximate_index(engine, coder.embedding_id, coder.embedding_dim)
     engine.dispose()
     typer.echo(f"{database_name(url)}: {report.added} added, {report.present} were there", err=True)
 

@@ -11,7 +11,7 @@ from model.errors import InvalidOption
 DRIVERS = ("postgresql+psycopg",)
 EXTENSION = "vector"
 MINIMUM_EXTENSION = (0, 8)
-"""halfvec came with 0.7, the iterative scan with 0.8."""
+"""halfvec came with 0.7; 0.8 is the oldest version that this was tested with."""
 LOCK_TIMEOUT = "5s"
 MIGRATION_LOCK_TIMEOUT = "5min"
 CONNECT_SECONDS = 10

@@ -13,7 +13,7 @@ from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
 from app.neighbours.repository import StoredNote
 from app.neighbours.schemas import CodeTitle, Neighbour
-from app.neighbours.search import CandidateSource, Filters, Hit, require_dimension, search
+from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimension, search
 from model.errors import EmbeddingMismatch
 from model.icd import Code
 from model.stages import stage
@@ -37,7 +37,7 @@ class NeighbourIndex:
     dimension: int
     source: CandidateSource
 
-    def find(self, query: np.ndarray, k: int, filters: Filters) -> list[Neighbour]:
+    def find(self, query: np.ndarray, k: int, excluded: Excluded) -> list[Neighbour]:
         """The k most similar notes with their codes, all from one state of the database.
 
         Shape:
@@ -49,7 +49,7 @@ class NeighbourIndex:
         """
         require_dimension(query, self.dimension)
         with stage("neighbours"), database_errors(self.engine.url), self.engine.connect() as connection:
-            hits = search(self.source, connection, query, k, filters)
+            hits = search(self.source, connection, query, k, excluded)
             return _with_codes(connection, hits)
 
     def stored(self, note_id: str) -> StoredEmbedding | None:
@@ -76,31 +76,25 @@ class NeighbourIndex:
             repository.highest_embedding(connection, self.embedding_id)
 
 
-def open_index(url: str, embedding_id: str, dimension: int, approximate: bool = False) -> NeighbourIndex:
+def open_index(url: str, embedding_id: str, dimension: int) -> NeighbourIndex:
     """The neighbour search over a database that is there, current, and indexed with this embedding id.
-
-    ``approximate`` asks for PostgreSQL's HNSW index, which is used only where it finds what the exact search finds;
-    otherwise the search is exact and the log says why.
 
     Raises:
         InvalidOption, MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: unusable.
     """
-    return index_on(open_service_database(url), embedding_id, dimension, approximate)
+    return index_on(open_service_database(url), embedding_id, dimension)
 
 
-def index_on(engine: Engine, embedding_id: str, dimension: int, approximate: bool) -> NeighbourIndex:
+def index_on(engine: Engine, embedding_id: str, dimension: int) -> NeighbourIndex:
     """As :func:`open_index`, over a database that is open already."""
     require_embedding(engine, embedding_id, dimension)
-    return NeighbourIndex(engine, embedding_id, dimension, _source(engine, embedding_id, dimension, approximate))
+    return NeighbourIndex(engine, embedding_id, dimension, candidate_source(engine, embedding_id, dimension))
 
 
-def _source(engine: Engine, embedding_id: str, dimension: int, approximate: bool) -> CandidateSource:
-    if not approximate:
-        exact = InProcessSource if is_sqlite(engine) else InServerSource
-        return exact(embedding_id, dimension)
-    from app.neighbours.approximate import checked_source
-
-    return checked_source(engine, embedding_id, dimension)
+def candidate_source(engine: Engine, embedding_id: str, dimension: int) -> CandidateSource:
+    """The candidates of the engine: an index in this process beside SQLite, a scan by the server of PostgreSQL."""
+    source = InProcessSource if is_sqlite(engine) else InServerSource
+    return source(embedding_id, dimension)
 
 
 def require_embedding(engine: Engine, embedding_id: str, dimension: int) -> None:

@@ -1,7 +1,6 @@
 """The queries of the neighbour search; every function runs inside the caller's transaction."""
 
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,14 +32,12 @@ class State(NamedTuple):
 
 
 class EmbeddingRow(NamedTuple):
-    """An embedding with what the filters ask of its note."""
+    """An embedding with its note and patient."""
 
     embedding: int
     note: int
     note_id: str
     patient: int | None
-    split: str
-    stored_at: datetime | None
     vector: np.ndarray
     """(D,) float16."""
 
@@ -78,8 +75,9 @@ def highest_embedding(connection: Connection, embedding_id: str) -> int:
 
 def read_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> Iterator[EmbeddingRow]:
     """The rows of one embedding id with a row id above the given one, in the order of their row ids."""
-    columns = (Embedding.id, Note.id, Note.note_id, Note.patient_id, Note.split, Note.stored_at, Embedding.vector)
-    query = select(*columns).join(Note, Embedding.note_id == Note.id)
+    query = select(Embedding.id, Note.id, Note.note_id, Note.patient_id, Embedding.vector).join(
+        Note, Embedding.note_id == Note.id
+    )
     found = connection.execute(
         _of(query, embedding_id, above).order_by(Embedding.id), execution_options={"yield_per": 1024}
     )
@@ -90,7 +88,7 @@ def read_embeddings(connection: Connection, embedding_id: str, above: int = 0) -
 def embedding_rows(connection: Connection, embedding_id: str, upto: int) -> np.ndarray:
     """(N,) int64: the row ids of one embedding id up to the given one, ascending."""
     query = _of(select(Embedding.id), embedding_id).where(Embedding.id <= upto).order_by(Embedding.id)
-    return _integers(connection, query)
+    return np.fromiter(connection.scalars(query), dtype=np.int64)
 
 
 def vector_of(connection: Connection, embedding_id: str, note_id: str) -> np.ndarray | None:
@@ -133,12 +131,6 @@ def patient_rows(connection: Connection, subject_ids: Collection[str]) -> list[i
     return list(connection.scalars(_PATIENTS, {"names": list(subject_ids)})) if subject_ids else []
 
 
-def notes_with_code(connection: Connection, code: Code) -> np.ndarray:
-    """(N,) int64: row ids of the notes that carry a code."""
-    query = select(AssignedCode.note_id).where(AssignedCode.system == code.system, AssignedCode.code == code.code)
-    return _integers(connection, query)
-
-
 def assigned_codes(connection: Connection, names: Sequence[str]) -> dict[str, list[AssignedTitle]]:
     """The codes of each note in order of priority."""
     query = (
@@ -164,7 +156,3 @@ def text_starts(connection: Connection, names: Sequence[str], length: int) -> di
 def _of(query: Select[Any], embedding_id: str, above: int = 0) -> Select[Any]:
     query = query.where(Embedding.embedding_id == embedding_id)
     return query.where(Embedding.id > above) if above else query
-
-
-def _integers(connection: Connection, query: Select[Any]) -> np.ndarray:
-    return np.fromiter(connection.scalars(query), dtype=np.int64)

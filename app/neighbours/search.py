@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -10,27 +9,17 @@ from sqlalchemy import Connection
 
 from app.database.column_types import VECTOR_TYPE
 from model.errors import EmbeddingMismatch
-from model.icd import Code
 
 EXTRA_CANDIDATES = 32
 """Candidates beyond k that are recomputed in float64; float32 may misplace near ties."""
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Which notes may be neighbours; a note must pass all of them, and does so before the ranking."""
+class Excluded:
+    """Notes that may not be neighbours, by their own ids or their patients'; left out before the ranking."""
 
-    exclude_subjects: frozenset[str] = frozenset()
-    exclude_notes: frozenset[str] = frozenset()
-    splits: frozenset[str] | None = None
-    """None: every split that is stored."""
-    subjects: frozenset[str] | None = None
-    """Only notes of these patients; None: of all."""
-    codes: frozenset[Code] | None = None
-    """Only notes that carry at least one of these codes; None: all."""
-    stored_from: datetime | None = None
-    """Only notes stored at this moment or later; a note whose time is not known passes neither limit."""
-    stored_before: datetime | None = None
+    subjects: frozenset[str] = frozenset()
+    notes: frozenset[str] = frozenset()
 
 
 class Hit(NamedTuple):
@@ -51,22 +40,22 @@ class Candidates(NamedTuple):
     note_ids: Sequence[str]
     vectors: np.ndarray
     ceiling: float
-    """No note that passes the filters and is not among these has a cosine above it; -inf when there is none."""
+    """No note that is neither excluded nor among these has a cosine above it; -inf when there is none."""
 
 
 class CandidateSource(Protocol):
     """The part of the search that differs between the engines."""
 
-    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, filters: Filters) -> Candidates:
-        """About the ``wanted`` nearest notes that pass the filters, in the transaction's state.
+    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, excluded: Excluded) -> Candidates:
+        """About the ``wanted`` nearest notes that are not excluded, in the transaction's state.
 
         Shape:
             query: (D,) float16, a unit row
         """
 
 
-def search(source: CandidateSource, connection: Connection, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
-    """The k most similar notes, by (-similarity, note_id); fewer where fewer pass the filters.
+def search(source: CandidateSource, connection: Connection, query: np.ndarray, k: int, excluded: Excluded) -> list[Hit]:
+    """The k most similar notes, by (-similarity, note_id); fewer where fewer are stored.
 
     More candidates are asked for until none that is missing can belong to the answer: byte-identical notes may be
     many, and are ordered by their ids like all others.
@@ -79,7 +68,7 @@ def search(source: CandidateSource, connection: Connection, query: np.ndarray, k
     target = as_stored(query)
     wanted = k + EXTRA_CANDIDATES
     while True:
-        candidates = source.nearest(connection, target, wanted, filters)
+        candidates = source.nearest(connection, target, wanted, excluded)
         hits = order_by_cosine(candidates.vectors, candidates.note_ids, target)[:k]
         if candidates.ceiling == -np.inf or (len(hits) == k and hits[-1].similarity > candidates.ceiling):
             return hits

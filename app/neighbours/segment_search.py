@@ -1,8 +1,8 @@
-"""The nearest rows of one segment that pass a mask, exactly, by the cheapest of two scans.
+"""The nearest rows of one segment that pass a mask, exactly.
 
-faiss asks a selector row by row, which makes its scan up to twice as long (0.05 to 2 times a scan of all rows, at
-masks that pass 1% to 80%). Where the mask passes many rows, a scan of all rows for some more of them, of which the
-mask then drops a few, takes 1.0 to 1.2 times.
+All rows are scanned for some more than are wanted, and the mask drops a few of them: 1.0 to 1.2 times the time of a
+scan without a mask. faiss's own selector is asked row by row, which takes up to twice as long, so it is used only
+where so many rows are masked that a scan of all rows would have to be too deep, or has found too few.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,6 @@ from app.neighbours.snapshot import Segment
 
 FLOAT32_SLACK = 1e-5
 """More than float32's error of a product of two unit rows at D = 1,024 (measured below 1e-6)."""
-SELECTOR_SHARE = 0.1
-"""Up to this share of passing rows the selector, which skips the others, is faster (measured: to about 0.15)."""
 SURPLUS = 1.5
 """How many more rows than expected a scan of all rows asks for, since the rows near a query may pass less often."""
 MAX_DEPTH = 2048
@@ -58,12 +56,10 @@ def nearest_rows(segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: 
 
 
 def _depth(rows: int, allowed: int, wanted: int) -> int | None:
-    """How many rows to ask a scan of all rows for; None where the selector is the better way.
+    """How many rows to ask a scan of all rows for; None where that would be too many.
 
-    Where few rows are excluded (a patient's), they and the wanted ones are certain to be enough.
+    Where few rows are masked (a patient's), they and the wanted ones are certain to be enough.
     """
-    if allowed <= SELECTOR_SHARE * rows:
-        return None
     certain = wanted + rows - allowed
     likely = int(SURPLUS * wanted * rows / allowed) + 1
     depth = min(certain, likely) if certain > MAX_DEPTH else certain

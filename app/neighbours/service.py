@@ -9,7 +9,7 @@ import numpy as np
 from app.errors import NoDatabase, NoteTextNotStored, UnknownNote
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import Neighbour, NoteQuery
-from app.neighbours.search import Filters
+from app.neighbours.search import Excluded
 from model.errors import InvalidOption
 
 NO_DATABASE = "no database is in use: the answer has no neighbours"
@@ -29,7 +29,7 @@ class QueryNote:
     """None for a stored note without its text."""
     vector: np.ndarray | None
     """The stored embedding (D,), None for a note that was sent as text."""
-    filters: Filters
+    excluded: Excluded
     warnings: tuple[str, ...]
 
     def require_text(self) -> str:
@@ -60,7 +60,7 @@ class NeighbourSearch:
         Raises:
             As :meth:`app.neighbours.index.NeighbourIndex.find`.
         """
-        self.found = self.index.find(vector, self.neighbours, self.note.filters)
+        self.found = self.index.find(vector, self.neighbours, self.note.excluded)
         return self.found
 
 
@@ -82,7 +82,7 @@ class NeighbourService:
         subjects = {query.subject_id} if query.subject_id is not None else set()
         if query.note_id is None:
             warnings = () if subjects else (NO_PATIENT,)
-            return QueryNote(query.text, None, Filters(exclude_subjects=frozenset(subjects)), warnings)
+            return QueryNote(query.text, None, Excluded(frozenset(subjects)), warnings)
         if self.index is None:
             raise NoDatabase("a note_id needs a database: send the text, or start `icd-coder serve --database URL`")
         stored = await asyncio.to_thread(self.index.stored, query.note_id)
@@ -90,8 +90,8 @@ class NeighbourService:
             raise UnknownNote("no note is stored under this note_id: send the text")
         if stored.note.subject_id is not None:
             subjects.add(stored.note.subject_id)
-        filters = Filters(frozenset(subjects), frozenset({query.note_id}))
-        return QueryNote(stored.note.text, stored.vector, filters, () if subjects else (PATIENT_UNKNOWN,))
+        excluded = Excluded(frozenset(subjects), frozenset({query.note_id}))
+        return QueryNote(stored.note.text, stored.vector, excluded, () if subjects else (PATIENT_UNKNOWN,))
 
     def check_limit(self, neighbours: int) -> None:
         """Raise InvalidOption above the limit."""
@@ -108,7 +108,7 @@ class NeighbourService:
             return [], []
         if self.index is None:
             return [], [NO_DATABASE]
-        found = await asyncio.to_thread(self.index.find, vector, neighbours, note.filters)
+        found = await asyncio.to_thread(self.index.find, vector, neighbours, note.excluded)
         return found, self._warnings(found, note)
 
     def search(self, note: QueryNote, neighbours: int) -> "NeighbourSearch | None":

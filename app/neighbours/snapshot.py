@@ -7,7 +7,7 @@ memory-mapped from a file: that would leave a second copy of patients' data on t
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import faiss
@@ -16,17 +16,14 @@ import numpy as np
 from app.database.column_types import VECTOR_TYPE
 from app.neighbours.repository import EmbeddingRow, State
 from model.errors import MalformedInput
-from model.labels import SPLITS
 
 MAX_SEGMENTS = 8
 MAX_DEAD_SHARE = 0.1
 CHUNK = 1024
-NEVER = np.iinfo(np.int64).min
-"""The time of a note whose time is not known: it passes no limit (see ``app/neighbours/in_process.py``)."""
 
 
 class Rows(NamedTuple):
-    """What the filters ask of N rows, ordered by embedding.
+    """Ids of N rows, ordered by embedding.
 
     Shape:
         each (N,)
@@ -40,15 +37,11 @@ class Rows(NamedTuple):
     """object: the notes' own ids (str)."""
     patients: np.ndarray
     """int32: row ids of the table ``patients``, 0 where the patient is not known."""
-    splits: np.ndarray
-    """int8: place in ``SPLITS``, -1 for another."""
-    stored_at: np.ndarray
-    """int64: microseconds since 1970, NEVER where not known."""
 
     @classmethod
     def empty(cls, count: int) -> Self:
         """Room for ``count`` rows."""
-        types = (np.int64, np.int64, np.object_, np.int32, np.int8, np.int64)
+        types = (np.int64, np.int64, np.object_, np.int32)
         return cls(*(np.empty(count, dtype=kind) for kind in types))
 
 
@@ -82,8 +75,6 @@ class Snapshot:
     segments: tuple[Segment, ...] = ()
     alive: tuple[np.ndarray, ...] = ()
     """(N,) bool by segment: False for rows that were deleted since."""
-    carriers: dict[object, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
-    """By code: row ids of the notes that carry it; filled when a filter first asks (same state, same answer)."""
 
     def __len__(self) -> int:
         return sum(int(mask.sum()) for mask in self.alive)
@@ -186,15 +177,8 @@ def _frozen(index: faiss.IndexScalarQuantizer, vectors: np.ndarray, rows: Rows, 
     return Segment(index, vectors, rows, slack)
 
 
-def _values(row: EmbeddingRow) -> tuple[int, int, str, int, int, int]:
-    split = SPLITS.index(row.split) if row.split in SPLITS else -1
-    moment = NEVER if row.stored_at is None else microseconds(row.stored_at.timestamp())
-    return row.embedding, row.note, row.note_id, row.patient or 0, split, moment
-
-
-def microseconds(seconds: float) -> int:
-    """Seconds since 1970 as the snapshot keeps them."""
-    return round(seconds * 1_000_000)
+def _values(row: EmbeddingRow) -> tuple[int, int, str, int]:
+    return row.embedding, row.note, row.note_id, row.patient or 0
 
 
 def _require_dimension(rows: Sequence[EmbeddingRow], dimension: int) -> None:

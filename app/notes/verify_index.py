@@ -9,9 +9,8 @@ from sqlalchemy import Connection, Engine, func, select
 from app.database.engine import database_errors, is_sqlite, require_current
 from app.database.tables import AssignedCode, Bundle, Coding, Embedding, HashKey, Note, RankedCode
 from app.neighbours import repository
-from app.neighbours.in_process import InProcessSource
-from app.neighbours.in_server import InServerSource
-from app.neighbours.search import Filters, search
+from app.neighbours.index import candidate_source
+from app.neighbours.search import Excluded, search
 from app.notes.indexing import hash_text
 from model.progress import with_progress
 
@@ -144,11 +143,10 @@ def _check_vectors(connection: Connection, embedding_id: str, dimension: int, fo
 def _check_search(
     connection: Connection, embedding_id: str, dimension: int, sample: int | None, found: Verification
 ) -> None:
-    in_process = connection.dialect.name == "sqlite"
-    source = (InProcessSource if in_process else InServerSource)(embedding_id, dimension)
+    source = candidate_source(connection.engine, embedding_id, dimension)
     lost = []
     for note_id, vector in with_progress(_sampled(connection, embedding_id, sample), "search", unit="note"):
-        hits = search(source, connection, vector, 1, Filters())
+        hits = search(source, connection, vector, 1, Excluded())
         found.searched += 1
         if not hits or hits[0].similarity < SELF_SIMILARITY:
             lost.append(note_id)

@@ -28,7 +28,7 @@ def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder:
     """
     index: NeighbourIndex | None = None
     if engine is not None:
-        index = index_on(engine, coder.embedding_id, coder.embedding_dim, settings.approximate)
+        index = index_on(engine, coder.embedding_id, coder.embedding_dim)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
     coding = build_service(settings, coder, inference, index, metrics.stage)
     return BundleParts(

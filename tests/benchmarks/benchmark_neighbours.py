@@ -1,8 +1,8 @@
-"""Milliseconds of filtered exact searches, as ratios to faiss's own flat float16 search without filters.
+"""Milliseconds of exact searches, as ratios to faiss's own flat float16 search.
 
 Run ``python tests/benchmarks/benchmark_neighbours.py [ROWS ...] [--postgres]``: random unit rows of 768 values,
 52,722 and 331,000 of them unless told; medians of ``NeighbourIndex``'s search for ten neighbours, faiss in the same
-turns, both with one thread. The time includes the questions to the database (version, filters, names of the
+turns, both with one thread. The time includes the questions to the database (version, excluded notes, names of the
 candidates). On a shared machine look at the processor time, which leaves out waiting for a core.
 """
 
@@ -19,27 +19,19 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, writing
-from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
+from app.database.tables import Bundle, Embedding, Note, Patient
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
-from app.neighbours.search import CandidateSource, Filters, search
-from model.icd import Code
+from app.neighbours.search import CandidateSource, Excluded, search
 from tests.app.neighbours.stores import EMBEDDING_ID, FIRST
 from tests.postgres_server import PostgresServer
 
 DIMENSION, TURNS, CHUNK, K = 768, 41, 2_000, 10
-TENTHS = [Code("icd9cm", f"{number:03}.0") for number in range(10)]
-FIVE_HUNDREDTHS = [Code("icd9cm", f"{number:03}.0") for number in range(100, 600)]
 PATIENT = frozenset({"p7"})
-FILTERS = {
-    "no filter": Filters(),
-    "patient": Filters(PATIENT),
-    "patient, note, split": Filters(PATIENT, frozenset({"n1"}), frozenset({"train"})),
-    "patient, codes of 90%": Filters(PATIENT, codes=frozenset(TENTHS[:9])),
-    "patient, codes of 50%": Filters(PATIENT, codes=frozenset(TENTHS[:5])),
-    "patient, code of 10%": Filters(PATIENT, codes=frozenset(TENTHS[3:4])),
-    "patient, codes of 1%": Filters(PATIENT, codes=frozenset(FIVE_HUNDREDTHS[:5])),
-    "patient, code of 0.2%": Filters(PATIENT, codes=frozenset(FIVE_HUNDREDTHS[3:4])),
+EXCLUSIONS = {
+    "none excluded": Excluded(),
+    "patient": Excluded(PATIENT),
+    "patient, note": Excluded(PATIENT, frozenset({"n1"})),
 }
 
 
@@ -79,8 +71,8 @@ def report(url: str, count: int) -> None:
         with writing(engine).begin() as connection:
             connection.exec_driver_sql("ANALYZE")
     flat = baseline(count)
-    for name, filters in FILTERS.items():
-        (ours, theirs), (busy, theirs_busy) = timed(engine, source, flat, filters)
+    for name, excluded in EXCLUSIONS.items():
+        (ours, theirs), (busy, theirs_busy) = timed(engine, source, flat, excluded)
         line = f"  {name:<22} {ours:7.2f} ms, faiss flat {theirs:7.2f} ms, ratio {ours / theirs:5.2f}"
         if is_sqlite(engine):  # a server's work is not this thread's
             line += f"; of processor time {busy:6.2f} and {theirs_busy:6.2f} ms, ratio {busy / theirs_busy:5.2f}"
@@ -95,7 +87,7 @@ def resident(held: int, count: int) -> str:
 
 
 def timed(
-    engine: Engine, source: CandidateSource, flat: faiss.IndexScalarQuantizer, filters: Filters
+    engine: Engine, source: CandidateSource, flat: faiss.IndexScalarQuantizer, excluded: Excluded
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Medians in milliseconds, ours and faiss's, of the time and of this thread's processor time.
 
@@ -105,7 +97,7 @@ def timed(
     for query in rows(TURNS, 9):
         started = clocks()
         with engine.connect() as connection:
-            search(source, connection, query, K, filters)
+            search(source, connection, query, K, excluded)
         between = clocks()
         flat.search(query[None], K)
         times.append((between - started, clocks() - between))
@@ -130,7 +122,7 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 
 def fill(engine: Engine, count: int) -> None:
-    """A fifth of the notes in another split, 1.25 notes a patient, and two codes a note."""
+    """1.25 notes a patient."""
     with writing(engine).begin() as connection:
         bundle = {"bundle_id": "b", "embedding_id": EMBEDDING_ID, "dimension": DIMENSION, "created_at": FIRST}
         connection.execute(insert(Bundle), bundle)
@@ -139,8 +131,6 @@ def fill(engine: Engine, count: int) -> None:
         for start in range(0, count, CHUNK):
             numbers = range(start, min(start + CHUNK, count))
             connection.execute(insert(Note), [note(number, patients) for number in numbers])
-            codes = [code for number in numbers for code in codes_of(number)]
-            connection.execute(insert(AssignedCode), codes)
             vectors = rows(len(numbers), start).astype(VECTOR_TYPE)
             same = {"embedding_id": EMBEDDING_ID, "dimension": DIMENSION}
             connection.execute(
@@ -154,19 +144,11 @@ def note(number: int, patients: int) -> dict[str, object]:
         "id": number + 1,
         "note_id": f"n{number}",
         "patient_id": number % patients + 1,
-        "split": "dev" if number % 5 == 0 else "train",
+        "split": "train",
         "source": "benchmark",
         "text_hash": "0" * 64,
         "stored_at": FIRST,
     }
-
-
-def codes_of(number: int) -> list[dict[str, object]]:
-    same = {"note_id": number + 1, "system": "icd9cm", "title": ""}
-    return [
-        {"sequence": 1, "code": f"{number % 10:03}.0", **same},
-        {"sequence": 2, "code": f"{100 + number % 500:03}.0", **same},
-    ]
 
 
 if __name__ == "__main__":

@@ -34,5 +34,5 @@ def code_by_bundle(
     coder = require_whole_labels(coder, bundle, allow_damaged_labels)
     found = None
     if database is not None:
-        found = open_index(database, coder.embedding_id, coder.embedding_dim, settings.approximate)
+        found = open_index(database, coder.embedding_id, coder.embedding_dim)
     OfflineCoding(coder, found, settings, ask).run(notes, write)

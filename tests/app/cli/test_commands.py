@@ -485,10 +485,3 @@ def test_verify_index_lists_problems_and_fails(invoke: Invoke, indexed: str) -> 
         connection.exec_driver_sql("DELETE FROM embeddings WHERE note_id = 1")
     with pytest.raises(MalformedInput, match="1 problems, listed above.*index --rebuild"):
         invoke("verify-index", "--database", indexed)
-
-
-def test_an_approximate_index_needs_a_server(invoke: Invoke, tmp_path: Path) -> None:
-    """Said before the long work."""
-    write_dataset(tmp_path / "data")
-    with pytest.raises(InvalidOption, match="needs PostgreSQL"):
-        invoke("index", "--bundle", "b", "--data", "data", "--approximate")

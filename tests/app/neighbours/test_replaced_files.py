@@ -9,7 +9,7 @@ from sqlalchemy import Engine, delete
 from app.database.engine import migrate, open_engine, writing
 from app.database.tables import Note
 from app.neighbours.in_process import InProcessSource
-from app.neighbours.search import Filters, Hit, search
+from app.neighbours.search import Excluded, Hit, search
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 
 DIMENSION, ROWS = 16, 30
@@ -31,7 +31,7 @@ def remove_note(engine: Engine, row: int) -> None:
 
 def found(engine: Engine, source: InProcessSource) -> list[Hit]:
     with engine.connect() as connection:
-        return search(source, connection, unit_rows(1, 9, DIMENSION)[0], ROWS, Filters())
+        return search(source, connection, unit_rows(1, 9, DIMENSION)[0], ROWS, Excluded())
 
 
 @pytest.fixture

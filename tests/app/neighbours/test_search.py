@@ -1,7 +1,6 @@
 """Exact search against a slow twin in float64, on both engines."""
 
 import math
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,37 +11,29 @@ from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, writing
 from app.database.tables import Embedding, Note
 from app.neighbours.in_process import InProcessSource
-from app.neighbours.in_server import InServerSource
-from app.neighbours.search import CandidateSource, Filters, Hit, as_stored, search
+from app.neighbours.index import candidate_source
+from app.neighbours.search import CandidateSource, Excluded, Hit, as_stored, search
 from model.errors import MalformedInput
-from model.icd import Code
-from tests.app.neighbours.stores import EMBEDDING_ID, FIRST, fill, unit_rows
+from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 from tests.postgres_server import PostgresServer
 
 DIMENSION = 24
-FILTERS = [
-    Filters(),
-    Filters(exclude_subjects=frozenset({"p1", "p3", "absent"})),
-    Filters(exclude_notes=frozenset({"n00000", "n00007", "absent"})),
-    Filters(splits=frozenset({"dev"})),
-    Filters(frozenset({"p2"}), frozenset({"n00003"}), frozenset({"train"})),
-    Filters(subjects=frozenset({"p4", "p5"})),
-    Filters(subjects=frozenset({"absent"})),
-    Filters(codes=frozenset({Code("icd9cm", "001.0"), Code("icd9cm", "002.0")})),
-    Filters(codes=frozenset({Code("icd10cm", "001.0")})),
-    Filters(codes=frozenset()),
-    Filters(stored_from=FIRST + timedelta(days=10), stored_before=FIRST + timedelta(days=20)),
-    Filters(stored_before=FIRST + timedelta(days=3), splits=frozenset({"train"})),
+EXCLUSIONS = [
+    Excluded(),
+    Excluded(subjects=frozenset({"p1", "p3", "absent"})),
+    Excluded(notes=frozenset({"n00000", "n00007", "absent"})),
+    Excluded(frozenset({"p2"}), frozenset({"n00003"})),
+    Excluded(frozenset({f"p{number}" for number in range(1, 10)})),
 ]
 
 
 def source_of(engine: Engine, dimension: int = DIMENSION) -> CandidateSource:
-    return (InProcessSource if is_sqlite(engine) else InServerSource)(EMBEDDING_ID, dimension)
+    return candidate_source(engine, EMBEDDING_ID, dimension)
 
 
-def found(engine: Engine, query: np.ndarray, k: int, filters: Filters, dimension: int = DIMENSION) -> list[Hit]:
+def found(engine: Engine, query: np.ndarray, k: int, excluded: Excluded, dimension: int = DIMENSION) -> list[Hit]:
     with engine.connect() as connection:
-        return search(source_of(engine, dimension), connection, query, k, filters)
+        return search(source_of(engine, dimension), connection, query, k, excluded)
 
 
 @pytest.fixture
@@ -50,27 +41,18 @@ def engine(migrated_url: str) -> Engine:
     return open_engine(migrated_url)
 
 
-def passes(place: int, filters: Filters) -> bool:
-    """The filters by the rules of ``stores.fill``, one note at a time."""
+def passes(place: int, excluded: Excluded) -> bool:
+    """The rule by the patients of ``stores.fill``, one note at a time."""
     subject = f"p{place % 10}" if place % 10 else None
-    stored = FIRST + timedelta(days=place % 30) if place % 7 else None
-    return not (
-        subject in filters.exclude_subjects
-        or f"n{place:05}" in filters.exclude_notes
-        or (filters.splits is not None and ("train", "dev")[place % 2] not in filters.splits)
-        or (filters.subjects is not None and subject not in filters.subjects)
-        or (filters.codes is not None and Code("icd9cm", f"00{place % 5}.0") not in filters.codes)
-        or (filters.stored_from is not None and (stored is None or stored < filters.stored_from))
-        or (filters.stored_before is not None and (stored is None or stored >= filters.stored_before))
-    )
+    return subject not in excluded.subjects and f"n{place:05}" not in excluded.notes
 
 
-def slow_search(vectors: np.ndarray, query: np.ndarray, k: int, filters: Filters) -> list[Hit]:
+def slow_search(vectors: np.ndarray, query: np.ndarray, k: int, excluded: Excluded) -> list[Hit]:
     """Every row in Python floats, then a sort."""
     target = as_stored(query).tolist()
     hits = []
     for place, row in enumerate(vectors.astype(VECTOR_TYPE).tolist()):
-        if passes(place, filters):
+        if passes(place, excluded):
             product = math.fsum(x * y for x, y in zip(row, target, strict=True))
             cosine = product / math.sqrt(math.fsum(x * x for x in row) * math.fsum(y * y for y in target))
             hits.append(Hit(f"n{place:05}", cosine))
@@ -78,14 +60,14 @@ def slow_search(vectors: np.ndarray, query: np.ndarray, k: int, filters: Filters
 
 
 def test_search_equals_the_slow_twin(engine: Engine) -> None:
-    """Same notes, same order, similarities within rounding, whatever the filters."""
+    """Same notes, same order, similarities within rounding, whatever is excluded."""
     vectors = unit_rows(300, 1, DIMENSION)
     fill(engine, vectors)
-    for seed, filters in enumerate(FILTERS):
+    for seed, excluded in enumerate(EXCLUSIONS):
         query = unit_rows(1, seed + 100, DIMENSION)[0]
-        hits = found(engine, query, 12, filters)
-        expected = slow_search(vectors, query, 12, filters)
-        assert [hit.note_id for hit in hits] == [hit.note_id for hit in expected], filters
+        hits = found(engine, query, 12, excluded)
+        expected = slow_search(vectors, query, 12, excluded)
+        assert [hit.note_id for hit in hits] == [hit.note_id for hit in expected], excluded
         assert [hit.similarity for hit in hits] == pytest.approx([hit.similarity for hit in expected], abs=1e-12)
 
 
@@ -94,12 +76,12 @@ def test_excluded_notes_do_not_crowd_out_others(engine: Engine, towards: float) 
     """Wherever they lie: a scan that finds too few other notes among the nearest is followed by one that finds all."""
     vectors = unit_rows(1500, 1, DIMENSION)
     query = unit_rows(1, 2, DIMENSION)[0]
-    vectors[1::2] += towards * query  # the split "dev"
+    vectors[3::10] += towards * query  # the patient "p3"
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     fill(engine, vectors)
-    for filters in (Filters(splits=frozenset({"train"})), *FILTERS):
-        hits = found(engine, query, 3, filters)
-        assert [hit.note_id for hit in hits] == [hit.note_id for hit in slow_search(vectors, query, 3, filters)]
+    for excluded in EXCLUSIONS:
+        hits = found(engine, query, 3, excluded)
+        assert [hit.note_id for hit in hits] == [hit.note_id for hit in slow_search(vectors, query, 3, excluded)]
 
 
 @pytest.mark.parametrize("dimension", [24, 768, 1024])
@@ -118,11 +100,11 @@ def test_both_engines_give_the_same_list(tmp_path: Path, postgres: PostgresServe
     sources = [source_of(engine, dimension) for engine in engines]
     for turn in range(40):
         query = vectors[turn % 10] if turn % 2 else generator.normal(size=dimension)
-        filters = FILTERS[turn % len(FILTERS)]
+        excluded = EXCLUSIONS[turn % len(EXCLUSIONS)]
         lists = []
         for engine, source in zip(engines, sources, strict=True):
             with engine.connect() as connection:
-                lists.append(search(source, connection, query, 1 + turn * 2, filters))
+                lists.append(search(source, connection, query, 1 + turn * 2, excluded))
         assert lists[0] == lists[1]
     for engine in engines:
         engine.dispose()
@@ -134,7 +116,7 @@ def test_equal_notes_are_ordered_by_id(engine: Engine) -> None:
     vectors = np.repeat(unit_rows(1, 5, DIMENSION), 200, axis=0)
     names = [f"n{place:05}" for place in np.random.default_rng(1).permutation(200)]
     fill(engine, vectors, names)
-    hits = found(engine, vectors[0], 5, Filters())
+    hits = found(engine, vectors[0], 5, Excluded())
     assert [hit.note_id for hit in hits] == ["n00000", "n00001", "n00002", "n00003", "n00004"]
     assert len({hit.similarity for hit in hits}) == 1
 
@@ -144,7 +126,7 @@ def test_every_row_finds_itself(engine: Engine) -> None:
     vectors = unit_rows(500, 7, DIMENSION)
     fill(engine, np.stack([as_stored(vector) for vector in vectors]))
     for row in range(0, 500, 25):
-        best = found(engine, vectors[row], 1, Filters())[0]
+        best = found(engine, vectors[row], 1, Excluded())[0]
         assert best.note_id == f"n{row:05}"
         assert best.similarity == pytest.approx(1.0, abs=1e-12)
 
@@ -154,14 +136,14 @@ def test_fewer_notes_than_asked(engine: Engine, count: int, k: int) -> None:
     """An empty or small database answers with what it has."""
     if count:
         fill(engine, unit_rows(count, 3, DIMENSION))
-    assert len(found(engine, unit_rows(1, 4, DIMENSION)[0], k, Filters())) == min(count, k)
+    assert len(found(engine, unit_rows(1, 4, DIMENSION)[0], k, Excluded())) == min(count, k)
 
 
 def test_the_scale_of_the_query_does_not_matter(engine: Engine) -> None:
     """Cosine, not inner product; float16 itself would lose small values."""
     fill(engine, unit_rows(50, 8, DIMENSION))
     query = unit_rows(1, 9, DIMENSION)[0].astype(np.float64)
-    lists = [found(engine, scale * query, 5, Filters()) for scale in (1, 1e-9, 1e9)]
+    lists = [found(engine, scale * query, 5, Excluded()) for scale in (1, 1e-9, 1e9)]
     assert lists[0] == lists[1] == lists[2]
 
 
@@ -171,8 +153,8 @@ def test_rows_without_length_are_found_last_and_harm_nothing(engine: Engine) -> 
     vectors[0] = 0.0
     fill(engine, vectors)
     if is_sqlite(engine):  # pgvector's cosine distance of a zero row is no number: sorted last, not searched
-        assert Hit("n00000", 0.0) in found(engine, vectors[1], 60, Filters())
-    assert found(engine, vectors[1], 1, Filters())[0].note_id == "n00001"
+        assert Hit("n00000", 0.0) in found(engine, vectors[1], 60, Excluded())
+    assert found(engine, vectors[1], 1, Excluded())[0].note_id == "n00001"
 
 
 def test_a_vector_of_another_dimension_is_named(migrated_url: str) -> None:

@@ -20,8 +20,7 @@ DIMENSION = 8
 
 def segment_of(vectors: np.ndarray) -> Segment:
     rows = (
-        EmbeddingRow(place + 1, place + 1, f"n{place}", None, "train", None, as_stored(vector))
-        for place, vector in enumerate(vectors)
+        EmbeddingRow(place + 1, place + 1, f"n{place}", None, as_stored(vector)) for place, vector in enumerate(vectors)
     )
     return build_segment(rows, len(vectors), vectors.shape[1])
 
@@ -99,7 +98,8 @@ def depths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, bool]]]:
         (19_999, [(43, False)]),
         (16_000, [(79, False)]),
         (4_000, [(316, False)]),
-        (2_000, [(42, True)]),
+        (2_000, [(631, False)]),
+        (500, [(42, True)]),
         (30, [(30, True)]),
         (0, []),
     ],
@@ -107,7 +107,7 @@ def depths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, bool]]]:
 def test_the_scan_fits_the_share(
     depths: list[tuple[int, bool]], allowed: int, expected: list[tuple[int, bool]]
 ) -> None:
-    """All rows where many pass, and for as many more as will be dropped; a selector where a tenth or less pass."""
+    """All rows where many pass, and for as many more as will be dropped; a selector where that were too many."""
     segment = segment_of(unit_rows(20_000, 1, DIMENSION))
     mask = np.arange(20_000) < allowed
     require_exact(segment, mask, as_stored(unit_rows(1, 2, DIMENSION)[0]), 42)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from app.database.engine import migrate, open_engine, writing
 from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
 from app.neighbours.index import open_index
-from app.neighbours.search import Filters
+from app.neighbours.search import Excluded
 from app.notes.indexing import BATCH_SIZE, hash_text
 from app.notes.verify_index import verify_index
 from model.dataset import Document
@@ -159,10 +159,10 @@ def test_two_bundles_index_side_by_side(indexed: str, coder: FakeCoder, tmp_path
     assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 6, 2]
     for each in (coder, other):
         index = open_index(indexed, each.embedding_id, each.embedding_dim)
-        best = index.find(each.embed([NOTES[2].text])[0], 1, Filters())[0]
+        best = index.find(each.embed([NOTES[2].text])[0], 1, Excluded())[0]
         assert (best.note_id, best.similarity) == ("n3", pytest.approx(1.0, abs=1e-3))
         with pytest.raises(EmbeddingMismatch, match="use the bundle that has indexed it|has indexed it"):
-            index.find(np.ones(5), 1, Filters())
+            index.find(np.ones(5), 1, Excluded())
 
 
 def test_one_embedding_id_has_one_dimension(indexed: str, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_p
     e, f = "e" * 64, "f" * 64  # the other bundle's embedding of the old text went with it
     assert embedded == [("n1", e), ("n2", e), ("n2", f), ("n3", e), ("n3", f)]
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
-    assert index.find(coder.embed([changed[0].text])[0], 1, Filters())[0].note_id == "n1"
+    assert index.find(coder.embed([changed[0].text])[0], 1, Excluded())[0].note_id == "n1"
     assert verify_index(open_engine(indexed)).problems == []
 
 

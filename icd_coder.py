@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from model.errors import IcdCoderError
+from model.threads import choose_threads
 
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "synthetic admissions to a coded note with its neighbours, in one go"),
@@ -81,6 +82,7 @@ def main() -> None:
     """Entry point of the console command; an error that a user can mend is one line and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a title or a note may hold letters that the terminal lacks
+    choose_threads()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds, so that nothing half written stays
     try:
         root(sys.argv[1:] or ["--help"])

@@ -6,7 +6,6 @@ truncates wrongly without an error, and a second copy of the model would not fit
 
 import asyncio
 import math
-import os
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from model.ranking.audit import AuditedNote
 from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import VotingNeighbour
 from model.ranking.thresholds import ThresholdPolicy
+from model.threads import thread_count
 
 FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
@@ -88,7 +88,7 @@ class Coder(Protocol):
 
 
 def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> Coder:
-    """Open a bundle to answer in a precision, on ``threads`` threads; 0 for the cores of this process.
+    """Open a bundle to answer in a precision, on ``threads`` threads; 0: see :func:`model.threads.thread_count`.
 
     Raises:
         InvalidOption: the device is not there, or the bundle cannot answer in this precision.
@@ -97,7 +97,7 @@ def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threa
     from model.bundle import load_bundle
 
     _require_device(device)
-    return load_bundle(bundle, device, precision, threads or available_cores())
+    return load_bundle(bundle, device, precision, threads or thread_count())
 
 
 def identify_bundle(bundle: Path) -> str:
@@ -140,12 +140,12 @@ class Inference:
         Args:
             coder: used by the worker thread only.
             max_waiting: notes in the queue beside the one at work.
-            threads: threads of torch; 0 for the cores of this process.
+            threads: threads of torch; 0: :func:`model.threads.thread_count`.
             deadline_seconds: from a note's arrival to its answer; None for as long as it takes.
             counted: told each coded note, in the event loop.
         """
         self._coder = coder
-        self._threads = threads or available_cores()
+        self._threads = threads or thread_count()
         self._deadline = deadline_seconds
         self._counted = counted
         self._line: WaitingLine[NoteJob[Any]] = WaitingLine(max_waiting)
@@ -307,10 +307,3 @@ def use_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
-
-
-def available_cores() -> int:
-    """Cores that this process may use, which can be fewer than the machine's."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

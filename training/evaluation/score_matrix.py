@@ -1,6 +1,5 @@
 """What a matrix of scores must be, how it is walked in blocks, and its exact comparison with a threshold."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from model.threads import available_cores
 from training.evaluation.gold import Gold
 
 Result = TypeVar("Result")
@@ -62,7 +62,7 @@ def over_blocks(work: Callable[[int, int], Result], num_rows: int, num_columns: 
 def block_results(work: Callable[[int, int], Result], num_rows: int, num_columns: int) -> Iterator[Result]:
     """The same one after the other, for results that are added up: few of them are in memory at once."""
     step = max(1, BLOCK_CELLS // max(num_columns, 1))
-    threads = os.cpu_count() or 1
+    threads = available_cores()
     with ThreadPoolExecutor(max_workers=threads) as pool:
         ahead: deque[Future[Result]] = deque()
         for start in range(0, num_rows, step):

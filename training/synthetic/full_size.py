@@ -21,6 +21,7 @@ from threading import Thread
 
 from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS
+from model.threads import available_cores
 from training.synthetic.bulk_notes import BulkNotes
 from training.synthetic.catalogue import catalogue
 from training.synthetic.csv_file import csv_bytes, csv_file
@@ -86,7 +87,7 @@ def write_full_tables(
         numbers = {name: count(1) for name in others}
         notes = stack.enter_context((folder / f"NOTEEVENTS.csv{'' if plain else '.gz'}").open("wb"))
         notes.write(_packed(csv_bytes([COLUMNS["NOTEEVENTS"]]), plain))
-        for block in _blocks(tasks, processes or os.cpu_count() or 1):
+        for block in _blocks(tasks, processes or available_cores()):
             notes.write(block.notes)
             for name, rows in block.rows.items():
                 for row in rows:

@@ -1,5 +1,6 @@
-"""Databases of both engines, and a bundle in int8."""
+"""Databases of both engines, a bundle in int8, and one thread for each worker of pytest-xdist."""
 
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, Engine
 
+from model.threads import choose_threads
 from tests.canary import CANARY
-from tests.factories import save_tiny_bundle, write_tiny_dataset
 from tests.postgres_server import PostgresServer, binaries, database_of
+
+# Before any test imports torch: the workers share the cores, and threads that spin would take them from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+choose_threads()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,6 +38,7 @@ def _ours(section: str, content: str) -> str:
 def int8_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``int8``, exported from ``plain`` beside it on the training notes of ``data``; not to be changed."""
     pytest.importorskip("nncf", reason="NNCF is not here: pip install -e '.[openvino]'")
+    from tests.factories import save_tiny_bundle, write_tiny_dataset
     from training.export.openvino_bundle import export_openvino
 
     folder = tmp_path_factory.mktemp("int8")

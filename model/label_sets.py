@@ -32,13 +32,18 @@ class LabelSets:
         Raises:
             ValueError: a column outside 0 to num_labels - 1.
         """
-        distinct = [np.unique(np.asarray(row, dtype=np.int64)) for row in rows]
-        sizes = np.array([len(row) for row in distinct], dtype=np.int64)
-        flat = np.concatenate(distinct) if distinct else np.zeros(0, dtype=np.int64)
-        if flat.size and (flat.min() < 0 or flat.max() >= num_labels):
-            raise ValueError(f"rows name the labels {flat.min()} to {flat.max()}, num_labels is {num_labels}")
-        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
-        return cls(torch.from_numpy(flat), torch.from_numpy(offsets), num_labels)
+        sets = cls.from_distinct([np.unique(np.asarray(row, dtype=np.int64)) for row in rows], num_labels)
+        columns = sets.columns
+        if len(columns) and (columns.min() < 0 or columns.max() >= num_labels):
+            raise ValueError(f"rows name the labels {columns.min()} to {columns.max()}, num_labels is {num_labels}")
+        return sets
+
+    @classmethod
+    def from_distinct(cls, rows: Sequence[np.ndarray], num_labels: int) -> "LabelSets":
+        """Label sets of rows that are known to hold distinct columns of the label space, which is not checked."""
+        columns = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+        offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+        return cls(torch.from_numpy(columns), torch.from_numpy(offsets), num_labels)
 
     @classmethod
     def from_multi_hot(cls, labels: Tensor) -> "LabelSets":

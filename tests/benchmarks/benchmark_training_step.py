@@ -98,7 +98,8 @@ def measured(labels: int, steps: int) -> dict[str, list[float]]:
         term(leaf, labels_of(notes, indices)).backward()
 
     def bce(indices: list[int]) -> None:
-        torch.nn.functional.binary_cross_entropy_with_logits(logits, notes.targets(indices), reduction="sum").backward()
+        targets = targets_of(notes, indices)
+        torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum").backward()
 
     parts: dict[str, Callable[[list[int]], Any]] = {
         "step": step,
@@ -123,8 +124,13 @@ def labels_of(notes: Any, indices: list[int]) -> Any:
     return notes.label_sets(indices) if hasattr(notes, "label_sets") else notes.targets(indices)
 
 
+def targets_of(notes: Any, indices: list[int]) -> Any:
+    """What BCE is given."""
+    return notes.label_sets(indices).to_multi_hot() if hasattr(notes, "label_sets") else notes.targets(indices)
+
+
 def labels_seen(seen: Any) -> Any:
-    return seen.label_sets if hasattr(seen, "label_sets") else seen.targets
+    return seen.labels if hasattr(seen, "labels") else seen.targets
 
 
 def backbone() -> Any:

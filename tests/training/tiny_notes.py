@@ -39,7 +39,7 @@ def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 
 @torch.no_grad()
 def _spread_projections(network: CodingNetwork) -> None:
     """Those of a new network have a cosine of 0.999: their gradient is then lost to rounding in float32."""
-    embeddings = network.eval()(tiny_source().batch(range(12))[0]).embeddings
+    embeddings = network.eval()(tiny_source().batch(range(12))).embeddings
     inner = network.projection_head.inner
     inner.weight *= 16
     inner.bias.copy_(-(inner.weight @ embeddings.mean(dim=0)))

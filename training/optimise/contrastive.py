@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from model.errors import InvalidOption
-from model.label_sets import as_label_sets
+from model.label_sets import LabelSets
 from model.losses import (
     AllLoss,
     AnyLoss,
@@ -47,12 +47,11 @@ class ContrastiveTerm:
         self.match = match
         self.scale: float | None = None
 
-    def __call__(self, projections: Tensor, targets: Tensor) -> Tensor:
-        """The loss of all notes of one optimiser step, a scalar: projections (B, D) unit rows, targets (B, L).
+    def __call__(self, projections: Tensor, labels: LabelSets) -> Tensor:
+        """The loss of all notes of one optimiser step, a scalar: projections (B, D) unit rows, labels of B rows.
 
         With ``match`` the first batch with a positive fixes the scale; one without has no gradient to scale.
         """
-        labels = as_label_sets(targets, "targets", len(projections))
         if self.match is not None and self.scale is None:
             self.scale = matching_factor(self.loss, self.match, projections, labels)
         if self.queue is None:
@@ -68,10 +67,10 @@ class ContrastiveTerm:
             self.queue.to(device)
         return self
 
-    def remember(self, projections: Tensor, targets: Tensor) -> None:
-        """Take note of what an optimiser step saw, (M, D) and (M, L), detached."""
+    def remember(self, projections: Tensor, labels: LabelSets) -> None:
+        """Add what an optimiser step saw to the memory: (M, D), detached, with the labels of M rows."""
         if self.queue is not None:
-            self.queue.push(projections, as_label_sets(targets, "targets", len(projections)))
+            self.queue.push(projections, labels)
 
     def figures(self) -> dict[str, float]:
         """What the log should say beside the value."""

@@ -126,7 +126,7 @@ def fit(
                     optimizer.step()
                     optimizer.zero_grad(set_to_none=True)
                     if contrastive is not None:
-                        contrastive.remember(seen.projections, seen.targets)
+                        contrastive.remember(seen.projections, seen.labels)
                     # ---------------------------------------------------------------------------------
                     notes = sum(map(len, batches))
                     tokens = int(sum(train.sizes[indices].sum() for indices in batches))
@@ -216,8 +216,7 @@ def predict_scores(
     batches = list(ordered_batches(notes.sizes, batch_limit(options)))
     for indices in batches[processes.rank :: processes.count]:
         with named_out_of_memory(notes.sizes[indices], options):
-            batch, _ = notes.batch(indices)
-            logits = network(batch.to(processes.device)).logits
+            logits = network(notes.batch(indices).to(processes.device)).logits
         scores[indices] = torch.sigmoid(logits.float()).cpu().numpy()
     return (
         scores

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from model.labels import multi_hot
+from model.label_sets import LabelSets
 from model.network.batch import NoteBatch, batch_of_ids
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote
@@ -53,7 +51,7 @@ class NoteSource:
     sizes: np.ndarray
     """Tokens of each note, (n,)."""
     rows: Sequence[np.ndarray]
-    """Label columns of each note."""
+    """Distinct label columns of each note, int64."""
     num_labels: int
     document_ids: Sequence[str] | None = None
     """To name documents by; their positions where there are none."""
@@ -61,13 +59,13 @@ class NoteSource:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def batch(self, indices: Sequence[int]) -> tuple[NoteBatch, Tensor]:
-        """Batch and multi-hot targets (B, L) float32."""
-        return self.source.batch(indices), self.targets(indices)
+    def batch(self, indices: Sequence[int]) -> NoteBatch:
+        """The notes at ``indices`` as one batch."""
+        return self.source.batch(indices)
 
-    def targets(self, indices: Sequence[int]) -> Tensor:
-        """Multi-hot (B, L) float32."""
-        return torch.from_numpy(multi_hot([self.rows[index] for index in indices], self.num_labels)).float()
+    def label_sets(self, indices: Sequence[int]) -> LabelSets:
+        """Their label sets."""
+        return LabelSets.from_distinct([self.rows[index] for index in indices], self.num_labels)
 
     def some(self, places: np.ndarray) -> "NoteSource":
         """The notes at some places, in that order."""

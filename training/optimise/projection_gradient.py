@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from model.label_sets import LabelSets
 from training.optimise.contrastive import ContrastiveTerm
 
 
 def projection_gradient(
-    term: ContrastiveTerm, projections: Tensor, targets: Tensor, factor: float
+    term: ContrastiveTerm, projections: Tensor, labels: LabelSets, factor: float
 ) -> tuple[Tensor, Tensor]:
     """The term's value and ``factor`` times its gradient.
 
@@ -15,7 +16,7 @@ def projection_gradient(
     chain rule, cut where it can be cached (Gao et al. 2021, Sec. 3.2) or sent to another process.
 
     Shape:
-        projections (V, B, D) unit rows without a graph; targets (B, L); a scalar and (V, B, D) back.
+        projections (V, B, D) unit rows without a graph; labels of B rows; a scalar and (V, B, D) back.
 
     Degenerate:
         Projections that are not finite give NaN in both, for the caller to tell.
@@ -25,6 +26,6 @@ def projection_gradient(
     views = len(projections)
     leaf = projections.flatten(0, 1).requires_grad_()  # (V * B, D), view after view
     with torch.enable_grad():
-        value = term(leaf, targets.repeat(views, 1))
+        value = term(leaf, LabelSets.joined([labels] * views))
         (gradient,) = torch.autograd.grad(factor * value, leaf)
     return value.detach(), gradient.view_as(projections)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model.label_sets import LabelSets
 from model.network.network import CodingNetwork
 from training.optimise.contrastive import ContrastiveTerm
 from training.optimise.distributed import Processes
@@ -23,13 +24,13 @@ class StepSeen:
 
     Shape:
         bce (K,): each batch's share of the mean over the step's notes; contrastive (K,), with gradient caching (1,),
-        without the term (0,): shares of its mean; projections (M, D) and targets (M, L): what the term was given.
+        without the term (0,): shares of its mean; projections (M, D) and labels of M rows: what the term was given.
     """
 
     bce: Tensor
     contrastive: Tensor
     projections: Tensor
-    targets: Tensor
+    labels: LabelSets
 
     def suspects(self, batches: Sequence[list[int]]) -> list[int]:
         """Notes of the batches whose loss is not finite; all notes where no single batch is to blame."""
@@ -69,22 +70,22 @@ class StepGradient:
         total = sum(map(len, batches))
         bce: list[Tensor] = []
         values: list[Tensor] = []
-        compared: list[tuple[Tensor, Tensor]] = []
+        compared: list[tuple[Tensor, LabelSets]] = []
         for indices in batches:
             with named_out_of_memory(self.notes.sizes[indices], self.options):
                 chunk = load_chunk(self.notes, indices, self.processes)
                 logits, own = forward_views(self.network, chunk, self.views)
-                loss = bce_sum(logits, chunk.targets) / total
+                loss = bce_sum(logits, chunk.labels) / total
                 bce.append(loss.detach())
                 if self.contrastive is not None:
                     everyone = self.processes.summed(self.processes.placed(own, chunk.positions, len(indices)))
-                    targets = self.notes.targets(indices).to(self.processes.device)
+                    labels = self.notes.label_sets(indices).to(self.processes.device)
                     weight = len(indices) / total
                     factor = self.options.contrastive_weight * weight
-                    value, gradient = projection_gradient(self.contrastive, everyone, targets, factor)
+                    value, gradient = projection_gradient(self.contrastive, everyone, labels, factor)
                     loss = loss + (own * gradient[:, chunk.positions]).sum()
                     values.append(value * weight)
-                    compared.append((everyone, targets))
+                    compared.append((everyone, labels))
                 _backward(loss)
         return self._seen(bce, values, compared)
 
@@ -98,26 +99,26 @@ class StepGradient:
         everyone = step_projections(network, notes, batches, seeds, options, processes)  # (V, M, D)
         chosen = [index for indices in batches for index in indices]
         with named_out_of_memory(notes.sizes[chosen], options, contrastive=True):
-            targets = notes.targets(chosen).to(processes.device)
-            value, gradient = projection_gradient(term, everyone, targets, options.contrastive_weight)
+            labels = notes.label_sets(chosen).to(processes.device)
+            value, gradient = projection_gradient(term, everyone, labels, options.contrastive_weight)
         bce: list[Tensor] = []
         cached = torch.split(gradient, [len(indices) for indices in batches], dim=1)
         for indices, own_seeds, part in zip(batches, seeds, cached, strict=True):
             with named_out_of_memory(notes.sizes[indices], options):
                 chunk = load_chunk(notes, indices, processes)
                 logits, own = replayed_views(network, chunk, own_seeds, processes.device)
-                loss = bce_sum(logits, chunk.targets) / len(chosen)
+                loss = bce_sum(logits, chunk.labels) / len(chosen)
                 bce.append(loss.detach())
                 _backward(loss + (own * part[:, chunk.positions]).sum())
-        return self._seen(bce, [value], [(everyone, targets)])
+        return self._seen(bce, [value], [(everyone, labels)])
 
-    def _seen(self, bce: list[Tensor], values: list[Tensor], compared: list[tuple[Tensor, Tensor]]) -> StepSeen:
-        none = bce[0].new_zeros(0)
+    def _seen(self, bce: list[Tensor], values: list[Tensor], compared: list[tuple[Tensor, LabelSets]]) -> StepSeen:
+        none, nothing = bce[0].new_zeros(0), LabelSets.from_distinct([], self.notes.num_labels)
         return StepSeen(
             self.processes.summed(torch.stack(bce)),
             torch.stack(values) if values else none,
             torch.cat([projections.flatten(0, 1) for projections, _ in compared]) if compared else none,
-            torch.cat([targets.repeat(self.views, 1) for _, targets in compared]) if compared else none,
+            LabelSets.joined([labels for _, labels in compared for _ in range(self.views)]) if compared else nothing,
         )
 
 

@@ -45,6 +45,5 @@ def embed_notes(network: CodingNetwork, notes: NoteSource, options: TrainingOpti
     network.eval()
     embeddings = np.zeros((len(notes), network.encoder.hidden_size), dtype=np.float32)
     for indices in ordered_batches(notes.sizes, batch_limit(options)):
-        batch, _ = notes.batch(indices)
-        embeddings[indices] = network(batch.to(device)).embeddings.float().cpu().numpy()
+        embeddings[indices] = network(notes.batch(indices).to(device)).embeddings.float().cpu().numpy()
     return embeddings

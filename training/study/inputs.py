@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from model.dataset import IMAGE_SHAPE, Dataset, Document, load_dataset
@@ -34,11 +33,8 @@ class Part:
         return len(self.rows)
 
     def labels_of(self, indices: Tensor, num_labels: int) -> LabelSets:
-        """Label sets of some documents, without the checks of ``LabelSets.from_rows``: they were made once."""
-        chosen = [self.rows[index] for index in indices.tolist()]
-        offsets = np.zeros(len(chosen) + 1, dtype=np.int64)
-        np.cumsum([len(columns) for columns in chosen], out=offsets[1:])
-        return LabelSets(torch.from_numpy(np.concatenate(chosen)), torch.from_numpy(offsets), num_labels)
+        """Label sets of some documents."""
+        return LabelSets.from_distinct([self.rows[index] for index in indices.tolist()], num_labels)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.errors import InvalidOption
+from model.label_sets import LabelSets
 from model.losses import AnyLoss, SimilarityDissimilarityLoss
 from tests.model.losses.family import draw
 from training.optimise.contrastive import ContrastiveTerm, contrastive_term
@@ -16,6 +17,8 @@ from training.options import LOSSES, TrainingOptions
 OPTIONS = TrainingOptions(encoder="tiny", normalization="positives", temperature=0.2)
 MULTI_LABEL = [loss for loss in LOSSES if loss not in ("bce", "supcon")]
 PARTLY_OVERLAPPING = torch.tensor([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]])
+
+sets = LabelSets.from_multi_hot
 
 
 def term_of(options: TrainingOptions) -> ContrastiveTerm:
@@ -26,7 +29,7 @@ def term_of(options: TrainingOptions) -> ContrastiveTerm:
 
 def gradient(term: ContrastiveTerm, z: Tensor, labels: Tensor) -> Tensor:
     x = z.clone().requires_grad_(True)
-    (found,) = torch.autograd.grad(term(x, labels), x)
+    (found,) = torch.autograd.grad(term(x, sets(labels)), x)
     return found
 
 
@@ -39,12 +42,12 @@ def test_a_queue_adds_the_last_projections_as_candidates(loss: str) -> None:
     """Equal to the loss against the batch and the last seven of fifteen remembered notes, spelled out."""
     term = term_of(replace(OPTIONS, loss=loss, queue=7))
     for z, labels in steps(3):
-        term.remember(z, labels)
+        term.remember(z, sets(labels))
     z, labels = draw(9, notes=5)
     seen = steps(3)
     memory = torch.cat([rows for rows, _ in seen])[-7:]
     memory_labels = torch.cat([rows for _, rows in seen])[-7:]
-    value = term(z, labels)
+    value = term(z, sets(labels))
     expected = term.loss(z, labels, torch.cat([z, memory]), torch.cat([labels, memory_labels]), torch.arange(5))
     torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
     assert value.item() != pytest.approx(term.loss(z, labels).item())
@@ -54,7 +57,7 @@ def test_an_empty_queue_changes_nothing() -> None:
     """The first step is the plain loss, to the bit, in value and gradient."""
     z, labels = draw(1)
     plain, queued = term_of(OPTIONS), term_of(replace(OPTIONS, queue=4))
-    assert torch.equal(plain(z, labels), queued(z, labels))
+    assert torch.equal(plain(z, sets(labels)), queued(z, sets(labels)))
     torch.testing.assert_close(gradient(plain, z, labels), gradient(queued, z, labels), rtol=1e-12, atol=1e-15)
 
 
@@ -63,10 +66,10 @@ def test_the_gradient_reaches_the_batch_as_anchors_and_as_candidates_and_nothing
     term = term_of(replace(OPTIONS, queue=5))
     earlier, earlier_labels = draw(2, notes=5)
     source = earlier.clone().requires_grad_(True)
-    term.remember(source * 1.0, earlier_labels)
+    term.remember(source * 1.0, sets(earlier_labels))
     z, labels = draw(3, notes=5)
     x = z.clone().requires_grad_(True)
-    term(x, labels).backward()
+    term(x, sets(labels)).backward()
     assert source.grad is None
     twin = z.clone().requires_grad_(True)
     candidates = torch.cat([twin, earlier])
@@ -79,7 +82,7 @@ def test_what_is_remembered_does_not_change_with_the_tensors_that_were_given() -
     term = term_of(replace(OPTIONS, queue=5))
     earlier, earlier_labels = draw(2, notes=5)
     given = earlier.clone()
-    term.remember(given, earlier_labels)
+    term.remember(given, sets(earlier_labels))
     given.zero_()
     assert torch.equal(term.state()["queue.projections"], earlier)
 
@@ -136,13 +139,13 @@ def test_the_state_brings_queue_and_scale_back() -> None:
     options = replace(OPTIONS, queue=7, match_scale=True)
     first, second = term_of(options), term_of(options).to("cpu")
     for z, labels in steps(3):
-        first(z, labels)
-        first.remember(z, labels)
+        first(z, sets(labels))
+        first.remember(z, sets(labels))
     second.load_state({name: value.clone() for name, value in first.state().items()})
     for z, labels in steps(5)[3:]:
-        assert torch.equal(first(z, labels), second(z, labels))
+        assert torch.equal(first(z, sets(labels)), second(z, sets(labels)))
         for term in (first, second):
-            term.remember(z, labels)
+            term.remember(z, sets(labels))
     assert first.state().keys() == second.state().keys()
     assert all(torch.equal(first.state()[name], second.state()[name]) for name in first.state())
     second.load_state({})
@@ -153,8 +156,8 @@ def test_a_term_without_queue_and_scale_has_no_state() -> None:
     """Nothing to save, nothing remembered."""
     term = term_of(OPTIONS)
     z, labels = draw(1)
-    term(z, labels)
-    term.remember(z, labels)
+    term(z, sets(labels))
+    term.remember(z, sets(labels))
     assert term.state() == {}
     assert term.figures() == {}
 
@@ -164,8 +167,8 @@ def test_supcon_takes_a_queue_of_single_labels() -> None:
     term = term_of(replace(OPTIONS, loss="supcon", queue=4))
     z = draw(1, notes=4)[0]
     labels = F.one_hot(torch.tensor([0, 1, 0, 1]), 3)
-    term.remember(z, labels)
-    assert term(z, labels).item() > 0
+    term.remember(z, sets(labels))
+    assert term(z, sets(labels)).item() > 0
 
 
 @pytest.mark.parametrize(

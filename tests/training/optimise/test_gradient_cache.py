@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.label_sets import LabelSets
 from model.network.network import CodingNetwork
 from tests.training.tiny_notes import tiny_source, tiny_training_network
 from training.optimise.contrastive import contrastive_term
@@ -46,14 +47,15 @@ def in_one_pass(options: TrainingOptions, dtype: torch.dtype) -> tuple[dict[str,
     for indices, own in zip(BATCHES, seeds, strict=True):
         for view, seed in enumerate(own):
             with dropout_from(seed, "cpu"):
-                output = network(NOTES.batch(indices)[0])
+                output = network(NOTES.batch(indices))
             projections[view].append(output.projections)
             if view == 0:
                 logits.append(output.logits)
-    targets = torch.cat([NOTES.targets(indices) for indices in BATCHES])
-    bce = F.binary_cross_entropy_with_logits(torch.cat(logits), targets.to(dtype), reduction="sum") / 12
+    labels = LabelSets.joined([NOTES.label_sets(indices) for indices in BATCHES])
+    targets = labels.to_multi_hot().to(dtype)
+    bce = F.binary_cross_entropy_with_logits(torch.cat(logits), targets, reduction="sum") / 12
     stacked = torch.cat([torch.cat(view) for view in projections])
-    value = term(stacked, targets.repeat(options.views, 1))
+    value = term(stacked, LabelSets.joined([labels] * options.views))
     torch.autograd.backward(bce + options.contrastive_weight * value)
     return gradients(network), bce.detach(), value.detach()
 
@@ -78,7 +80,8 @@ def test_two_passes_give_the_gradient_of_one(dtype: torch.dtype, views: int, los
     torch.testing.assert_close(seen.contrastive.sum(), value)
     assert seen.projections.shape == (views * 12, 128)
     assert not seen.projections.requires_grad
-    assert torch.equal(seen.targets, torch.cat([NOTES.targets(indices) for indices in BATCHES]).repeat(views, 1))
+    labels = [NOTES.label_sets(indices).to_multi_hot() for indices in BATCHES]
+    assert torch.equal(seen.labels.to_multi_hot(), torch.cat(labels).repeat(views, 1))
 
 
 def test_the_comparison_can_fail() -> None:
@@ -100,10 +103,10 @@ def test_a_batch_of_its_own_is_the_plain_gradient() -> None:
         found.append(gradients(network))
     network, term = tiny_training_network(torch.float64, dropout=0.0), contrastive_term(CACHED)
     assert term is not None
-    batch, targets = NOTES.batch(range(12))
+    batch, labels = NOTES.batch(range(12)), NOTES.label_sets(range(12))
     output = network(batch)
-    bce = F.binary_cross_entropy_with_logits(output.logits, targets.double(), reduction="sum") / 12
-    torch.autograd.backward(bce + term(output.projections, targets))
+    bce = F.binary_cross_entropy_with_logits(output.logits, labels.to_multi_hot().double(), reduction="sum") / 12
+    torch.autograd.backward(bce + term(output.projections, labels))
     assert largest_difference(found[0], gradients(network)) < 1e-12
     assert largest_difference(found[1], gradients(network)) < 1e-12
 
@@ -115,12 +118,12 @@ def test_two_views_without_caching_are_two_samples_a_note() -> None:
     torch.manual_seed(3)
     seen = StepGradient(network, NOTES, contrastive_term(options), options, ALONE)([[*range(12)]])
     torch.manual_seed(3)
-    batch, targets = NOTES.batch(range(12))
+    batch, labels = NOTES.batch(range(12)), NOTES.label_sets(range(12))
     first, second = network(batch), network.projections(batch)
     torch.testing.assert_close(seen.projections, torch.cat([first.projections, second]))
     assert not torch.equal(first.projections, second)
-    assert torch.equal(seen.targets, targets.repeat(2, 1))
-    bce = F.binary_cross_entropy_with_logits(first.logits, targets.double(), reduction="sum") / 12
+    assert torch.equal(seen.labels.to_multi_hot(), labels.to_multi_hot().repeat(2, 1))
+    bce = F.binary_cross_entropy_with_logits(first.logits, labels.to_multi_hot().double(), reduction="sum") / 12
     torch.testing.assert_close(seen.bce.sum(), bce)
 
 

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from model.label_sets import LabelSets
 from training.optimise.contrastive import contrastive_term
 from training.optimise.projection_gradient import projection_gradient
 from training.options import TrainingOptions
 
-LABELS = torch.tensor([[1, 1, 0], [1, 0, 0], [0, 1, 1], [0, 0, 1]]).float()
+LABELS = LabelSets.from_rows([[0, 1], [0], [1, 2], [2]], 3)
 
 
 @pytest.mark.parametrize("loss", ["sd", "jaccard"])
@@ -19,7 +20,7 @@ def test_it_is_the_gradient_of_the_term_over_all_views(loss: str) -> None:
     projections = torch.nn.functional.normalize(torch.randn(2, 4, 5, dtype=torch.float64), dim=2)
     value, gradient = projection_gradient(term, projections, LABELS, 0.25)
     leaf = projections.clone().requires_grad_()
-    direct = term(torch.cat([leaf[0], leaf[1]]), torch.cat([LABELS, LABELS]))
+    direct = term(torch.cat([leaf[0], leaf[1]]), LabelSets.joined([LABELS, LABELS]))
     torch.autograd.backward(0.25 * direct)
     assert leaf.grad is not None
     torch.testing.assert_close(gradient, leaf.grad)

@@ -182,7 +182,7 @@ def test_a_run_goes_on_with_the_protocol_that_it_began_with(data: Path, tmp_path
 def test_without_labels_a_network_has_the_same_projections_and_says_nothing() -> None:
     """Logits of 0 without a graph; its own label attention comes back as it was."""
     network, source = tiny_training_network(torch.float32).eval(), tiny_source()
-    batch, _ = source.batch([0, 1, 2])
+    batch = source.batch([0, 1, 2])
     before, own = network(batch), network.label_attention
     with silent_labels(network):
         silent = network(batch)

@@ -44,6 +44,11 @@ def normalise(system: str, raw: str) -> Code:
     return Code(system, add_dot(system, undotted))
 
 
+def normalise_cell(system: str, cell: str) -> Code | None:
+    """The code of a table cell, as :func:`normalise` spells it; None for a cell of blanks and dots only."""
+    return normalise(system, cell) if cell.strip(" .\t\r\n") else None
+
+
 def category_length(system: str, code: str) -> int:
     """Characters of the category that a code belongs to, without a dot: 3 of "I21.4", 4 of "E888.9", 2 of "00.66".
 

@@ -21,7 +21,7 @@ from model.labels import LabelSpace
 from model.lexicon.lexicon_features import NAMES
 from model.lexicon.siblings import Kin
 from model.ranking.code_universe import code_universe
-from training.ranking.code_names import other_names, table_titles
+from training.prepare.icd_titles import other_names, published_titles
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles
 from training.ranking.training_note import TrainingNote, training_note
@@ -72,7 +72,7 @@ def main() -> None:
     folds = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
     documents = list(dataset.documents("train", "dev"))
     fold = np.array([int(folds[document.document_id]) for document in documents])
-    universe = code_universe(dataset.labels, table_titles(["icd10cm"]).items())
+    universe = code_universe(dataset.labels, published_titles(["icd10cm"]).items())
     kin, alphabetical = Kin(universe.labels), np.argsort(np.argsort([label.code for label in universe.labels]))
     more = list(other_names(label.key for label in universe.labels))
     notes = [training_note(document, universe.columns, options.language) for document in documents]

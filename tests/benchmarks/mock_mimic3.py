@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from training.prepare.titles import icd9_titles
+from training.prepare.icd_titles import icd9_titles
 
 FULL_ROWS, FULL_ADMISSIONS = 2_083_180, 52_722
 SUMMARIES_PER_ROW = 59_652 / FULL_ROWS

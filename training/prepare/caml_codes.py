@@ -19,8 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import MalformedInput
-from model.icd import ICD9CM, ICD9PCS, Code
-from training.prepare.codes import normalised
+from model.icd import ICD9CM, ICD9PCS, Code, normalise_cell
 from training.prepare.dataset_directory import Record
 from training.prepare.label_sets import keep, read_label_list
 from training.prepare.mimic_codes import Coded, CodeRows, collect_codes
@@ -123,7 +122,7 @@ def _require_numbers(procedures: CodeRows, raw: pl.Series) -> None:
 def _code(system: str, spelled: str) -> Code | None:
     if system == ICD9PCS:
         return Code(ICD9PCS, spelled) if spelled else None
-    return normalised(system, spelled)
+    return normalise_cell(system, spelled)
 
 
 def _entry(line: str) -> Code:

@@ -11,10 +11,9 @@ from pathlib import Path
 from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput, MissingInput
-from model.icd import ICD10CM, ICD10PCS, Code
+from model.icd import ICD10CM, ICD10PCS, Code, normalise_cell
 from model.labels import SPLITS
 from model.progress import with_progress
-from training.prepare.codes import distinct_codes, normalised
 from training.prepare.codiesp_evidence import (
     Spans,
     learn_dictionary,
@@ -23,10 +22,10 @@ from training.prepare.codiesp_evidence import (
     read_evidence,
 )
 from training.prepare.dataset_directory import Record, Written, write_dataset
-from training.prepare.known_titles import titles_for
+from training.prepare.icd_titles import titles_for
 from training.prepare.projected_spans import ParallelText
 from training.prepare.source_files import hashed, hashed_folder, read_text
-from training.prepare.word_strengths import WordTable
+from training.prepare.word_translation import WordTable
 
 TEXT_FOLDERS = {"en": "text_files_en", "es": "text_files"}
 DIAGNOSES, PROCEDURES = ("D", ICD10CM), ("P", ICD10PCS)  # the letter in the name of the table
@@ -105,7 +104,7 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
         record.source.append(hashed(table))
         for case, raw in _rows(table):
             rows += 1
-            if (code := normalised(system, raw)) is None:
+            if (code := normalise_cell(system, raw)) is None:
                 blank += 1
             else:
                 assigned.setdefault(case, []).append(code)
@@ -113,7 +112,7 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
     record.source.append(hashed_folder(f"{split.name}/{split.texts.name}", files))
     texts = {path.stem: read_text(path) for path in files}
     kept = [case for case in texts if texts[case].strip() and case in assigned]
-    distinct = {case: distinct_codes(assigned[case]) for case in kept}
+    distinct = {case: tuple(dict.fromkeys(assigned[case])) for case in kept}
     for step, count in (
         ("code rows", rows),
         ("code rows dropped: no code", blank),

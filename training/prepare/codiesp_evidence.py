@@ -5,14 +5,12 @@ from pathlib import Path
 
 from model.dataset import CodeSpan
 from model.errors import MalformedInput
-from model.icd import ICD10CM, ICD10PCS
+from model.icd import ICD10CM, ICD10PCS, normalise_cell
 from model.progress import with_progress
-from training.prepare.codes import normalised
 from training.prepare.dataset_directory import Record
 from training.prepare.projected_spans import ParallelText
 from training.prepare.source_files import read_text
-from training.prepare.word_strengths import WordTable, word_strengths
-from training.prepare.word_translation import Pair, learn_translations
+from training.prepare.word_translation import Pair, WordTable, learn_translations, word_strengths
 
 SYSTEMS = {"DIAGNOSTICO": ICD10CM, "PROCEDIMIENTO": ICD10PCS}
 Spans = dict[str, list[CodeSpan]]
@@ -37,7 +35,7 @@ def read_evidence(table: Path, texts: Mapping[str, str], systems: set[str], reco
                 f"line {number} of '{table}' is no case, kind, code, words and offsets, parted by tabs: "
                 "take the table from the archive again"
             )
-        code = normalised(SYSTEMS[fields[1]], fields[2])
+        code = normalise_cell(SYSTEMS[fields[1]], fields[2])
         if code is None or code.system not in systems or fields[0] not in texts:
             continue
         for start, end in _offsets(fields[4], len(texts[fields[0]]), number, table):

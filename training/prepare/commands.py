@@ -246,7 +246,7 @@ def table(
 
 
 def _report(written: "Written", remedy: str) -> None:
-    from training.prepare.known_titles import untitled_warning
+    from training.prepare.icd_titles import untitled_warning
 
     documents = ", ".join(f"{split} {count:,}" for split, count in written.documents.items())
     labels = ", ".join(f"{count:,} {system}" for system, count in written.labels.items())

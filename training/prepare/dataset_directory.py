@@ -21,8 +21,8 @@ from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
 from training.prepare.dictionary_file import write_dictionary
-from training.prepare.shown_id import shown_id
-from training.prepare.word_strengths import WordTable
+from training.prepare.source_files import shown_id
+from training.prepare.word_translation import WordTable
 
 ROW_GROUP = 1024  # documents; about 10 MB of discharge summaries in memory
 SOURCE_ROWS = pa.field("source_rows", pa.list_(pa.int64()))

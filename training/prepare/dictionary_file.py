@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import MalformedInput
-from training.prepare.word_strengths import WordTable
+from training.prepare.word_translation import WordTable
 
 NAME = "dictionary.parquet"
 SCHEMA = pa.schema([("word", pa.string()), ("english", pa.string()), ("strength", pa.float32())])

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model.errors import EmptyDataset, MalformedInput
-from model.icd import SYSTEMS, Code
-from training.prepare.codes import normalised
+from model.icd import SYSTEMS, Code, normalise_cell
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_codes import Admission, Coded
 from training.prepare.source_files import read_text
@@ -94,7 +93,7 @@ def _listed(line: str, systems: list[str], counts: Mapping[Code, int]) -> Code |
 
     A line whose dot stands where no system of the data has it is that code of none of them.
     """
-    spelled = [code for system in systems if (code := normalised(system, line)) is not None]
+    spelled = [code for system in systems if (code := normalise_cell(system, line)) is not None]
     fitting = [code for code in spelled if code.code == line] or spelled
     return next((code for code in fitting if code in counts), fitting[0] if fitting else None)
 

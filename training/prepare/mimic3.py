@@ -5,24 +5,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from model.atomic_output import require_free, sweep_abandoned
-from model.errors import EmptyDataset, InvalidOption
-from model.icd import ICD9CM, ICD9PCS, Code
+from model.errors import EmptyDataset, InvalidOption, MalformedInput, MissingInput
+from model.icd import ICD9CM, ICD9PCS, Code, normalise_cell
 from model.progress import with_progress
 from training.prepare.caml_codes import DEFECT, as_published
-from training.prepare.codes import normalised
+from training.prepare.csv_table import csv_header
 from training.prepare.dataset_directory import Record, Written, write_dataset
-from training.prepare.known_titles import titles_for
+from training.prepare.icd_titles import titles_for
 from training.prepare.label_sets import cut_to_label_set
-from training.prepare.mimic3_tables import find_tables
 from training.prepare.mimic_codes import Coded, CodeRows, collect_codes, read_rows, read_titles
 from training.prepare.mimic_dataset import Splitting, documents_of, split_admissions, with_text
 from training.prepare.mimic_notes import Summaries, read_summaries
-from training.prepare.mimic_tables import MimicTables
+from training.prepare.mimic_tables import CodeTable, MimicTables, NoteTable, TitleTable, files_in, find, require
 from training.prepare.source_files import hashing
 from training.prepare.splits import read_published, require_shares
 
 DAMAGED = "full-caml"
+EDITION = "MIMIC-III v1.4"
+CATEGORY = "Discharge summary"
+NOTE_COLUMNS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "CHARTDATE", "CHARTTIME", "CATEGORY", "DESCRIPTION", "TEXT")
+CODE_COLUMNS = ("ROW_ID", "SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ICD9_CODE")
+TITLE_COLUMNS = ("ICD9_CODE", "LONG_TITLE")
+MIMIC4_SIGNS = ("hosp", "note", "discharge.csv", "discharge.csv.gz")
+# Report before Addendum, then CHARTTIME, CHARTDATE, ROW_ID: the order of Edin et al. 2024.
+ORDER = (
+    pl.col("DESCRIPTION").str.strip_chars().str.to_lowercase() != "report",
+    pl.col("CHARTTIME").str.strip_chars(),
+    pl.col("CHARTDATE").str.strip_chars(),
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +129,7 @@ def _labelled(
         with_summary = {admission for _, admission in summaries.admissions}
         damaged = as_published(read, with_summary, label_list, titles, record)
         return _Labelled(with_text(damaged.coded, summaries, record), damaged.titles, damaged.labels)
-    coded = with_text(collect_codes(read, normalised, record), summaries, record)
+    coded = with_text(collect_codes(read, normalise_cell, record), summaries, record)
     return _Labelled(cut_to_label_set(coded, labels, label_list, record), titles)
 
 
@@ -133,4 +146,44 @@ def _no_notes(tables: MimicTables, read: Sequence[CodeRows], show: Callable[[str
         "the full "
         "MIMIC-III v1.4 needs credentialed access at https://physionet.org/content/mimiciii/1.4/, or try "
         "`icd-coder synth mimic3`"
+    )
+
+
+def find_tables(source: Path) -> MimicTables:
+    """Find the tables in a folder and check their columns, before any long reading.
+
+    Raises:
+        MissingInput: the folder, a table or a column is not there.
+        MalformedInput: it is MIMIC-IV, or a header cannot be read.
+    """
+    if not source.is_dir():
+        raise MissingInput(f"'{source}' is no folder: --source is the folder with NOTEEVENTS.csv.gz of MIMIC-III v1.4")
+    files = files_in(source)
+    if any(sign in files for sign in MIMIC4_SIGNS):
+        raise _mimic4(source)
+    notes = require(source, files, "NOTEEVENTS", EDITION)
+    codes = [(name, system, require(source, files, name, EDITION)) for name, system in _named("{}_ICD")]
+    titles = [(name, system, find(files, name)) for name, system in _named("D_ICD_{}")]
+    for _, _, path in codes:
+        if {"ICD_CODE", "ICD_VERSION"} <= {name.strip().upper() for name in csv_header(path)}:
+            raise _mimic4(path)
+    return MimicTables(
+        NoteTable("NOTEEVENTS", notes, NOTE_COLUMNS, EDITION, category=CATEGORY, row_id="ROW_ID", order=ORDER),
+        tuple(CodeTable(name, path, CODE_COLUMNS, EDITION, system, "ICD9_CODE") for name, system, path in codes),
+        tuple(
+            TitleTable(name, path, TITLE_COLUMNS, EDITION, system, "ICD9_CODE", "LONG_TITLE")
+            for name, system, path in titles
+            if path is not None
+        ),
+    ).require_columns()
+
+
+def _named(form: str) -> list[tuple[str, str]]:
+    return [(form.format("DIAGNOSES"), ICD9CM), (form.format("PROCEDURES"), ICD9PCS)]
+
+
+def _mimic4(path: Path) -> MalformedInput:
+    return MalformedInput(
+        f"'{path}' holds MIMIC-IV: `prepare mimic3` reads MIMIC-III v1.4, so name the folder that has NOTEEVENTS, "
+        "or take `prepare mimic4`"
     )

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from model.icd import Code
-from training.prepare.codes import normalised
+from model.icd import Code, normalise_cell
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_tables import CodeTable, MimicTables, whole_numbers
 
@@ -41,7 +40,7 @@ def read_codes(tables: MimicTables, record: Record) -> tuple[Coded, list[CodeRow
         MalformedInput: an identifier is no number, or a table cannot be read.
     """
     read = [read_rows(table) for table in tables.codes]
-    return collect_codes(read, normalised, record), read
+    return collect_codes(read, normalise_cell, record), read
 
 
 def read_rows(table: CodeTable) -> CodeRows:
@@ -87,7 +86,7 @@ def read_titles(tables: MimicTables) -> dict[Code, str]:
         if table.version:
             frame = frame.filter(pl.col("ICD_VERSION").str.strip_chars() == table.version)
         for raw, title in frame.select(table.code, table.title).iter_rows():
-            if (code := normalised(table.system, raw)) is not None:
+            if (code := normalise_cell(table.system, raw)) is not None:
                 titles[code] = title.strip()
     return titles
 

@@ -1,4 +1,4 @@
-"""What a dataset was made from: names and SHA-256 of the input files, for the manifest."""
+"""Input files: their text, their hashes for the manifest, and what a message may show of them."""
 
 import hashlib
 import threading
@@ -11,6 +11,8 @@ from typing import Any
 from model.errors import MalformedInput, MissingInput
 
 HASH_BLOCK = 1 << 20
+LONGEST_ID = 40
+"""Characters of an id that a message shows."""
 
 
 def hashed(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
@@ -88,3 +90,11 @@ def not_utf8(path: Path, byte: int) -> MalformedInput:
 
 def _unreadable(path: Path, error: OSError) -> MissingInput:
     return MissingInput(f"cannot read '{path}' ({error.strerror}): check the path and its permissions")
+
+
+def shown_id(value: str) -> str:
+    """The id as a message may show it, or "a long text" where it looks like part of a note.
+
+    An option that names the wrong column would otherwise put a patient's words on the screen.
+    """
+    return value if len(value) <= LONGEST_ID and not any(letter.isspace() for letter in value) else "a long text"

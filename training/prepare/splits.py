@@ -8,8 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
-from training.prepare.shown_id import shown_id
-from training.prepare.source_files import read_text
+from training.prepare.source_files import read_text, shown_id
 
 SPELLINGS = {
     "train": "train",

@@ -9,11 +9,10 @@ from pathlib import Path
 from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput
-from model.icd import SYSTEMS, Code
+from model.icd import SYSTEMS, Code, normalise_cell
 from model.progress import with_progress
-from training.prepare.codes import distinct_codes, normalised
 from training.prepare.dataset_directory import Record, Written, write_dataset
-from training.prepare.known_titles import published_titles
+from training.prepare.icd_titles import published_titles
 from training.prepare.source_files import hashed
 from training.prepare.splits import canonical_split, require_patients_apart, require_shares
 from training.prepare.stratified_splits import stratified_splits
@@ -135,7 +134,8 @@ def _row(source: Path, cells: dict[str, str], columns: TableColumns, number: int
 
 def _codes(system: str, cell: str | Sequence[str | None] | None) -> tuple[Code, ...]:
     raw = SEPARATORS.split(cell) if isinstance(cell, str) else cell or ()
-    return distinct_codes(code for one in raw if one and (code := normalised(system, one)) is not None)
+    codes = (code for one in raw if one and (code := normalise_cell(system, one)) is not None)
+    return tuple(dict.fromkeys(codes))
 
 
 def _require_known(source: Path, codes: set[Code], titles: dict[Code, str], system: str) -> None:
@@ -162,7 +162,7 @@ def _better_system(codes: set[Code], system: str) -> str | None:
 def _codes_of(system: str, codes: set[Code]) -> set[Code]:
     """Those that would be codes of the system."""
     titles = published_titles([system])
-    return {code for code in codes if normalised(system, code.code) in titles}
+    return {code for code in codes if normalise_cell(system, code.code) in titles}
 
 
 def _documents(table: TableSource, rows: dict[int, _Row], record: Record) -> Iterator[Document]:

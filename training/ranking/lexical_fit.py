@@ -17,8 +17,8 @@ from model.progress import with_progress
 from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
 from model.text.stemming import LANGUAGES
 from training.prepare.dictionary_file import read_dictionary
-from training.prepare.word_strengths import WordTable
-from training.ranking.code_names import other_names, table_titles
+from training.prepare.icd_titles import other_names, published_titles
+from training.prepare.word_translation import WordTable
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.phrase_choice import NOTES_PER_OCCURRENCE
 from training.ranking.titles_fit import Terms, read_terms, titles_of
@@ -43,7 +43,7 @@ def universe_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
         name = "icd10cm" if ICD10CM in systems else "icd9cm" if systems & {ICD9CM, ICD9PCS} else TRAINED
     if name not in UNIVERSES:
         raise InvalidOption(f"--code-universe must be one of {', '.join(UNIVERSES)}, got '{name}'")
-    return code_universe(labels, table_titles(UNIVERSES[name]).items())
+    return code_universe(labels, published_titles(UNIVERSES[name]).items())
 
 
 def language_of(dataset: Dataset) -> str:
@@ -80,7 +80,7 @@ class LexicalFit:
     @cached_property
     def in_table(self) -> np.ndarray:
         """Which codes a published table has, bool (U,)."""
-        table = table_titles({label.system for label in self.universe.labels})
+        table = published_titles({label.system for label in self.universe.labels})
         return np.array([label.key in table for label in self.universe.labels], dtype=bool)
 
     @cached_property

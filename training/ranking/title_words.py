@@ -7,7 +7,7 @@ A span and the title of its code say the same in two vocabularies, as two senten
 
 from collections.abc import Mapping, Sequence
 
-from training.prepare.word_strengths import WordTable, word_strengths
+from training.prepare.word_translation import WordTable, word_strengths
 from training.ranking.training_note import TrainingNote
 
 ROUNDS = 8

@@ -10,8 +10,8 @@ from model.icd import Code
 from model.labels import LabelSpace
 from model.lexicon.titles import TitleIndex
 from model.text.stemming import plain, stem
-from training.prepare.word_strengths import WordTable
-from training.ranking.code_names import other_names
+from training.prepare.icd_titles import other_names
+from training.prepare.word_translation import WordTable
 from training.ranking.title_words import learn_title_words
 from training.ranking.training_note import TrainingNote
 
@@ -53,7 +53,7 @@ def fit_titles(
     """The index of every name of a universe's codes, for notes in a language; names are English.
 
     Args:
-        names: names beside the titles; default: those of :func:`training.ranking.code_names.other_names`.
+        names: names beside the titles; default: those of :func:`training.prepare.icd_titles.other_names`.
         notes: training notes whose annotated spans teach words for words of titles; without them a note in another
             language than English says nothing here.
         dictionary: English stems of the language's stems.

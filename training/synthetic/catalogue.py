@@ -16,7 +16,7 @@ from random import Random
 
 from model.errors import MalformedInput
 from model.icd import ICD9CM, ICD9PCS, Code
-from training.prepare.titles import IcdTitle, icd9_titles
+from training.prepare.icd_titles import IcdTitle, icd9_titles
 from training.synthetic.phrasing import misspelt, reworded
 from training.synthetic.wording import Template, parse, pick
 

@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from training.prepare.titles import IcdTitle
+from training.prepare.icd_titles import IcdTitle
 
 _DROPPED = (
     r"\[[^\]]*\]",

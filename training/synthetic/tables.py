@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 from model.icd import ICD9CM, ICD9PCS
-from training.prepare.titles import icd9_titles
+from training.prepare.icd_titles import icd9_titles
 from training.synthetic.catalogue import catalogue
 from training.synthetic.csv_file import RowWriter, csv_file
 from training.synthetic.draws import Draws

@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random
 
 from model.icd import ICD9CM, ICD9PCS, Code
-from training.prepare.titles import icd9_titles
+from training.prepare.icd_titles import icd9_titles
 
 CODES = {ICD9CM: 6_918, ICD9PCS: 2_011}
 """Codes of each system in MIMIC-III, those of the lexicon among them."""

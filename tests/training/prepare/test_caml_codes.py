@@ -13,8 +13,8 @@ from tests.training.prepare.corpora import corpus
 from tests.training.prepare.mimic_mini import write_mimic
 from training.prepare import caml_codes
 from training.prepare.caml_codes import listed_spelling, number_spelling, text_spelling
+from training.prepare.icd_titles import icd9_titles
 from training.prepare.mimic3 import prepare_mimic3
-from training.prepare.titles import icd9_titles
 
 LIST = "401.9\n038.9\nE888.9\nV45.81\n66.\n66.0\n38.93\n11.\n"
 

@@ -31,8 +31,7 @@ from tests.training.prepare.mimic_mini import (
     write_mimic,
 )
 from training.prepare.dataset_directory import Record
-from training.prepare.mimic3 import prepare_mimic3
-from training.prepare.mimic3_tables import find_tables
+from training.prepare.mimic3 import find_tables, prepare_mimic3
 from training.prepare.mimic_codes import read_codes
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from training.prepare.word_translation import KEPT, Pair, learn_translations
+from training.prepare.word_translation import KEPT, Pair, learn_translations, word_strengths
 
 PAIRS: list[Pair] = [
     (["la", "casa"], ["the", "house"]),
@@ -55,3 +55,28 @@ def test_words_find_each_other() -> None:
 def test_nothing_is_learned_from_nothing() -> None:
     """No pairs, or one-sided ones."""
     assert learn_translations([]) == learn_translations([([], ["alone"])]) == {}
+
+
+TEXTS = [
+    (["dolor", "renal"], ["kidney", "pain"]),
+    (["dolor"], ["pain"]),
+    (["fiebre"], ["fever"]),
+    (["fiebre", "y", "dolor"], ["fever", "and", "pain"]),
+]
+
+
+def test_a_strength_is_twice_the_mean_of_both_directions_and_at_most_1() -> None:
+    """The geometric mean; what only one direction knows is left out."""
+    forward, back = learn_translations(TEXTS), learn_translations([(right, left) for left, right in TEXTS])
+    found = word_strengths(TEXTS)
+    assert found["dolor"]["pain"] == 1.0
+    for left, meanings in found.items():
+        for right, strength in meanings.items():
+            assert strength == pytest.approx(min(1, 2 * (forward[left][right] * back[right][left]) ** 0.5))
+    assert "kidney" not in found["fiebre"]
+
+
+def test_no_strength_is_learned_from_nothing() -> None:
+    """No pairs, and pairs with an empty side."""
+    assert word_strengths([]) == {}
+    assert word_strengths([(["dolor"], [])]) == {}

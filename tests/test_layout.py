@@ -4,6 +4,7 @@ import ast
 import importlib.metadata
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_a_file_holds_one_idea(path: Path) -> None:
     assert not text.strip() or ast.get_docstring(ast.parse(text))
 
 
+def test_no_two_neighbouring_folders_import_each_other() -> None:
+    """In each folder: no pair of its files and subfolders, one of them a folder, whose imports run both ways."""
+    edges = {(one, other) for path in SOURCES for one, other in import_edges(path)}
+    pairs = sorted({tuple(sorted(edge)) for edge in edges if edge[::-1] in edges})
+    assert pairs == []
+
+
+def test_pairs_are_found() -> None:
+    """The search above is not blind."""
+    assert siblings("app.web.routes.jobs", "app.web.dependencies") == ("app.web.routes", "app.web.dependencies")
+    assert siblings("app.jobs.service", "app.wire") == ("app.jobs", "app.wire")
+    assert ("app.web.routes", "app.web.dependencies") in set(import_edges(ROOT / "app" / "web" / "routes" / "jobs.py"))
+
+
 def test_nothing_is_unpickled() -> None:
     """safetensors and JSON only, in every room."""
     for path in SOURCES:
@@ -80,3 +95,29 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module.split(".")[0])
     return names
+
+
+def import_edges(path: Path) -> Iterator[tuple[str, str]]:
+    """The imports of a file, each raised to the two children of the folder in which importer and imported part."""
+    own = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom) or not node.module or node.module.split(".")[0] not in ROOMS:
+            continue
+        for alias in node.names:
+            module = f"{node.module}.{alias.name}"
+            target = module if is_module(module) else node.module
+            if not own.startswith(f"{target}.") and not target.startswith(f"{own}."):
+                yield siblings(own, target)
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name is a file or folder of the sources."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def siblings(one: str, other: str) -> tuple[str, str]:
+    """The names up to the first part that differs."""
+    first, second = one.split("."), other.split(".")
+    depth = next(depth for depth, (a, b) in enumerate(zip(first, second, strict=False)) if a != b) + 1
+    return ".".join(first[:depth]), ".".join(second[:depth])

@@ -1,23 +1,12 @@
 """What the audit route takes and gives."""
 
-from typing import Annotated, Self
+from typing import Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.coding.schemas import EXAMPLE_NOTE, EvidenceSpan, Explain, System
-from app.neighbours.schemas import NoteQuery, Strict, Tokens
-
-MOST_CODES = 500
-CodeText = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$")]
-"""A code in any spelling, "4019" or "401.9"."""
-
-
-class AssignedCode(Strict):
-    """A code that human coders gave a note."""
-
-    system: System | None = Field(default=None, description="Needed for a code that the bundle has in none or several.")
-    code: CodeText
+from app.coding.schemas import EvidenceSpan
+from app.wire import EXAMPLE_NOTE, MOST_CODES, AssignedCode, Explain, NoteQuery, Strict, Tokens
 
 
 class AuditRequest(NoteQuery):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from app.neighbours.schemas import Strict
+from app.wire import Strict
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 """No separator and no leading dot: a name stays inside of the folder."""

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.coding.schemas import Subtree, System
-from app.neighbours.schemas import Strict
+from app.wire import Strict, Subtree, System
 from model.ranking.thresholds import GLOBAL
 
 LARGEST_PAGE = 200

@@ -235,10 +235,9 @@ def code(
       icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key --bulk notes.jsonl --out answers.jsonl
       cat note.txt | icd-coder code --bundle out/bundle --selected-only -
     """
-    from app.cli.code.bulk_options import code_bulk
-    from app.cli.code.by_bundle import code_by_bundle
+    from app.cli.code.bulk import code_bulk
     from app.cli.code.formats import writer
-    from app.cli.code.local import Ask
+    from app.cli.code.local import Ask, code_by_bundle
     from app.cli.code.note_files import find_notes, require_distinct_ids
     from app.cli.code.remote import code_by_server, require_one_place
     from app.settings import load_settings

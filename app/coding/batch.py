@@ -1,20 +1,14 @@
-"""Several notes in one request: each has its answer or its problem, and none loses the others theirs."""
+"""Request and answer of a batch: each item has its own answer or its own problem."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import structlog
 from pydantic import ConfigDict, Field, InstanceOf, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.access.caller import Visit
-from app.coding.schemas import EXAMPLE_NOTE, PredictAnswer, PredictRequest
-from app.logs import described
-from app.neighbours.schemas import Strict
-from app.web.problems import Problem, problem_of, shape_problem
-from app.web.state import State
-from app.web.visible import predict_visibly
-from model.errors import IcdCoderError, InvalidOption
+from app.coding.schemas import PredictAnswer, PredictRequest
+from app.problem_table import Problem, shape_problem
+from app.wire import EXAMPLE_NOTE, Strict
 
 
 @dataclass(frozen=True)
@@ -60,33 +54,3 @@ class BatchAnswer(Strict):
     bundle_id: str
     results: list[BatchResult] = Field(description="In the order of the items.")
     failed: int = Field(description="Results that are problems.")
-
-
-async def answer_batch(request: BatchRequest, visit: Visit, parts: State) -> BatchAnswer:
-    """Code the items one after the other, so that a batch holds one place of the queue; each is logged by itself.
-
-    Raises:
-        InvalidOption: more items than max_batch, or than the key's rate limit ever allows; nothing was coded.
-        RateLimited: more items than the key has left of its limit; nothing was coded.
-    """
-    if len(request.items) > parts.max_batch:
-        raise InvalidOption(
-            f"the batch has {len(request.items)} items, the limit is {parts.max_batch}: send it in parts"
-        )
-    parts.gate.charge(visit.caller, len(request.items) - 1)  # the request itself was counted at the gate
-    results = [await _result(item, visit, parts) for item in request.items]
-    failed = sum(result.problem is not None for result in results)
-    return BatchAnswer(bundle_id=parts.coder.bundle_id, results=results, failed=failed)
-
-
-async def _result(item: PredictRequest | Misshapen, visit: Visit, parts: State) -> BatchResult:
-    if isinstance(item, Misshapen):
-        return BatchResult(problem=item.problem)
-    try:
-        return BatchResult(answer=await predict_visibly(item, visit, parts))
-    except IcdCoderError as error:
-        return BatchResult(problem=problem_of(error))
-    except Exception as error:  # noqa: BLE001 - whatever one note meets, the others have their answers
-        log = structlog.get_logger().bind(request_id=visit.request_id)
-        log.error("unexpected error in a batch", **described(error))
-        return BatchResult(problem=problem_of(error))

@@ -1,19 +1,11 @@
 """What the predict route takes and gives; ``icd-coder code --format jsonl`` gives the same."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from app.neighbours.schemas import Neighbour, NoteQuery, Strict, Tokens
-
-Explain = Literal["none", "attention", "attingrad"]
-System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs"]
-Subtree = Annotated[
-    str, Field(pattern=r"^((icd9cm|icd9pcs|icd10cm|icd10pcs):)?[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$", max_length=20)
-]
-"""A category or a code, with all codes beneath it."""
-MOST_SUBTREES = 100
-EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
+from app.neighbours.schemas import Neighbour
+from app.wire import EXAMPLE_NOTE, MOST_SUBTREES, Explain, NoteQuery, Strict, Subtree, System, Tokens
 
 
 class CodeOptions(Strict):

@@ -10,9 +10,10 @@ from app.coding.neighbour_evidence import votes_of, weigh
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.inference.worker import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, Tokens
+from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
+from app.wire import Tokens
 from model.errors import InvalidOption
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST

@@ -10,7 +10,7 @@ from app.coding.service import CodingService
 from app.errors import GivenUp, TryLater
 from app.jobs.repository import Outcome, WaitingItem
 from app.logs import described
-from app.web.problems import problem_of
+from app.problem_table import problem_of
 from model.errors import IcdCoderError, MalformedInput
 
 OK, NOT_NOW = 200, 503

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from app.errors import InvalidLine
 from app.jobs.schemas import JobLine
-from app.web.problems import field_problem
+from app.problem_table import field_problem
 from model.errors import InvalidNote, InvalidOption
 from model.text.note_text import check_note
 

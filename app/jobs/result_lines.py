@@ -11,8 +11,8 @@ from app.coding.csv_codes import COLUMNS as CODE_COLUMNS
 from app.coding.csv_codes import code_cells
 from app.coding.schemas import PredictAnswer
 from app.jobs.repository import ResultRow
-from app.neighbours.schemas import Strict
-from app.web.problems import TYPE_PREFIX, Problem
+from app.problem_table import TYPE_PREFIX, Problem
+from app.wire import Strict
 
 COLUMNS = ("line", "id", *CODE_COLUMNS, "problem")
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.coding.schemas import EXAMPLE_NOTE, CodeOptions, PredictRequest
-from app.neighbours.schemas import Identifier, Strict
+from app.coding.schemas import CodeOptions, PredictRequest
+from app.wire import EXAMPLE_NOTE, Identifier, Strict
 
 LARGEST_PAGE = 200
 LARGEST_ID = 2**31 - 1

@@ -12,8 +12,9 @@ from app.neighbours import repository
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
 from app.neighbours.repository import StoredNote
-from app.neighbours.schemas import CodeTitle, Neighbour
+from app.neighbours.schemas import Neighbour
 from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimension, search
+from app.wire import CodeTitle
 from model.errors import EmbeddingMismatch
 from model.icd import Code
 from model.stages import stage

@@ -4,9 +4,7 @@ from datetime import datetime
 
 from pydantic import ConfigDict, Field
 
-from app.audit.schemas import MOST_CODES, AssignedCode
-from app.coding.schemas import EXAMPLE_NOTE
-from app.neighbours.schemas import CodeTitle, Identifier, Strict
+from app.wire import EXAMPLE_NOTE, MOST_CODES, AssignedCode, CodeTitle, Identifier, Strict
 
 
 class NoteRequest(Strict):

@@ -12,11 +12,11 @@ from app.errors import NoDatabase, UnknownNote
 from app.inference.worker import Coder, Inference
 from app.neighbours import repository as codes_repository
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import CodeTitle
 from app.notes import repository
 from app.notes.deletion import delete_note
 from app.notes.indexing import Indexer
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
+from app.wire import CodeTitle
 from model.dataset import Document
 from model.text.note_text import check_note
 

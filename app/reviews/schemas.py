@@ -6,9 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.audit.schemas import MOST_CODES, AssignedCode
-from app.coding.schemas import System
-from app.neighbours.schemas import CodeTitle, Identifier, Strict
+from app.wire import MOST_CODES, AssignedCode, CodeTitle, Identifier, Strict, System
 
 LARGEST_PAGE = 200
 LARGEST_ID = 2**31 - 1

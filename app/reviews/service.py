@@ -16,13 +16,13 @@ from app.coding.recording import register_bundle
 from app.database.engine import database_errors, writing
 from app.errors import NoDatabase, UnknownNote
 from app.inference.worker import Coder
-from app.neighbours.schemas import CodeTitle
 from app.reviews import repository
 from app.reviews.current_codes import current_codes
 from app.reviews.replay import Action, ActionKind, replay
 from app.reviews.repository import NewReview, ReviewedNote
 from app.reviews.schemas import DoneAction, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery, StoredReview
 from app.reviews.table import chosen_system, table_lines
+from app.wire import CodeTitle
 from model.errors import InvalidOption
 from model.icd import Code
 

@@ -1,4 +1,4 @@
-"""What answers now: one snapshot for a whole request, swapped in one step, ended when its last request has left."""
+"""The bundle that answers now: a request keeps one snapshot of its services, and a swap replaces them in one step."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -6,62 +6,65 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from app.inference.worker import Coder
-from app.web.state import BundleParts, State
+from app.web.state import BundleServices, ServiceState
 
-Assemble = Callable[[Coder], BundleParts]
+Assemble = Callable[[Coder], BundleServices]
 
 
 @dataclass
-class _Turn:
-    """The time of one bundle."""
+class _Snapshot:
+    """The services of one bundle, and how many requests use them."""
 
-    state: State
+    state: ServiceState
     users: int = 0
 
 
-class Serving:
-    """The current snapshot; to be used in the event loop alone."""
+class ActiveBundle:
+    """Hands out snapshots and swaps bundles; use it in the event loop only.
 
-    _turn: _Turn
+    A replaced bundle is ended when the last request that leased it has been answered.
+    """
+
+    _current: _Snapshot
 
     def __init__(self, assemble: Assemble) -> None:
-        """Empty until :meth:`begin`: parts of the first snapshot hold this place.
+        """Without a bundle until :meth:`begin`, because services of the first one refer to this object.
 
         Args:
-            assemble: the parts of another bundle over the same database; called in a thread.
+            assemble: makes the services of another bundle over the same database; called in a thread.
         """
         self._assemble = assemble
         self._ending: set[asyncio.Task[None]] = set()
 
-    def begin(self, state: State) -> None:
-        """Let the first snapshot answer; its line is started and warmed up by the application."""
-        self._turn = _Turn(state)
+    def begin(self, state: ServiceState) -> None:
+        """Set the first bundle; the application starts its worker and warms it up."""
+        self._current = _Snapshot(state)
 
     @property
-    def now(self) -> State:
-        """For who asks once, or for what is no bundle's."""
-        return self._turn.state
+    def now(self) -> ServiceState:
+        """The current state without a lease: for a single use, or for services that no bundle changes."""
+        return self._current.state
 
     @property
     def bundle_id(self) -> str:
-        """Of the bundle that answers now."""
+        """Of the current bundle."""
         return self.now.coder.bundle_id
 
     @contextmanager
-    def lease(self) -> Iterator[State]:
-        """The snapshot of now, which can answer until the block ends, whatever is swapped meanwhile."""
-        turn = self._turn
-        turn.users += 1
+    def lease(self) -> Iterator[ServiceState]:
+        """The current state, which stays usable until the block ends even if another bundle is loaded meanwhile."""
+        snapshot = self._current
+        snapshot.users += 1
         try:
-            yield turn.state
+            yield snapshot.state
         finally:
-            turn.users -= 1
-            self._end_if_over(turn)
+            snapshot.users -= 1
+            self._end_if_unused(snapshot)
 
     async def swap(self, coder: Coder, decided: Callable[[], Awaitable[None]]) -> None:
-        """See :class:`app.bundles.service.Exchange`; the coder has coded a note before anybody waits for it."""
-        parts = await asyncio.to_thread(self._assemble, coder)
-        inference = parts.coding.inference
+        """Replace the bundle once the new one has coded a warm-up note; see :class:`app.bundles.service.Exchange`."""
+        services = await asyncio.to_thread(self._assemble, coder)
+        inference = services.coding.inference
         inference.start()
         try:
             await inference.warm_up()
@@ -69,19 +72,19 @@ class Serving:
         except BaseException:
             await inference.end()
             raise
-        old, self._turn = self._turn, _Turn(replace(self.now, **vars(parts)))
-        self.now.readiness.warm_up = ""  # whatever became of the first one's
+        old, self._current = self._current, _Snapshot(replace(self.now, **vars(services)))
+        self.now.readiness.warm_up = ""  # the first bundle's warm-up may have failed
         self.now.metrics.bundle(coder)
-        self._end_if_over(old)
+        self._end_if_unused(old)
 
     async def end(self) -> None:
-        """End what answers now, and wait for those before."""
+        """End the current bundle, and wait for replaced ones that are still ending."""
         await self.now.coding.inference.end()
         await asyncio.gather(*self._ending)
 
-    def _end_if_over(self, turn: _Turn) -> None:
-        if turn is self._turn or turn.users:
+    def _end_if_unused(self, snapshot: _Snapshot) -> None:
+        if snapshot is self._current or snapshot.users:
             return
-        task = asyncio.get_running_loop().create_task(turn.state.coding.inference.end())
+        task = asyncio.get_running_loop().create_task(snapshot.state.coding.inference.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)

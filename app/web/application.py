@@ -19,31 +19,23 @@ from app.jobs.build import build_jobs
 from app.jobs.worker import JobWorker
 from app.logs import described
 from app.settings import Settings
-from app.web.active_bundle import Serving
+from app.web.active_bundle import ActiveBundle
 from app.web.assembly import assemble
 from app.web.authentication import OPEN_PATHS, Authentication
 from app.web.authorization import require_declared
+from app.web.body_limit import BodyLimit
 from app.web.docs_page import install_docs_page
 from app.web.draining import Draining
 from app.web.job_events import EventStreams
 from app.web.load_shedding import BESIDE_THE_LINE, Crowd
 from app.web.loopback_host import LoopbackHost
 from app.web.metrics import Metrics
-from app.web.middleware import BodyLimit, RequestLog
 from app.web.problems import ProblemHandlers
-from app.web.routes import audit as audit_routes
-from app.web.routes import batch as coding_routes
-from app.web.routes import bundles as bundle_routes
-from app.web.routes import codes as catalogue_routes
-from app.web.routes import health
-from app.web.routes import jobs as job_routes
-from app.web.routes import neighbours as neighbour_routes
-from app.web.routes import notes as note_routes
-from app.web.routes import predict as predict_route
-from app.web.routes import reviews as review_routes
+from app.web.request_log import RequestLog
+from app.web.routes import ROUTERS
 from app.web.routes.metrics import PATH as METRICS_PATH
 from app.web.routes.metrics import metrics_router
-from app.web.state import Readiness, State
+from app.web.state import Readiness, ServiceState
 from app.web.tracing import Traced, Tracing, trace_statements
 
 DESCRIPTION = (
@@ -67,46 +59,34 @@ def create_app(
     engine = None if settings.database is None else open_service_database(settings.database)
     metrics = Metrics(coder)
     assembled = partial(assemble, settings, engine, metrics)
-    serving = Serving(assembled)
-    jobs, worker = build_jobs(settings, engine, serving.lease)
-    state = State(
+    active_bundle = ActiveBundle(assembled)
+    jobs, worker = build_jobs(settings, engine, active_bundle.lease)
+    state = ServiceState(
         **vars(assembled(coder)),
         gate=gate,
         jobs=jobs,
         event_streams=EventStreams(),
-        bundles=BundleService(engine, settings.bundles, opener, serving),
+        bundles=BundleService(engine, settings.bundles, opener, active_bundle),
         readiness=Readiness(drain_seconds=settings.drain_seconds),
         journal=Journal(engine),
         metrics=metrics,
         max_batch=settings.max_batch,
     )
-    serving.begin(state)
+    active_bundle.begin(state)
     app = FastAPI(
         title="icd-coder",
         version="1",
         description=DESCRIPTION,
-        lifespan=_lifespan(serving, engine, worker, gate, tracing),
+        lifespan=_lifespan(active_bundle, engine, worker, gate, tracing),
         docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.serving = serving
+    app.state.active_bundle = active_bundle
     ProblemHandlers(settings.retry_after_seconds).install(app)
-    routers = (
-        predict_route,
-        coding_routes,
-        audit_routes,
-        catalogue_routes,
-        neighbour_routes,
-        note_routes,
-        review_routes,
-        job_routes,
-        bundle_routes,
-        health,
-    )
-    for routes in routers:
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.include_router(metrics_router(settings.metrics))
     install_docs_page(app)
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
@@ -117,7 +97,7 @@ def create_app(
     return app
 
 
-def _add_layers(app: FastAPI, settings: Settings, state: State, gate: Gate, open_paths: Set[str]) -> None:
+def _add_layers(app: FastAPI, settings: Settings, state: ServiceState, gate: Gate, open_paths: Set[str]) -> None:
     """From the innermost to the outermost: the last added is asked first."""
     retry_after_seconds = settings.retry_after_seconds
     app.add_middleware(
@@ -155,13 +135,13 @@ def _trace(app: FastAPI, tracing: Tracing, engine: Engine | None, gate: Gate) ->
 
 
 def _lifespan(
-    serving: Serving, engine: Engine | None, worker: JobWorker | None, gate: Gate, tracing: Tracing | None
+    active_bundle: ActiveBundle, engine: Engine | None, worker: JobWorker | None, gate: Gate, tracing: Tracing | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # No local name for what answers first: it would keep its weights when another bundle does.
-        serving.now.coding.inference.start()
-        warming = asyncio.create_task(_warm_up(serving))
+        active_bundle.now.coding.inference.start()
+        warming = asyncio.create_task(_warm_up(active_bundle))
         try:
             if worker is not None:
                 worker.start()
@@ -172,8 +152,8 @@ def _lifespan(
             with suppress(asyncio.CancelledError):
                 await warming
         finally:
-            await serving.now.bundles.end()
-            await serving.end()
+            await active_bundle.now.bundles.end()
+            await active_bundle.end()
         if engine is not None:
             engine.dispose()
         gate.close()
@@ -183,13 +163,13 @@ def _lifespan(
     return lifespan
 
 
-async def _warm_up(serving: Serving) -> None:
-    with serving.lease() as first:
+async def _warm_up(active_bundle: ActiveBundle) -> None:
+    with active_bundle.lease() as first:
         try:
             await first.coding.inference.warm_up()
         except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
             structlog.get_logger().error("warm-up failed", **described(error))
-            if first is serving.now:  # else one answers that has coded a note
+            if first is active_bundle.now:  # else one answers that has coded a note
                 first.readiness.warm_up = f"failed ({type(error).__name__})"
         else:
             first.readiness.warm_up = ""

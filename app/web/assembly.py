@@ -14,11 +14,11 @@ from app.notes.service import NoteService
 from app.reviews.service import ReviewService
 from app.settings import Settings
 from app.web.metrics import Metrics
-from app.web.state import BundleParts
+from app.web.state import BundleServices
 from model.errors import InvalidOption
 
 
-def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder: Coder) -> BundleParts:
+def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder: Coder) -> BundleServices:
     """The coder with its line of notes, and the neighbours of its own embedding; nothing runs yet.
 
     Raises:
@@ -31,7 +31,7 @@ def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder:
         index = index_on(engine, coder.embedding_id, coder.embedding_dim)
     inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
     coding = build_service(settings, coder, inference, index, metrics.stage)
-    return BundleParts(
+    return BundleServices(
         coder=coder,
         coding=coding,
         auditing=AuditService(coding, index),

@@ -9,10 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.access.gate import Gate
 from app.errors import DatabaseUnavailable
 from app.logs import described
+from app.web.docs_page import ASSETS
 from app.web.problems import known_problem
 from model.errors import IcdCoderError
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
 """They tell nothing of notes, keys or bundles; every other path, known or not, needs a key."""
 
 UNREADABLE = "the access keys cannot be read now: try again later"

@@ -1,12 +1,10 @@
-"""In which form an answer is wanted: the first that there is, unless the header Accept names another."""
+"""The format of an answer: the first that a route offers, unless the header Accept names another."""
 
 from collections.abc import Iterable, Sequence
 from email.message import Message
 
-JSON = "application/json"
-FHIR_JSON = "application/fhir+json"
-CSV = "text/csv"
-JSON_LINES = "application/x-ndjson"
+from app.wire import CSV, FHIR_JSON, JSON
+
 FORMS = (JSON, FHIR_JSON, CSV)
 """Of a prediction."""
 

@@ -1,119 +1,66 @@
-"""The page at /docs: the OpenAPI description as plain HTML.
+"""The page at /docs: FastAPI's Swagger UI with its script and style served from here.
 
-FastAPI's own page loads its scripts from a content delivery network; the service contacts nobody and neither
-does this page: no script, and a policy that forbids every other host.
+FastAPI's default page loads both from a content delivery network. The package fastapi-offline carries the files, and
+the page's content security policy forbids every other host.
 """
 
-import json
-from collections.abc import Iterator
-from html import escape
-from typing import Any
+import base64
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
 
-from app.web.content_negotiation import JSON_LINES
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3rem .6rem;"
-    "border-bottom:1px solid #ccc}pre{background:#f3f3f3;color:#111;padding:.6rem;white-space:pre-wrap}"
-    "h2{margin-top:2.5rem;border-top:2px solid #888;padding-top:.5rem}"
-)
-KEY = "-H 'Authorization: Bearer KEY'"
+ASSETS = {
+    "/docs/swagger-ui-bundle.js": "text/javascript",
+    "/docs/swagger-ui.css": "text/css",
+    "/docs/favicon.png": "image/png",
+}
+"""Path and media type of each file of the page."""
+SCRIPT, STYLE, FAVICON = ASSETS
+DAY = "public, max-age=86400"
 
 
 def install_docs_page(app: FastAPI) -> None:
-    """Serve the page at /docs, made from the application's OpenAPI description."""
+    """Serve the page at /docs and its files beneath it."""
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=f"{app.title} API",
+        swagger_js_url=SCRIPT.removeprefix("/"),
+        swagger_css_url=STYLE.removeprefix("/"),
+        swagger_favicon_url=FAVICON.removeprefix("/"),
+    )
+    html = bytes(page.body).decode()
+    headers = {"Content-Security-Policy": _policy(html)}
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(render(app.openapi()), headers={"Content-Security-Policy": POLICY})
+        return HTMLResponse(html, headers=headers)
+
+    for path, media_type in ASSETS.items():
+        app.add_api_route(path, _asset(path, media_type), include_in_schema=False)
 
 
-def render(openapi: dict[str, Any]) -> str:
-    """The whole page: each route with its examples, then each schema with its fields."""
-    info = openapi["info"]
-    title = escape(info["title"])
-    parts = [f"<h1>{title}</h1><p>{escape(info['description'])}</p>"]
-    parts.append('<p>For programs: <a href="openapi.json">openapi.json</a></p>')
-    schemas = openapi["components"]["schemas"]
-    for path, operations in openapi["paths"].items():
-        for method, operation in operations.items():
-            parts.extend(_route(path, method, operation, schemas))
-    parts.append("<h2>Fields</h2>")
-    for name, schema in schemas.items():
-        parts.extend(_fields(name, schema))
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>'
-
-
-def _route(path: str, method: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
-    yield f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{escape(operation.get('description', ''))}</p>"
-    sent = operation.get("requestBody", {}).get("content", {})
-    body = sent.get("application/json", {}).get("schema")
-    if JSON_LINES in sent:
-        yield from _json_lines(path, sent[JSON_LINES]["schema"])
-    elif body is None:
-        key = f" {escape(KEY)}" if "security" in operation else ""
-        verb = "" if method == "get" else f" -X {method.upper()}"
-        yield f"<pre>curl -s ADDRESS{escape(path)}{verb}{key}</pre>"
-    else:
-        yield f"<p>Body: {_kind(body)}</p>"
-        for example in schemas[_name(body)].get("examples", []):
-            yield f"<pre>{escape(_curl(path, example))}</pre>"
-    rows = "".join(
-        f"<tr><td>{escape(status)}</td><td>{escape(answer['description'])}</td><td>{_answer(answer)}</td></tr>"
-        for status, answer in operation["responses"].items()
+def _policy(html: str) -> str:
+    """Files of this host and the page's own inline script, by its hash; Swagger UI sets styles in the document."""
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        for script in re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    ]
+    scripts = " ".join(f"'sha256-{value}'" for value in hashes)
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; connect-src 'self'"
     )
-    yield f"<table><tr><th>Status</th><th>Meaning</th><th>Answer</th></tr>{rows}</table>"
 
 
-def _json_lines(path: str, line: dict[str, Any]) -> Iterator[str]:
-    """A body whose lines have a schema of their own, which is no component of the description."""
-    yield f"<p>Body: a file, each line a <code>{escape(line['title'])}</code></p>"
-    for example in line.get("examples", []):
-        sent = f"-H 'Content-Type: {JSON_LINES}' -H 'Idempotency-Key: WORD' --data-binary '{json.dumps(example)}'"
-        yield f"<pre>{escape(f'curl -s ADDRESS{path} {KEY} {sent}')}</pre>"
-    yield from _fields(line["title"], line)
+def _asset(path: str, media_type: str) -> Callable[[], Awaitable[Response]]:
+    content = (files("fastapi_offline") / "static" / path.removeprefix("/docs/")).read_bytes()
 
+    async def asset() -> Response:
+        return Response(content, media_type=media_type, headers={"Cache-Control": DAY})
 
-def _fields(name: str, schema: dict[str, Any]) -> Iterator[str]:
-    yield f'<h3 id="{escape(name)}">{escape(name)}</h3><p>{escape(schema.get("description", ""))}</p>'
-    required = schema.get("required", [])
-    rows = "".join(
-        f"<tr><td><code>{escape(field)}</code></td><td>{_kind(about)}</td>"
-        f"<td>{'required' if field in required else escape(json.dumps(about.get('default')))}</td>"
-        f"<td>{escape(about.get('description', ''))}</td></tr>"
-        for field, about in schema.get("properties", {}).items()
-    )
-    yield f"<table><tr><th>Field</th><th>Type</th><th>Default</th><th>Meaning</th></tr>{rows}</table>"
-
-
-def _curl(path: str, example: dict[str, Any]) -> str:
-    return f"curl -s ADDRESS{path} {KEY} -H 'Content-Type: application/json' -d '{json.dumps(example)}'"
-
-
-def _answer(answer: dict[str, Any]) -> str:
-    for media_type, content in answer.get("content", {}).items():
-        return _kind(content["schema"]) if media_type == "application/json" else escape(media_type)
-    return ""
-
-
-def _name(schema: dict[str, Any]) -> str:
-    return str(schema["$ref"]).rpartition("/")[2]
-
-
-def _kind(schema: dict[str, Any]) -> str:
-    """HTML for a type, with a link to the fields of a named one."""
-    if "$ref" in schema:
-        name = escape(_name(schema))
-        return f'<a href="#{name}">{name}</a>'
-    if "anyOf" in schema:
-        return " or ".join(map(_kind, schema["anyOf"]))
-    if "enum" in schema:
-        return " or ".join(escape(json.dumps(value)) for value in schema["enum"])
-    if schema.get("type") == "array":
-        return f"list of {_kind(schema['items'])}"
-    return escape(str(schema.get("type", "any")))
+    return asset

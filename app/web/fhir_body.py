@@ -13,7 +13,7 @@ from starlette.types import Message
 from app.access.scopes import Scope
 from app.errors import MissingScope
 from app.fhir.document_reference import SentDocument, read_document
-from app.web.content_negotiation import FHIR_JSON
+from app.wire import FHIR_JSON
 
 
 class DocumentRoute(APIRoute):

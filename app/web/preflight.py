@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from app.database.engine import database_name
 from app.settings import Settings
-from app.web.state import State
+from app.web.state import ServiceState
 
 
 def described_service(app: FastAPI, settings: Settings, no_auth: bool) -> list[str]:
@@ -13,8 +13,8 @@ def described_service(app: FastAPI, settings: Settings, no_auth: bool) -> list[s
     Raises:
         DatabaseUnavailable: it cannot be read.
     """
-    parts: State = app.state.serving.now
-    coder, index = parts.coder, parts.index
+    state: ServiceState = app.state.active_bundle.now
+    coder, index = state.coder, state.index
     lines = [
         f"bundle    {coder.bundle_id[:12]}, {len(coder.labels.labels)} codes, precision {coder.precision}",
         f"embedding {coder.embedding_id[:12]}, {coder.embedding_dim} values",

@@ -1,9 +1,9 @@
-"""Errors as RFC 9457 problem+json, from one table; no answer ever holds a part of the request.
+"""Exception handlers: every error leaves the service as problem+json, made from ``app/problem_table.py``.
 
 FastAPI's own 422 echoes the input, and an unexpected error's message can hold a note: both are replaced here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,93 +12,16 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from app.database.engine import error_name
-from app.errors import (
-    BundleRefused,
-    DatabaseOutOfStep,
-    DatabaseUnavailable,
-    ExpiredKey,
-    GivenUp,
-    IdentityUnavailable,
-    InvalidLine,
-    InvalidResource,
-    KeyUsedBefore,
-    MissingKey,
-    MissingScope,
-    NameTaken,
-    NoBundleFolder,
-    NoDatabase,
-    NoteStored,
-    NoteTextNotStored,
-    NotReady,
-    OutOfTime,
-    Overloaded,
-    RateLimited,
-    RevokedKey,
-    TooManyJobs,
-    TryLater,
-    UnknownBundle,
-    UnknownJob,
-    UnknownNote,
-    WrongContentType,
-    WrongKey,
-    WrongPart,
-    WrongToken,
-)
-from model.errors import (
-    EmbeddingMismatch,
-    IcdCoderError,
-    InvalidNote,
-    InvalidOption,
-    NoConformalSet,
-    NoRanker,
-    NoteTooLong,
-)
+from app.errors import DatabaseUnavailable, MissingKey, MissingScope, RateLimited, TryLater, WrongPart
+from app.problem_table import INTERNAL, STATUS, FieldProblem, Problem, make_problem, shape_problem
+from model.errors import IcdCoderError
 
-TYPE_PREFIX = "urn:icd-coder:problem:"
 MEDIA_TYPE = "application/problem+json"
 CHALLENGE = 'Bearer realm="icd-coder"'
-STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
-    NoteTooLong: (413, "note-too-long"),
-    InvalidNote: (422, "invalid-note"),
-    InvalidOption: (422, "invalid-option"),
-    InvalidResource: (422, "invalid-resource"),
-    InvalidLine: (422, "invalid-line"),
-    UnknownNote: (404, "unknown-note"),
-    UnknownJob: (404, "unknown-job"),
-    UnknownBundle: (404, "unknown-bundle"),
-    NoteTextNotStored: (409, "text-not-stored"),
-    NoteStored: (409, "note-stored"),
-    KeyUsedBefore: (409, "key-used-before"),
-    NameTaken: (409, "name-taken"),
-    BundleRefused: (409, "bundle-refused"),
-    NoBundleFolder: (409, "no-bundle-folder"),
-    NoDatabase: (409, "no-database"),
-    NoRanker: (409, "no-ranker"),
-    NoConformalSet: (409, "no-conformal-set"),
-    EmbeddingMismatch: (503, "embedding-mismatch"),
-    DatabaseOutOfStep: (503, "database-out-of-step"),
-    DatabaseUnavailable: (503, "database-unavailable"),
-    Overloaded: (503, "overloaded"),
-    OutOfTime: (503, "out-of-time"),
-    NotReady: (503, "not-ready"),
-    MissingKey: (401, "missing-key"),
-    WrongKey: (401, "wrong-key"),
-    RevokedKey: (401, "revoked-key"),
-    ExpiredKey: (401, "expired-key"),
-    WrongToken: (401, "wrong-token"),
-    IdentityUnavailable: (503, "identity-unavailable"),
-    MissingScope: (403, "missing-scope"),
-    RateLimited: (429, "rate-limited"),
-    TooManyJobs: (429, "too-many-jobs"),
-    GivenUp: (500, "given-up"),
-    WrongContentType: (415, "wrong-content-type"),
-}
-"""Status and stable slug by error class; the first class that fits."""
 HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     400: ("malformed-body", "the body cannot be read as JSON: send UTF-8 JSON"),
     404: ("unknown-route", "there is no such route: see /docs"),
@@ -107,40 +30,6 @@ HTTP_PROBLEMS: dict[int, tuple[str, str]] = {
     413: ("body-too-large", "the body is larger than the service's max_body_bytes: send one note alone"),
     415: ("wrong-content-type", "the body is not sent as JSON: set the header Content-Type: application/json"),
 }
-INTERNAL = ("internal-error", "the service failed: the log has the request id")
-SAFE_MESSAGES = frozenset(
-    {
-        "missing",
-        "string_type",
-        "string_too_short",
-        "string_too_long",
-        "string_unicode",
-        "int_type",
-        "literal_error",
-        "greater_than_equal",
-        "text_or_note_id",
-        "codes_of_a_text",
-        "position_of_action",
-    }
-)
-"""Kinds of validation error whose message is made of the schema alone."""
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field."""
-
-    field: str
-    problem: str
-
-
-class Problem(BaseModel):
-    """Every error of the service (RFC 9457)."""
-
-    type: str = Field(examples=[f"{TYPE_PREFIX}invalid-note"])
-    title: str = Field(examples=["Unprocessable Content"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["the note is empty: send the text of a discharge summary"])
-    errors: list[FieldProblem] | None = Field(default=None, description="By field, for a body of the wrong shape.")
 
 
 @dataclass(frozen=True)
@@ -199,34 +88,6 @@ def _fields_of(error: Exception) -> list[FieldProblem] | None:
     return [FieldProblem(field=error.field, problem=error.problem)] if isinstance(error, WrongPart) else None
 
 
-def problem_of(error: Exception) -> Problem:
-    """The same as a part of an answer that has other parts; an error that nobody foresaw without details."""
-    for kind, (status, slug) in STATUS.items():
-        if isinstance(error, kind):
-            return make_problem(status, slug, str(error))
-    return make_problem(500, *INTERNAL)
-
-
-def shape_problem(found: Sequence[Any]) -> Problem:
-    """Of a body, or a part of one, of the wrong shape: names of our fields and our own words, nothing of the input.
-
-    Args:
-        found: the errors of pydantic.
-    """
-    return make_problem(
-        422,
-        "invalid-request",
-        "the request does not have the shape of the route: see errors, and /docs",
-        [field_problem(item) for item in found],
-    )
-
-
-def make_problem(status: int, slug: str, detail: str, errors: list[FieldProblem] | None = None) -> Problem:
-    """A problem with its type and title."""
-    title = HTTPStatus(status).phrase
-    return Problem(type=TYPE_PREFIX + slug, title=title, status=status, detail=detail, errors=errors)
-
-
 def _headers(error: Exception, status: int, retry_after_seconds: int) -> dict[str, str]:
     """When to come again, or with what (RFC 9110 10.2.3 and 11.6.1, RFC 6750 3)."""
     if isinstance(error, RateLimited):
@@ -282,14 +143,3 @@ def _is_json(request: Request) -> bool:
     """Whether the body was named JSON; FastAPI takes any other for one string, an absent one for null."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))
-
-
-def field_problem(item: Mapping[str, Any]) -> FieldProblem:
-    """One of pydantic's errors: the field, and our own words or those of the schema."""
-    kind = str(item["type"])
-    # The name of an unknown field, and any message outside the list, is text of the request.
-    places = item["loc"][:-1] if kind == "extra_forbidden" else item["loc"]
-    name = ".".join(str(place) for place in places) or "body"
-    if kind == "extra_forbidden":
-        return FieldProblem(field=name, problem="holds a field that the route does not know")
-    return FieldProblem(field=name, problem=str(item["msg"]) if kind in SAFE_MESSAGES else "is not valid")

@@ -61,5 +61,7 @@ def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
         timeout_graceful_shutdown=shutdown_seconds,
         server_header=False,
     )
-    readiness: Readiness = app.state.serving.now.readiness  # not all of it: it would keep a bundle that is replaced
+    readiness: Readiness = (
+        app.state.active_bundle.now.readiness
+    )  # not all of it: it would keep a bundle that is replaced
     AnnouncedServer(config, readiness, shutdown_seconds).run(sockets=[bound])

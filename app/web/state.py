@@ -1,10 +1,6 @@
-"""What the routes share."""
+"""What a running service holds: the services of the active bundle, and those that no bundle changes."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
-
-from fastapi import Depends, Request
 
 from app.access.gate import Gate
 from app.access_log.journal import Journal
@@ -24,20 +20,20 @@ from app.web.metrics import Metrics
 
 @dataclass
 class Readiness:
-    """What has still to happen before the first note, and after the last."""
+    """Whether the service has warmed up, and whether it is stopping."""
 
     warm_up: str = "has not finished"
-    """Empty once a note was coded."""
+    """Why the warm-up prediction is missing; empty once it has been made."""
     stopping: bool = False
     in_flight: int = 0
-    """Requests that the service has let in and not answered yet, without those of probes."""
+    """Requests admitted and not yet answered, without those of probes."""
     drain_seconds: int = 0
-    """How long probes are answered at a stop, at least."""
+    """How long probes are still answered at a stop, at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BundleParts:
-    """The parts that belong to one bundle, its embeddings included; they are swapped together."""
+class BundleServices:
+    """The services of one bundle and its embeddings; they are swapped together."""
 
     coder: Coder
     coding: CodingService
@@ -46,13 +42,14 @@ class BundleParts:
     notes: NoteService
     reviews: ReviewService
     index: NeighbourIndex | None
+    """None: the service runs without a database."""
     recorder: Recorder | None
-    """None: what was suggested is not kept."""
+    """None: suggestions are not recorded."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class State(BundleParts):
-    """The parts of a running service, as they are at one moment; those of no bundle are the same at every one."""
+class ServiceState(BundleServices):
+    """The services at one moment; a bundle swap replaces the inherited fields only."""
 
     gate: Gate
     jobs: JobService
@@ -63,27 +60,3 @@ class State(BundleParts):
     metrics: Metrics
     max_batch: int
     """Most notes in one request."""
-
-
-# Not async, they would each be run in a thread.
-async def _leased(request: Request) -> AsyncIterator[State]:
-    with request.app.state.serving.lease() as state:
-        yield state
-
-
-async def _standing(request: Request) -> State:
-    state: State = request.app.state.serving.now
-    return state
-
-
-Parts = Annotated[State, Depends(_leased)]
-"""One snapshot for the whole request, however often it is asked for: an answer is of one bundle."""
-Standing = Annotated[State, Depends(_standing)]
-"""For what may take hours, or swaps bundles itself: only the parts that are no bundle's may be used."""
-
-
-async def _coding(parts: Parts) -> CodingService:
-    return parts.coding
-
-
-Coding = Annotated[CodingService, Depends(_coding)]

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.settings import PREFIX, Settings
-from app.web.middleware import METHODS, template
+from app.web.request_log import METHODS, template
 from model.errors import InvalidOption
 from model.stages import listening, passed
 

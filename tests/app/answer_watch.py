@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.web.middleware import RequestLog
+from app.web.request_log import RequestLog
 from tests.canary import CANARY
 
 WITHOUT_NOTES = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/model", "/v1/codes"})

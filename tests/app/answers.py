@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from fastapi.testclient import TestClient
 
-from app.web.problems import TYPE_PREFIX
+from app.problem_table import TYPE_PREFIX
 from tests.app.fakes import FakeCoder
 from tests.canary import CANARY
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.web.metrics import Metrics
-from app.web.middleware import RequestLog
+from app.web.request_log import RequestLog
 from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder
 from tests.canary import CANARY

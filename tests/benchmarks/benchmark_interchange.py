@@ -21,7 +21,7 @@ from app.access.tokens import TokenVerifier
 from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
 from app.fhir.bundle import bundle_json
 from app.fhir.document_reference import read_document
-from app.neighbours.schemas import Tokens
+from app.wire import Tokens
 from tests.app.access.keyed_service import indexed_database, keyed_app, make_key
 from tests.app.access.provider import settings_of, token
 from tests.app.fakes import FakeCoder

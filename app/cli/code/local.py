@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from app.bundles.damaged_labels import require_whole_labels
 from app.cli.code.note_files import NoteFile
-from app.coding.schemas import Explain, PredictAnswer, PredictRequest
+from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import build_service
+from app.database.engine import require_usable
+from app.inference import worker
 from app.inference.worker import Coder, Inference
-from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import Identifier
+from app.neighbours.index import NeighbourIndex, open_index
 from app.settings import Settings
+from app.wire import Explain, Identifier
 from model.errors import InvalidOption
 
 Write = Callable[[NoteFile, str, PredictAnswer], None]
@@ -77,6 +81,33 @@ class OfflineCoding:
                 text = note.read(self.settings.max_characters)
                 answer = await service.predict(self.ask.request(text))
                 write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+
+
+def code_by_bundle(
+    bundle: Path,
+    device: str,
+    precision: str,
+    allow_damaged_labels: bool,
+    settings: Settings,
+    ask: Ask,
+    notes: list[NoteFile],
+    write: Write,
+) -> None:
+    """Code the notes; the database of the settings, where one is named, gives the neighbours.
+
+    Raises:
+        What :func:`app.database.engine.require_usable`, :func:`app.inference.worker.load_coder`,
+        :func:`app.neighbours.index.open_index` and :meth:`app.cli.code.local.OfflineCoding.run` raise.
+    """
+    database = settings.database
+    if database is not None:
+        require_usable(database)
+    coder = worker.load_coder(bundle, device, precision, settings.torch_threads)
+    coder = require_whole_labels(coder, bundle, allow_damaged_labels)
+    found = None
+    if database is not None:
+        found = open_index(database, coder.embedding_id, coder.embedding_dim)
+    OfflineCoding(coder, found, settings, ask).run(notes, write)
 
 
 def selected_part(answer: PredictAnswer) -> PredictAnswer:

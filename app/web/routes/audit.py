@@ -6,9 +6,9 @@ from app.access.scopes import Scope
 from app.audit.schemas import AuditAnswer, AuditRequest
 from app.errors import MissingScope
 from app.web.authorization import ByPredict
+from app.web.dependencies import AccessJournal, Auditing
 from app.web.problems import KEYED, documented
 from app.web.redaction import NO_EVIDENCE
-from app.web.state import Parts
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 
@@ -18,11 +18,11 @@ router = APIRouter(prefix="/v1", tags=["audit"])
     response_model_exclude_none=True,
     responses=documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
 )
-async def audit(request: AuditRequest, visit: ByPredict, parts: Parts) -> AuditAnswer:
+async def audit(request: AuditRequest, visit: ByPredict, auditing: Auditing, journal: AccessJournal) -> AuditAnswer:
     """Which assigned codes of a note nothing supports, and which codes are probably missing, with evidence."""
     if request.codes is None and not visit.may(Scope.NEIGHBOURS):  # which opens the codes of stored notes
         raise MissingScope(Scope.NEIGHBOURS)
     withheld = request.note_id is not None and request.explain != "none" and not visit.may(Scope.TEXT)
-    answer = await parts.auditing.audit(request.model_copy(update={"explain": "none"}) if withheld else request)
-    await parts.journal.write(visit.entry([] if request.note_id is None else [request.note_id]))
+    answer = await auditing.audit(request.model_copy(update={"explain": "none"}) if withheld else request)
+    await journal.write(visit.entry([] if request.note_id is None else [request.note_id]))
     return answer.model_copy(update={"warnings": [*answer.warnings, NO_EVIDENCE]}) if withheld else answer

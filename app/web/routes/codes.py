@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query
 
 from app.catalogue.schemas import CodesAnswer, CodesQuery
 from app.web.authorization import ByAnyKey
+from app.web.dependencies import CodeCatalogue
 from app.web.problems import KEYED, documented
-from app.web.state import Parts
 
 router = APIRouter(prefix="/v1", tags=["codes"])
 
 
 @router.get("/codes", response_model_exclude_none=True, responses=documented(*KEYED, 422, 500, 503))
-async def codes(query: Annotated[CodesQuery, Query()], _visit: ByAnyKey, parts: Parts) -> CodesAnswer:
+async def codes(query: Annotated[CodesQuery, Query()], _visit: ByAnyKey, catalogue: CodeCatalogue) -> CodesAnswer:
     """Codes by words of their titles, by their beginning, or beneath a category; with counts and thresholds."""
-    return await asyncio.to_thread(parts.catalogue.search, query)
+    return await asyncio.to_thread(catalogue.search, query)

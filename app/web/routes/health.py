@@ -6,14 +6,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app.errors import DatabaseUnavailable, NotReady
+from app.web.dependencies import Snapshot
 from app.web.problems import documented
-from app.web.state import Parts
 
 router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """One word."""
+    """State of the process: ``ok`` or ``ready``."""
 
     status: str
 
@@ -27,16 +27,16 @@ async def healthz() -> Health:
 
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(503))
-async def readyz(parts: Parts) -> Health:
+async def readyz(state: Snapshot) -> Health:
     """A note was coded at start and the database, where one is used, can be read; else what is missing."""
     missing = []
-    if parts.readiness.stopping:
+    if state.readiness.stopping:
         missing.append("the service is stopping")
-    if parts.readiness.warm_up:
-        missing.append(f"the warm-up prediction {parts.readiness.warm_up}")
-    if parts.index is not None:
+    if state.readiness.warm_up:
+        missing.append(f"the warm-up prediction {state.readiness.warm_up}")
+    if state.index is not None:
         try:
-            await asyncio.to_thread(parts.index.check)
+            await asyncio.to_thread(state.index.check)
         except DatabaseUnavailable as error:
             missing.append(str(error))
     if missing:

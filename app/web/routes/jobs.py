@@ -11,10 +11,11 @@ from app.errors import WrongContentType
 from app.jobs.result_lines import JobResult, csv_lines, json_lines
 from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
 from app.web.authorization import ByPredict, ByPredictOrAdmin
-from app.web.content_negotiation import CSV, JSON_LINES, wanted_form
+from app.web.content_negotiation import wanted_form
+from app.web.dependencies import JobEventStreams, Jobs, ServiceReadiness
 from app.web.job_events import progress_events
 from app.web.problems import KEYED, documented
-from app.web.state import Standing
+from app.wire import CSV, JSON_LINES
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SENT_AS = frozenset({JSON_LINES, "application/jsonl", "application/ndjson"})
@@ -50,59 +51,62 @@ class JsonLines(StreamingResponse):
     response_model_exclude_none=True,
     openapi_extra=FILE,
 )
-async def submit(
-    sent: Request, key: IdempotencyKey, visit: ByPredict, parts: Standing, response: Response
-) -> JobStatus:
+async def submit(sent: Request, key: IdempotencyKey, visit: ByPredict, jobs: Jobs, response: Response) -> JobStatus:
     """Hand notes in to be coded one after the other, each after all requests that wait; 200 for the same again."""
     if sent.headers.get("content-type", "").partition(";")[0].strip().lower() not in SENT_AS:
         raise WrongContentType(f"the file is not sent as JSON lines: set the header Content-Type: {JSON_LINES}")
-    status, is_new = await parts.jobs.submit(await sent.body(), key, visit)
+    status, is_new = await jobs.submit(await sent.body(), key, visit)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/jobs/{status.job_id}"
     return status
 
 
 @router.get("", response_model_exclude_none=True, responses=documented(*KEYED, 409, 422, 500, 503))
-async def page(query: Annotated[JobsQuery, Query()], visit: ByPredictOrAdmin, parts: Standing) -> JobsAnswer:
+async def page(query: Annotated[JobsQuery, Query()], visit: ByPredictOrAdmin, jobs: Jobs) -> JobsAnswer:
     """Your jobs, the latest first; those of everybody for a key with the scope admin."""
-    return await parts.jobs.page(query, visit)
+    return await jobs.page(query, visit)
 
 
 @router.get("/{job_id}", response_model_exclude_none=True, responses=ONE)
-async def read(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobStatus:
+async def read(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs) -> JobStatus:
     """How far a job is."""
-    return await parts.jobs.read(job_id, visit)
+    return await jobs.read(job_id, visit)
 
 
-async def _followed(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> AsyncIterator[JobStatus]:
-    """The job's status, and one of the places of streams until the last event is sent."""
-    status = await parts.jobs.read(job_id, visit)
-    parts.event_streams.enter()
+async def _followed(
+    job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, streams: JobEventStreams
+) -> AsyncIterator[JobStatus]:
+    """The job's status; holds one of the limited event streams until the last event is sent."""
+    status = await jobs.read(job_id, visit)
+    streams.enter()
     try:
         yield status
     finally:
-        parts.event_streams.leave()
+        streams.leave()
 
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, responses=ONE)
 async def events(
-    status: Annotated[JobStatus, Depends(_followed)], visit: ByPredictOrAdmin, parts: Standing
+    status: Annotated[JobStatus, Depends(_followed)],
+    visit: ByPredictOrAdmin,
+    jobs: Jobs,
+    readiness: ServiceReadiness,
 ) -> AsyncIterator[ServerSentEvent]:
     """The job's status as server-sent events, now and at each change; the last one is named end."""
-    async for event in progress_events(status, visit, parts.jobs, lambda: parts.readiness.stopping):
+    async for event in progress_events(status, visit, jobs, lambda: readiness.stopping):
         yield event
 
 
 @router.post("/{job_id}/cancel", response_model_exclude_none=True, responses=ONE)
-async def cancel(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobStatus:
+async def cancel(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs) -> JobStatus:
     """End a job: what was coded stays, the texts that wait are erased."""
-    return await parts.jobs.cancel(job_id, visit)
+    return await jobs.cancel(job_id, visit)
 
 
 @router.delete("/{job_id}", responses=ONE)
-async def delete(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> JobDeleted:
+async def delete(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs) -> JobDeleted:
     """Delete a job with its results; its Idempotency-Key is free again."""
-    return await parts.jobs.delete(job_id, visit)
+    return await jobs.delete(job_id, visit)
 
 
 @router.get(
@@ -110,9 +114,9 @@ async def delete(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing) -> Job
     response_class=JsonLines,
     responses={200: {"model": JobResult, "content": {CSV: {"schema": {"type": "string"}}}}, **ONE},
 )
-async def results(job_id: JobId, visit: ByPredictOrAdmin, parts: Standing, sent: Request) -> StreamingResponse:
+async def results(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, sent: Request) -> StreamingResponse:
     """The results that there are, in the order of the file: a JobResult a line, or with `Accept: text/csv` a table."""
-    rows = await parts.jobs.results(job_id, visit)
+    rows = await jobs.results(job_id, visit)
     if wanted_form(sent.headers.getlist("accept"), (JSON_LINES, CSV)) == CSV:
         return StreamingResponse(csv_lines(rows), headers={"Vary": "Accept"}, media_type=f"{CSV}; header=present")
     return JsonLines(json_lines(rows), headers={"Vary": "Accept"})

@@ -10,8 +10,9 @@ from app.access.scopes import Scope
 from app.errors import DatabaseUnavailable
 from app.settings import MetricsAccess
 from app.web.authorization import Requires
+from app.web.dependencies import Snapshot
 from app.web.problems import KEYED, documented
-from app.web.state import Parts, State
+from app.web.state import ServiceState
 
 PATH = "/metrics"
 
@@ -32,23 +33,23 @@ def metrics_router(access: MetricsAccess) -> APIRouter:
     return router
 
 
-async def metrics(parts: Parts) -> Response:
+async def metrics(state: Snapshot) -> Response:
     """Requests, latency by stage, queue depth, tokens, states of model and database, for Prometheus."""
-    gauges, inference = parts.metrics, parts.coding.inference
+    gauges, inference = state.metrics, state.coding.inference
     gauges.waiting.set(inference.waiting)
     gauges.working.set(inference.working)
-    gauges.in_flight.set(parts.readiness.in_flight)
-    gauges.model_ready.set(not parts.readiness.warm_up)
-    gauges.stopping.set(parts.readiness.stopping)
-    gauges.database_up.set(await _database_up(parts))
+    gauges.in_flight.set(state.readiness.in_flight)
+    gauges.model_ready.set(not state.readiness.warm_up)
+    gauges.stopping.set(state.readiness.stopping)
+    gauges.database_up.set(await _database_up(state))
     return Response(gauges.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def _database_up(parts: State) -> int:
-    if parts.index is None:
+async def _database_up(state: ServiceState) -> int:
+    if state.index is None:
         return -1
     try:
-        await asyncio.to_thread(parts.index.check)
+        await asyncio.to_thread(state.index.check)
     except DatabaseUnavailable:
         return 0
     return 1

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.neighbours.schemas import Identifier
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.web.authorization import ByAdmin, ByNeighbours
+from app.web.dependencies import Notes
 from app.web.problems import KEYED, documented
-from app.web.state import Parts
+from app.wire import Identifier
 
 router = APIRouter(prefix="/v1/notes", tags=["notes"])
 ONE = "/{note_id:path}"  # an id may hold a slash
@@ -20,20 +20,20 @@ NoteId = Annotated[Identifier, Path()]
     status_code=201,
     responses={200: {"model": NoteKept}, **documented(400, *KEYED, 408, 409, 413, 415, 422, 500, 503)},
 )
-async def store(request: NoteRequest, visit: ByAdmin, parts: Parts, response: Response) -> NoteKept:
+async def store(request: NoteRequest, visit: ByAdmin, notes: Notes, response: Response) -> NoteKept:
     """Store a note with its assigned codes among the notes that can be neighbours; 200 where it is there already."""
-    kept = await parts.notes.store(request, visit)
+    kept = await notes.store(request, visit)
     response.status_code = 201 if kept.created else 200
     return kept
 
 
 @router.get(ONE, response_model_exclude_none=True, responses=documented(*KEYED, 404, 409, 422, 500, 503))
-async def read(note_id: NoteId, visit: ByNeighbours, parts: Parts) -> StoredNote:
+async def read(note_id: NoteId, visit: ByNeighbours, notes: Notes) -> StoredNote:
     """A stored note with its assigned codes, and its text for a key with the scope text."""
-    return await parts.notes.read(note_id, visit)
+    return await notes.read(note_id, visit)
 
 
 @router.delete(ONE, responses=documented(*KEYED, 404, 409, 422, 500, 503))
-async def delete(note_id: NoteId, visit: ByAdmin, parts: Parts) -> NoteDeleted:
+async def delete(note_id: NoteId, visit: ByAdmin, notes: Notes) -> NoteDeleted:
     """Delete a note with its codes, embeddings of every bundle, codings and reviews; the access log keeps its id."""
-    return await parts.notes.delete(note_id, visit)
+    return await notes.delete(note_id, visit)

@@ -9,11 +9,11 @@ from app.coding.csv_codes import csv_codes
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.fhir.bundle import bundle_json
 from app.web.authorization import ByPredict
-from app.web.content_negotiation import CSV, FHIR_JSON, JSON, wanted_form
+from app.web.content_negotiation import wanted_form
+from app.web.dependencies import Predictions
 from app.web.fhir_body import DocumentRoute
 from app.web.problems import KEYED, documented
-from app.web.state import Parts
-from app.web.visible import predict_visibly
+from app.wire import CSV, FHIR_JSON, JSON
 
 router = APIRouter(prefix="/v1", tags=["coding"], route_class=DocumentRoute)
 OTHER_FORMS: dict[int | str, dict[str, Any]] = {
@@ -27,7 +27,9 @@ OTHER_FORMS: dict[int | str, dict[str, Any]] = {
     response_model_exclude_none=True,
     responses=OTHER_FORMS | documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503),
 )
-async def predict(request: PredictRequest, visit: ByPredict, parts: Parts, sent: Request) -> PredictAnswer | Response:
+async def predict(
+    request: PredictRequest, visit: ByPredict, predictor: Predictions, sent: Request
+) -> PredictAnswer | Response:
     """Ranked ICD codes of a note with evidence, and the most similar stored notes with their codes.
 
     With `Content-Type: application/fhir+json` the note is a DocumentReference; `Accept: application/fhir+json` gives
@@ -35,9 +37,10 @@ async def predict(request: PredictRequest, visit: ByPredict, parts: Parts, sent:
     """
     form = wanted_form(sent.headers.getlist("accept"))
     if form == JSON:
-        return await predict_visibly(request, visit, parts)
-    asked = request.model_copy(update={"neighbours": 0})  # they would be logged as shown, and are not
-    answer = await predict_visibly(asked, visit, parts)
+        return await predictor.predict(request, visit)
+    # Neighbours would be logged as read, and these formats do not show them.
+    without_neighbours = request.model_copy(update={"neighbours": 0})
+    answer = await predictor.predict(without_neighbours, visit)
     if form == CSV:
         told = {"X-ICD-Coder-Warnings": json.dumps(answer.warnings)}
         return Response(

@@ -86,7 +86,7 @@ def test_a_file_that_is_locked_is_waited_for_in_a_thread(
 def close_all(client: TestClient, gate: KeyGate) -> None:
     """No connection to the file is left, so that another process may lock it."""
     assert gate.at_once is not None
-    for engine in (gate.engine, gate.at_once, client.app.state.serving.now.index.engine):  # type: ignore[attr-defined]
+    for engine in (gate.engine, gate.at_once, client.app.state.active_bundle.now.index.engine):  # type: ignore[attr-defined]
         engine.dispose()
 
 

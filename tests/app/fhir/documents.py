@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from fhir.resources.R4B.bundle import Bundle
 
 from app.fhir.extensions import EVIDENCE
-from app.web.content_negotiation import FHIR_JSON
+from app.wire import FHIR_JSON
 
 HEADERS = {"Content-Type": f"{FHIR_JSON}; charset=utf-8", "Accept": FHIR_JSON}
 

@@ -7,7 +7,7 @@ from fhir.resources.R4B.bundle import Bundle
 
 from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
 from app.fhir.bundle import bundle_json
-from app.neighbours.schemas import Tokens
+from app.wire import Tokens
 from tests.app.fhir.documents import spans
 
 

@@ -13,7 +13,7 @@ from app.database.engine import open_engine
 from app.fhir.extensions import SUGGESTION, VERIFICATION_STATUS
 from app.settings import load_settings
 from app.web.application import create_app
-from app.web.content_negotiation import FHIR_JSON
+from app.wire import FHIR_JSON
 from tests.app.access_log.rows import logged
 from tests.app.fakes import CANARY, KEYWORDS, FakeCoder
 from tests.app.fhir.documents import document, resources, send, spans, value_of

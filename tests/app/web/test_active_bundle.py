@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.web.active_bundle import Serving
-from app.web.state import BundleParts, Readiness, State
+from app.web.active_bundle import ActiveBundle
+from app.web.state import BundleServices, Readiness, ServiceState
 from tests.app.fakes import FakeCoder
 
 
@@ -34,17 +34,17 @@ class FakeLine:
 def parts(coder: FakeCoder, line: FakeLine) -> Any:
     """Of a bundle, of which only these are looked at."""
     others = ("auditing", "catalogue", "notes", "reviews", "index", "recorder")
-    return BundleParts(coder=coder, coding=SimpleNamespace(inference=line), **dict.fromkeys(others))  # type: ignore
+    return BundleServices(coder=coder, coding=SimpleNamespace(inference=line), **dict.fromkeys(others))  # type: ignore
 
 
-def serving(line: FakeLine, *following: FakeLine) -> Serving:
+def serving(line: FakeLine, *following: FakeLine) -> ActiveBundle:
     """A first bundle, and the lines of those that come after it."""
     left = iter(following)
-    made = Serving(lambda coder: parts(coder, next(left)))  # type: ignore[arg-type]
+    made = ActiveBundle(lambda coder: parts(coder, next(left)))  # type: ignore[arg-type]
     metrics = SimpleNamespace(bundle=lambda coder: None)
     others = ("gate", "jobs", "event_streams", "bundles", "journal", "max_batch")
     shared = {"metrics": metrics, "readiness": Readiness(), **dict.fromkeys(others)}
-    made.begin(State(**vars(parts(FakeCoder(), line)), **shared))  # type: ignore[arg-type]
+    made.begin(ServiceState(**vars(parts(FakeCoder(), line)), **shared))  # type: ignore[arg-type]
     return made
 
 

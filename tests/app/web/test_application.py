@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.access.gate import OpenGate
+from app.problem_table import STATUS
 from app.settings import load_settings
 from app.web.application import create_app
-from app.web.problems import STATUS
 from model.dataset import Document
 from model.errors import EmbeddingMismatch
 from tests.app.answers import NOTE, problem

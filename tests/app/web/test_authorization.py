@@ -14,6 +14,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from app.access.scopes import Scope
+from app.web.docs_page import ASSETS
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
 from tests.app.access.provider import settings_of, token
 from tests.app.bundles.folders import FakeOpener, put_bundle
@@ -98,6 +99,7 @@ ROUTES = [
     Row("HEAD", "/readyz", ANYBODY),
     Row("GET", "/metrics", frozenset({Scope.ADMIN})),
     Row("GET", "/docs", ANYBODY),
+    *(Row("GET", asset, ANYBODY) for asset in ASSETS),
     Row("GET", "/openapi.json", ANYBODY),
     Row("HEAD", "/openapi.json", ANYBODY),
 ]

@@ -9,7 +9,8 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.content_negotiation import CSV, FHIR_JSON, FORMS, JSON, wanted_form
+from app.web.content_negotiation import FORMS, wanted_form
+from app.wire import CSV, FHIR_JSON, JSON
 
 
 @pytest.mark.parametrize(

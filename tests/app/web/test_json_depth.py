@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.json_depth import is_deeper
+from app.web.body_limit import is_deeper
 
 VALUES = st.recursive(
     st.none() | st.text(alphabet='[]{}"\\ab'),

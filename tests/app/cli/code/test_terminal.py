@@ -8,7 +8,8 @@ from rich.console import Console
 from app.cli.code.terminal import DISAGREES, render
 from app.coding.neighbour_evidence import weigh
 from app.coding.schemas import PredictAnswer
-from app.neighbours.schemas import CodeTitle, Neighbour, Tokens
+from app.neighbours.schemas import Neighbour
+from app.wire import CodeTitle, Tokens
 from model.prediction import Evidence, RankedCode
 
 

@@ -197,7 +197,7 @@ def test_nothing_keeps_a_bundle_that_was_replaced(url: str, folder: Path, opener
             assert client.post("/v1/bundles/load", json={"bundle": name}).status_code == 200
             kept.append(weakref.ref(opener.opened.pop()))
         for thread in threading.enumerate():
-            if thread.name == "inference" and thread is not client.app.state.serving.now.coding.inference._worker:  # type: ignore[attr-defined]
+            if thread.name == "inference" and thread is not client.app.state.active_bundle.now.coding.inference._worker:  # type: ignore[attr-defined]
                 thread.join(30)
         gc.collect()
         assert [reference() is None for reference in kept] == [True, True, True, False]

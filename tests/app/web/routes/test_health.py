@@ -109,7 +109,7 @@ def test_a_probe_may_ask_by_head(client: TestClient, coder: FakeCoder) -> None:
 def test_while_stopping_only_probes_are_answered(client: TestClient, coder: FakeCoder) -> None:
     """And /readyz says why."""
     wait_until_ready(client, coder)
-    client.app.state.serving.now.readiness.stopping = True  # type: ignore[attr-defined]
+    client.app.state.active_bundle.now.readiness.stopping = True  # type: ignore[attr-defined]
     refused = client.post("/v1/predict", json={"text": NOTE})
     assert problem(refused) == (503, "overloaded")
     assert refused.headers["retry-after"] == "5"

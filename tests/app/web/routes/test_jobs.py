@@ -180,7 +180,7 @@ def test_a_note_goes_before_the_notes_of_a_job(client: TestClient, coder: FakeCo
     quick = threading.Thread(target=client.post, args=("/v1/predict",), kwargs={"json": {"text": "in a hurry"}})
     quick.start()
     try:
-        while client.app.state.serving.now.coding.inference.waiting == 0:  # type: ignore[attr-defined]
+        while client.app.state.active_bundle.now.coding.inference.waiting == 0:  # type: ignore[attr-defined]
             continue
     finally:
         coder.gate.set()
@@ -270,7 +270,7 @@ def test_streams_of_events_are_counted(client: TestClient, monkeypatch: pytest.M
     ended(client, job)
     for _ in range(3):
         assert len(read_events(client, job)) == 1
-    client.app.state.serving.now.event_streams.enter()  # type: ignore[attr-defined]
+    client.app.state.active_bundle.now.event_streams.enter()  # type: ignore[attr-defined]
     assert problem(client.get(f"/v1/jobs/{job}/events")) == (503, "overloaded")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.web.middleware import BodyLimit
+from app.web.body_limit import BodyLimit
 from tests.app.answers import NOTE, problem
 
 

@@ -1,20 +1,13 @@
-"""The outermost layers: one log line a request, a bounded body, no error that gets out with its message."""
+"""Middleware: bodies that are too large, too slow or too deeply nested are refused before they are parsed."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
-from time import perf_counter
-from typing import Any
+import re
+from collections.abc import Awaitable
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.logs import described
-from app.web.json_depth import is_deeper
-from app.web.metrics import Metrics
-from app.web.problems import HTTP_PROBLEMS, problem_response, unexpected
-from app.web.request_id import request_id as id_of
+from app.web.problems import HTTP_PROBLEMS, problem_response
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 JOBS = "/v1/jobs"
 """Where the files of jobs are sent."""
@@ -23,56 +16,8 @@ BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
 )
-
-
-class RequestLog:
-    """Gives each request an id (``X-Request-ID``), logs and counts it without its content, answers unforeseen errors.
-
-    The error is not raised further: the server would log its message.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        request_id = id_of(scope)
-        state = scope.setdefault("state", {})
-        state["request_id"] = request_id
-        log = structlog.get_logger().bind(request_id=request_id)
-        status = 0
-        start = perf_counter()
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        try:
-            with structlog.contextvars.bound_contextvars(request_id=request_id):
-                await self.app(scope, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001 - the last line of defence of every request
-            log.error("unexpected error", **described(error))
-            if status == 0:
-                await unexpected()(scope, receive, send_with_id)
-        finally:
-            seconds = perf_counter() - start
-            method = scope["method"] if scope["method"] in METHODS else "other"
-            route = template(scope)
-            self.metrics.request(method, route, status, seconds)
-            log.info(
-                "request",
-                method=method,
-                route=route,
-                status=status,
-                who=_who(state),
-                ms=round(seconds * 1000, 1),
-            )
+# A string that never ends goes to the end of the body; possessive, so that no body takes more than linear time.
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class BodyLimit:
@@ -138,6 +83,22 @@ class BodyLimit:
                 return messages
 
 
+def is_deeper(body: bytes, limit: int) -> bool:
+    """Whether arrays and objects lie more than ``limit`` deep in one another; brackets in strings do not count."""
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > limit:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
+
+
 async def _while_connected(answering: Awaitable[None], receive: Receive) -> None:
     """Answer, or stop at once when the client goes away: a note that waits for its turn is then never coded."""
     answer = asyncio.ensure_future(answering)
@@ -157,18 +118,8 @@ async def _disconnected(receive: Receive) -> None:
         continue
 
 
-def _who(state: Mapping[str, Any]) -> str:
-    """A key's id, "no-auth", or "nobody" before the gate and on the open paths."""
-    return str(getattr(state.get("caller"), "who", "nobody"))
-
-
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
-
-
-def template(scope: Scope) -> str:
-    """The route's template; a path that matches none may hold anything and is not logged."""
-    return str(getattr(scope.get("route"), "path", "none"))

@@ -1,0 +1,69 @@
+"""Types that the requests and answers of several features share."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+JSON = "application/json"
+FHIR_JSON = "application/fhir+json"
+CSV = "text/csv"
+JSON_LINES = "application/x-ndjson"
+Identifier = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+"""A note's or a patient's id: one line without control characters."""
+Explain = Literal["none", "attention", "attingrad"]
+System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs"]
+Subtree = Annotated[
+    str, Field(pattern=r"^((icd9cm|icd9pcs|icd10cm|icd10pcs):)?[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$", max_length=20)
+]
+"""A category or a code, with all codes beneath it."""
+MOST_SUBTREES = 100
+EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
+MOST_CODES = 500
+CodeText = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$")]
+"""A code in any spelling, "4019" or "401.9"."""
+
+
+class Strict(BaseModel):
+    """No coercion, no unknown field, no input in an error."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class NoteQuery(Strict):
+    """A note by its text, or by the id under which it is stored."""
+
+    text: str | None = Field(default=None, description="The discharge summary.")
+    note_id: Identifier | None = Field(default=None, description="A stored note, instead of the text.")
+    subject_id: Identifier | None = Field(
+        default=None, description="The patient, in the ids of the indexed data: excluded from the neighbours."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_text_and_note_id(self) -> Self:
+        if (self.text is None) == (self.note_id is None):
+            raise PydanticCustomError("text_or_note_id", "give exactly one of text and note_id")
+        return self
+
+
+class CodeTitle(Strict):
+    """A code with its title."""
+
+    system: str
+    code: str
+    title: str
+
+
+class AssignedCode(Strict):
+    """A code that human coders gave a note."""
+
+    system: System | None = Field(default=None, description="Needed for a code that the bundle has in none or several.")
+    code: CodeText
+
+
+class Tokens(Strict):
+    """Tokens of the note: read by the encoder, and in total."""
+
+    read: int
+    total: int
+    truncated: bool

@@ -8,8 +8,7 @@ from model.errors import BundleDamaged
 from model.network.encoder import FAMILIES, longest_window
 from model.network.encoder_source import backbone_from_config
 from model.network.label_attention import LABEL_ATTENTIONS
-
-PRECISIONS = ("fp32", "bf16")
+from model.network.precision import NETWORK_PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
     config = BundleConfig(**{field.name: value[field.name] for field in fields(BundleConfig)})
     if config.head not in LABEL_ATTENTIONS:
         raise _damaged(path, "head")
-    if config.precision not in PRECISIONS:
+    if config.precision not in NETWORK_PRECISIONS:
         raise _damaged(path, "precision")
     if config.window < 3:  # two special tokens and one of the note
         raise _damaged(path, "window")

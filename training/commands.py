@@ -176,7 +176,8 @@ def train(
     ] = False,
 ) -> None:
     """Train a coder and write its bundle."""
-    from training.device import resolve_device, resolve_precision
+    from model.network.device import resolve_device
+    from model.network.precision import trained_precision
     from training.optimise.distributed import join_processes
     from training.options import TrainingOptions
     from training.run.request import TrainingRequest
@@ -212,7 +213,7 @@ def train(
         queue=queue,
         protocol=protocol,
         stage_two=stage_two,
-        precision=resolve_precision(precision, device),
+        precision=trained_precision(precision, device),
         gradient_checkpointing=gradient_checkpointing,
         compile=compile_encoder,
         seed=seed,
@@ -289,7 +290,7 @@ def retrieval(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Measure the neighbours of a bundle on a split, and the coder that they make; no database needed."""
-    from training.device import resolve_device
+    from model.network.device import resolve_device
     from training.retrieval.evaluate import RetrievalRequest, evaluate_retrieval
     from training.retrieval.terminal import print_retrieval
 

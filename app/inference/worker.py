@@ -16,7 +16,6 @@ import numpy as np
 from app.errors import OutOfTime, Overloaded
 from app.inference.bounded_queue import LineClosed, LineFull, WaitingLine
 from app.inference.work_item import Answer, NoteJob, Pace
-from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
@@ -95,8 +94,9 @@ def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threa
         What :func:`model.bundle.load_bundle` raises.
     """
     from model.bundle import load_bundle
+    from model.network.device import require_device
 
-    _require_device(device)
+    require_device(device)
     return load_bundle(bundle, device, precision, threads or thread_count())
 
 
@@ -109,19 +109,6 @@ def identify_bundle(bundle: Path) -> str:
     from model.bundle import identify_bundle as identify
 
     return identify(bundle)
-
-
-def _require_device(device: str) -> None:
-    import torch
-
-    kind, _, number = device.partition(":")
-    if kind not in ("cpu", "cuda") or not (number or "0").isdecimal():
-        raise InvalidOption(f"the device '{device}' is not known: use --device cpu or --device cuda")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
-        raise InvalidOption(
-            f"the device '{device}' is not there ({torch.cuda.device_count()} GPUs seen): use --device cpu, "
-            "or install torch with CUDA"
-        )
 
 
 class Inference:

@@ -50,7 +50,7 @@ def train(
     out: Out = None,
 ) -> None:
     """Steps of training (forward, backward, AdamW) on notes of random tokens."""
-    from training.device import resolve_device
+    from model.network.device import resolve_device
 
     options = BenchmarkOptions(
         "train",
@@ -93,7 +93,7 @@ def predict(
     out: Out = None,
 ) -> None:
     """Predictions for notes of random tokens."""
-    from training.device import resolve_device
+    from model.network.device import resolve_device
 
     options = BenchmarkOptions(
         "predict",

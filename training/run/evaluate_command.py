@@ -84,7 +84,7 @@ def evaluate(
     ] = "auto",
 ) -> None:
     """Measure a bundle, or the scores of any model, on a split: report, plots and, on request, the baselines."""
-    from training.device import resolve_device
+    from model.network.device import resolve_device
     from training.evaluation.explanations import ExplainedSample
     from training.evaluation.report_table import print_report
     from training.run.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored

@@ -13,9 +13,9 @@ from model.errors import MalformedInput
 from model.network.batch import batch_of_ids
 from model.network.encoder_source import open_encoder
 from model.network.network import CodingNetwork
+from model.network.precision import trained_precision
 from model.network.windows import WindowedNote, window_notes
 from model.progress import progress_bar
-from training.device import resolve_precision
 
 WINDOW = 256
 """Tokens a window: the length that all-MiniLM-L6-v2 was trained with."""
@@ -35,7 +35,7 @@ def text_features(texts: Sequence[str], encoder: str, max_tokens: int, cache: Pa
         MalformedInput: the cached file is damaged.
         UnwritableOutput: the cache cannot be written to.
     """
-    precision = resolve_precision("auto", "cpu")
+    precision = trained_precision("auto", "cpu")
     path = cache / f"means-{_key(texts, encoder, max_tokens, precision)}.npy"
     if path.is_file():
         return _read(path, len(texts))

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SPOKE = "spoke."
+PROPOSED_PREFIX = "spoke."
 """Prefix of the features that say whether a channel proposed the code, 0 or 1."""
 
 
 @dataclass(frozen=True)
 class ChannelFeatures:
-    """Features of some columns of the code universe."""
+    """Features of some columns of the code set."""
 
     columns: np.ndarray
     """Candidates, int64 ascending (C,)."""
@@ -47,12 +47,12 @@ class Candidates:
     names: tuple[str, ...]
     """Of the features: those of the channels in their order, then a flag for each channel."""
     channels: tuple[str, ...]
-    spoke: np.ndarray
+    proposed_by: np.ndarray
     """Which channels proposed each code, bool (C, K)."""
 
     def where(self, kept: np.ndarray) -> "Candidates":
         """The candidates of a boolean mask (C,)."""
-        return Candidates(self.columns[kept], self.values[kept], self.names, self.channels, self.spoke[kept])
+        return Candidates(self.columns[kept], self.values[kept], self.names, self.channels, self.proposed_by[kept])
 
 
 def join(channels: Sequence[Channel]) -> Candidates:
@@ -71,7 +71,7 @@ def join(channels: Sequence[Channel]) -> Candidates:
         values[rows, first : first + len(features.names)] = features.values[sources]
         first += len(features.names)
     values[:, first:] = spoke
-    flags = (f"{SPOKE}{channel.name}" for channel in channels)
+    flags = (f"{PROPOSED_PREFIX}{channel.name}" for channel in channels)
     return Candidates(columns, values, (*names, *flags), tuple(channel.name for channel in channels), spoke)
 
 

@@ -19,17 +19,17 @@ from model.network.windows import WindowedNote, window_notes
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedNote, audit_note
 from model.ranking.code_choice import CodeChoice
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
-from model.ranking.selection import Ranked, rank_with, rank_without
+from model.ranking.selection import ThresholdedRanking, classifier_ranking, with_thresholds
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
-from model.stages import stage
+from model.stage_timing import stage
 from model.text.known_words import KnownWords
 from model.text.note_text import check_note
 
-FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
+FindNeighbours = Callable[[np.ndarray], Sequence[RankingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
-Neighbours = Sequence[VotingNeighbour] | FindNeighbours | None
+Neighbours = Sequence[RankingNeighbour] | FindNeighbours | None
 
 
 @dataclass(frozen=True)
@@ -116,20 +116,19 @@ class Coder:
         similar = neighbours if neighbours is not None else [None] * len(texts)
         wanted = choice or CodeChoice()
         return [
-            self._code(text, top_k, explain, voters, policy, wanted)
-            for text, voters in zip(texts, similar, strict=True)
+            self._code(text, top_k, explain, found, policy, wanted) for text, found in zip(texts, similar, strict=True)
         ]
 
-    def probabilities(self, text: str, neighbours: Sequence[VotingNeighbour] | None = None) -> np.ndarray:
+    def probabilities(self, text: str, neighbours: Sequence[RankingNeighbour] | None = None) -> np.ndarray:
         """Probability of every code of the label space as an answer gives it, float64 (L,)."""
         return self.of_label_space(self.ranked(text, neighbours))
 
-    def ranked(self, text: str, neighbours: Neighbours = None) -> Ranked:
+    def ranked(self, text: str, neighbours: Neighbours = None) -> ThresholdedRanking:
         """Every candidate code of a note in the order of an answer, without evidence or doubt."""
         scores = self.score(text)
         return self._rank(text, scores, self._found(neighbours, scores), None)
 
-    def of_label_space(self, ranked: Ranked) -> np.ndarray:
+    def of_label_space(self, ranked: ThresholdedRanking) -> np.ndarray:
         """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
         found, inside = np.zeros(len(self.labels)), ranked.columns < len(self.labels)
         found[ranked.columns[inside]] = ranked.probabilities[inside]
@@ -166,9 +165,9 @@ class Coder:
         self.explainer.require(explain)
         check_note(text)
         scores = self.score(text)
-        voters = self._found(neighbours, scores)
+        similar = self._found(neighbours, scores)
         with stage("rank"):
-            ranking = self.ranker.rank(text, scores.probabilities, voters)
+            ranking = self.ranker.rank(text, scores.probabilities, similar)
         found = audit_note(ranking, assigned, self.codes)
         columns = self.codes.columns([each.code for each in (*found.supported, *found.unsupported, *found.missing)])
         if explain != NONE and len(columns):
@@ -178,7 +177,7 @@ class Coder:
         if doubt:
             found = replace(found, missing=())
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        warnings = (*doubt, *self._unheard(voters), *_truncation(tokens))
+        warnings = (*doubt, *self._without_neighbours(similar), *_truncation(tokens))
         return AuditedNote(found, tokens, warnings, self.precision)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -257,7 +256,7 @@ class Coder:
             spans = self.explainer.spans(text, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        warnings = (*doubt, *self._unheard(neighbours), *self._warnings(tokens, codes))
+        warnings = (*doubt, *self._without_neighbours(neighbours), *self._warnings(tokens, codes))
         return CodedNote(codes, scores.embedding, tokens, warnings, self.precision)
 
     def _doubt(self, text: str) -> tuple[str, ...]:
@@ -265,22 +264,24 @@ class Coder:
         doubt = None if self.known_words is None else self.known_words.doubt(text)
         return () if doubt is None else (doubt,)
 
-    def _unheard(self, neighbours: Sequence[VotingNeighbour] | None) -> tuple[str, ...]:
+    def _without_neighbours(self, neighbours: Sequence[RankingNeighbour] | None) -> tuple[str, ...]:
         return ("ranked without neighbours",) if self.uses_neighbours and neighbours is None else ()
 
-    def _found(self, neighbours: Neighbours, scores: NoteScores) -> Sequence[VotingNeighbour] | None:
+    def _found(self, neighbours: Neighbours, scores: NoteScores) -> Sequence[RankingNeighbour] | None:
         if callable(neighbours):
             return neighbours(scores.embedding) if self.uses_neighbours else None
         return neighbours
 
     def _rank(
-        self, text: str, scores: NoteScores, neighbours: Sequence[VotingNeighbour] | None, policy: str | None
-    ) -> Ranked:
+        self, text: str, scores: NoteScores, neighbours: Sequence[RankingNeighbour] | None, policy: str | None
+    ) -> ThresholdedRanking:
         if self.ranker is None:
-            return rank_without(scores.probabilities, self.threshold, self.policies, policy)
-        return rank_with(self.ranker.rank(text, scores.probabilities, neighbours), policy)
+            return classifier_ranking(scores.probabilities, self.threshold, self.policies, policy)
+        return with_thresholds(self.ranker.rank(text, scores.probabilities, neighbours), policy)
 
-    def _ranked(self, place: int, ranked: Ranked, spans: dict[int, tuple[Evidence, ...]] | None) -> RankedCode:
+    def _ranked(
+        self, place: int, ranked: ThresholdedRanking, spans: dict[int, tuple[Evidence, ...]] | None
+    ) -> RankedCode:
         """The code at a place of the ranking; ``spans`` is None where no evidence was asked for."""
         column = int(ranked.columns[place])
         label = self.codes[column]

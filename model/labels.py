@@ -74,6 +74,15 @@ class LabelSpace:
         lines = "\n".join(f"{label.system}\t{label.code}" for label in self.labels)
         return hashlib.sha256(lines.encode()).hexdigest()
 
+    def extended(self, titles: Iterable[tuple[Code, str]]) -> "LabelSpace":
+        """These labels, then the codes of ``titles`` that they lack, in the order given and with counts of 0.
+
+        Raises:
+            MalformedInput: ``titles`` names a missing code twice.
+        """
+        more = (Label(*code, title) for code, title in titles if self.column(code) is None)
+        return LabelSpace((*self.labels, *more))
+
     def to_table(self) -> pa.Table:
         return pa.Table.from_pylist(
             [{name: getattr(label, name) for name in LABELS_SCHEMA.names} for label in self.labels],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from model.ranking.calibration import Uncalibrated
-from model.ranking.candidate_builder import Gatherer
+from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.combiner import LogisticCombiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
@@ -22,9 +22,9 @@ def tiny_bundle_ranker(
     policies: tuple[ThresholdPolicy, ...] = POLICIES,
 ) -> Ranker:
     """A code that the words propose scores 0.99, any other 0.01."""
-    gatherer = Gatherer(LABELS, 100, tiny_lexical(LABELS, LABELS, PNEUMONIA))
-    names = gatherer.candidates("", np.full(len(LABELS), 0.5), None).names
+    candidate_builder = CandidateBuilder(LABELS, 100, tiny_lexical(LABELS, LABELS, PNEUMONIA))
+    names = candidate_builder.candidates("", np.full(len(LABELS), 0.5), None).names
     line = np.array([10.0 if name in ("spoke.titles", "spoke.lexicon") else 0.0 for name in names])
     size = len(names)
     combiner = LogisticCombiner(np.zeros(size), np.ones(size), line, np.full(1, -5.0))
-    return Ranker(gatherer, Fusion(names, combiner, Uncalibrated(), policies, conformal))
+    return Ranker(candidate_builder, Fusion(names, combiner, Uncalibrated(), policies, conformal))

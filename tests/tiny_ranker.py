@@ -6,8 +6,8 @@ import numpy as np
 
 from model.candidates import Channel, ChannelFeatures
 from model.labels import Label, LabelSpace
-from model.ranking.candidate_builder import Gatherer
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.candidate_builder import CandidateBuilder
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
 
@@ -31,7 +31,7 @@ class WordChannel:
         return [Channel("words", ChannelFeatures(np.array(columns, dtype=np.int64), values, ("words.count",)))]
 
 
-GATHERER = Gatherer(CODES, 200, WordChannel())
+BUILDER = CandidateBuilder(CODES, 200, WordChannel())
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class InventedNote:
 
     text: str
     probabilities: np.ndarray
-    neighbours: list[VotingNeighbour]
+    neighbours: list[RankingNeighbour]
     assigned: np.ndarray
 
 
@@ -55,7 +55,7 @@ def invented_notes(number: int = 80, seed: int = 0) -> list[InventedNote]:
         said = [str(column) for column in assigned.tolist() if random.random() < 0.7]
         said += [str(column) for column in random.choice(len(CODES), 3).tolist()]
         neighbours = [
-            VotingNeighbour(float(similarity), [CODES[int(c)].key for c in _similar(random, assigned)])
+            RankingNeighbour(float(similarity), [CODES[int(c)].key for c in _similar(random, assigned)])
             for similarity in np.sort(random.uniform(0.5, 1, 8))[::-1]
         ]
         notes.append(InventedNote(" ".join(said), 1 / (1 + np.exp(-logits)), neighbours, assigned))
@@ -66,7 +66,7 @@ def judged_notes(notes: list[InventedNote], neighbours: bool) -> list[JudgedNote
     """The notes as a fit takes them; two notes a patient."""
     return [
         JudgedNote(
-            GATHERER.candidates(note.text, note.probabilities, note.neighbours if neighbours else None),
+            BUILDER.candidates(note.text, note.probabilities, note.neighbours if neighbours else None),
             note.assigned,
             0,
             f"p{index // 2}",
@@ -83,7 +83,7 @@ def fitted_fusions(notes: list[InventedNote]) -> tuple[FittedFusion, FittedFusio
 def tiny_ranker(number: int = 80) -> Ranker:
     """A fitted ranker over CODES with a word channel."""
     without, with_neighbours = fitted_fusions(invented_notes(number))
-    return Ranker(GATHERER, without.fusion, with_neighbours.fusion)
+    return Ranker(BUILDER, without.fusion, with_neighbours.fusion)
 
 
 def _similar(random: np.random.Generator, assigned: np.ndarray) -> set[int]:

@@ -10,7 +10,7 @@ from app.coding.neighbour_evidence import evidence_span
 from app.coding.service import CodingService, Stopwatch, token_counts
 from app.neighbours.index import NeighbourIndex
 from model.icd import Code
-from model.ranking.audit import AuditedCode
+from model.ranking.audit import CodeAudit
 from model.text.note_text import check_note
 
 
@@ -59,7 +59,7 @@ class AuditService:
         return await asyncio.to_thread(self.index.assigned, request.note_id)
 
 
-def _told(codes: Sequence[AuditedCode]) -> list[schemas.AuditedCode]:
+def _told(codes: Sequence[CodeAudit]) -> list[schemas.AuditedCode]:
     return [
         schemas.AuditedCode(
             system=each.code.system,

@@ -7,7 +7,7 @@ from app.coding.schemas import EvidenceSpan, NeighbourSupport, SharedCode, Simil
 from app.neighbours.schemas import Neighbour
 from model.icd import Code
 from model.prediction import Evidence, RankedCode
-from model.ranking.neighbour_vote import VotingNeighbour, support
+from model.ranking.neighbour_vote import RankingNeighbour, support
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ def weigh(codes: Sequence[RankedCode], neighbours: Sequence[Neighbour]) -> Neigh
     )
 
 
-def votes_of(neighbours: Sequence[Neighbour]) -> list[VotingNeighbour]:
+def votes_of(neighbours: Sequence[Neighbour]) -> list[RankingNeighbour]:
     """What the neighbours say, as the ranker hears it."""
-    return [VotingNeighbour(note.similarity, _codes(note)) for note in neighbours]
+    return [RankingNeighbour(note.similarity, _codes(note)) for note in neighbours]
 
 
 def _codes(note: Neighbour) -> frozenset[Code]:
     return frozenset(Code(code.system, code.code) for code in note.codes)
 
 
-def _suggestion(code: RankedCode, voters: Sequence[VotingNeighbour]) -> SuggestedCode:
+def _suggestion(code: RankedCode, voters: Sequence[RankingNeighbour]) -> SuggestedCode:
     found = support(voters, Code(code.system, code.code), code.selected)
     return SuggestedCode(
         rank=code.rank,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
 
-from model.stages import passed
+from model.stage_timing import report_stage
 
 WEIGHT = 0.2
 """Of the newest note in the running mean; untuned."""
@@ -26,7 +26,7 @@ class NoteJob(Generic[Answer]):
         """Seconds of its turn, once it is over."""
         self._call = call
         self._context = copy_context()
-        """Whose listener hears of the stages."""
+        """The context whose observer receives the stages."""
         self._joined = perf_counter()
 
     def run(self) -> None:
@@ -36,7 +36,7 @@ class NoteJob(Generic[Answer]):
         start = perf_counter()
         self.waited = start - self._joined
         try:
-            self._context.run(passed, "queue", self.waited)
+            self._context.run(report_stage, "queue", self.waited)
             result = self._context.run(self._call)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
             self.worked = perf_counter() - start

@@ -21,11 +21,11 @@ from model.labels import LabelSpace
 from model.prediction import CodedNote
 from model.ranking.audit import AuditedNote
 from model.ranking.code_choice import CodeChoice
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.thresholds import ThresholdPolicy
 from model.threads import thread_count
 
-FindNeighbours = Callable[[np.ndarray], Sequence[VotingNeighbour]]
+FindNeighbours = Callable[[np.ndarray], Sequence[RankingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
 
 WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."

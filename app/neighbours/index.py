@@ -17,7 +17,7 @@ from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimens
 from app.wire import CodeTitle
 from model.errors import EmbeddingMismatch
 from model.icd import Code
-from model.stages import stage
+from model.stage_timing import stage
 
 SNIPPET_CHARACTERS = 200
 

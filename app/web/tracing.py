@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.settings import PREFIX, Settings
 from app.web.request_log import METHODS, template
 from model.errors import InvalidOption
-from model.stages import listening, passed
+from model.stage_timing import observe_stages, report_stage
 
 if TYPE_CHECKING:  # an extra that need not be installed
     from opentelemetry.context import Context
@@ -32,7 +32,7 @@ _STARTED = "icd_coder_started"
 
 @dataclass(frozen=True)
 class Tracing:
-    """Makes spans with a tracer; listens to the stages of notes."""
+    """Makes spans with a tracer; observes the stages of notes."""
 
     tracer: "Tracer"
     close: Callable[[], None]
@@ -44,7 +44,7 @@ class Tracing:
         with self.tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False):
             yield
 
-    def passed(self, name: str, seconds: float) -> None:
+    def report_stage(self, name: str, seconds: float) -> None:
         """A span that ends now."""
         now = time.time_ns()
         self.tracer.start_span(name, start_time=now - int(seconds * 1e9)).end(now)
@@ -55,7 +55,7 @@ class Tracing:
         from opentelemetry.trace import SpanKind
 
         with (
-            listening(self),
+            observe_stages(self),
             self.tracer.start_as_current_span(
                 "request", context, SpanKind.SERVER, record_exception=False, set_status_on_exception=False
             ) as span,
@@ -142,7 +142,7 @@ def _start(connection: Connection, *_: object) -> None:
 def _end(connection: Connection, *_: object) -> None:
     started = connection.info.pop(_STARTED, None)
     if started is not None:
-        passed("database", time.perf_counter() - started)
+        report_stage("database", time.perf_counter() - started)
 
 
 def _fail(context: ExceptionContext) -> None:

@@ -12,7 +12,7 @@ from model.errors import InvalidOption
 from model.evidence.attingrad import attingrad
 from model.evidence.merged import merge_evidence
 from model.evidence.spans import evidence_spans
-from model.lexicon.channels import KIN, LexicalChannels
+from model.lexicon.channels import SIBLINGS, LexicalChannels
 from model.lexicon.evidence import lexical_spans, surest
 from model.network.batch import batch_of_ids
 from model.network.network import CodingNetwork
@@ -22,8 +22,8 @@ from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.text.read_note import read_note
 from model.text.stemming import LANGUAGES
 
-SPOKEN = {KIN: "sibling codes"}
-"""Channels whose name a reader would not understand."""
+CHANNEL_TITLES = {SIBLINGS: "sibling codes"}
+"""What a reader sees instead of a channel's name."""
 METHODS = (ATTENTION, ATTINGRAD)
 NONE = "none"
 EXPLAIN = (NONE, *METHODS)
@@ -36,7 +36,7 @@ class Explainer:
     network: CodingNetwork
     pad_id: int
     labels: int
-    """Codes that the classifier knows: the first columns of the code universe."""
+    """Codes that the classifier knows: the first columns of the code set."""
     device: str
     lexical: LexicalChannels | None
     language: str
@@ -81,7 +81,7 @@ class Explainer:
         """Merged spans of all sources by column; a code that the classifier does not know has lexical ones alone.
 
         Args:
-            columns: of the code universe, int64.
+            columns: of the code set, int64.
         """
         read = self.lexical.read(text) if self.lexical is not None else read_note(text, self.language)
         known = columns[columns < self.labels]
@@ -111,4 +111,4 @@ def no_span(channels: Sequence[str]) -> str:
         channels: of the ranker, those that proposed the code; none where the classifier answers alone.
     """
     named = sorted(channels or (CLASSIFIER,), key=lambda name: name != NEIGHBOURS)
-    return f"no span: from {' and '.join(SPOKEN.get(name, name) for name in named)}"
+    return f"no span: from {' and '.join(CHANNEL_TITLES.get(name, name) for name in named)}"

@@ -5,25 +5,25 @@ from dataclasses import dataclass
 
 from model.candidates import Channel
 from model.lexicon.lexicon import Lexicon
-from model.lexicon.siblings import Kin
+from model.lexicon.siblings import Siblings
 from model.lexicon.titles import TitleIndex
 from model.text.read_note import ReadNote, read_note
 
-LEXICON, TITLES, KIN = "lexicon", "titles", "kin"
+LEXICON, TITLES, SIBLINGS = "lexicon", "titles", "kin"
 
 
 @dataclass(frozen=True)
 class LexicalChannels:
     """What a bundle knows about words. The lexicon's columns are those of the label space, which come first in the code
-    universe that the titles and the siblings range over."""
+    code set that the titles and the siblings range over."""
 
     lexicon: Lexicon
     titles: TitleIndex
-    kin: Kin
+    siblings: Siblings
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (LEXICON, TITLES, KIN)
+        return (LEXICON, TITLES, SIBLINGS)
 
     @property
     def language(self) -> str:
@@ -40,4 +40,4 @@ class LexicalChannels:
     def note_channels(self, note: ReadNote) -> list[Channel]:
         """The same of a note that was read."""
         lexical, named = self.lexicon.note_features(note), self.titles.note_features(note)
-        return [Channel(LEXICON, lexical), Channel(TITLES, named), Channel(KIN, self.kin.of(lexical, named))]
+        return [Channel(LEXICON, lexical), Channel(TITLES, named), Channel(SIBLINGS, self.siblings.of(lexical, named))]

@@ -21,7 +21,7 @@ def lexical_spans(
 
     Args:
         note: the text as ``channels`` read it.
-        columns: of the code universe, int64.
+        columns: of the code set, int64.
     """
     spans: dict[int, list[Evidence]] = {}
     for column, words in channels.titles.covering_words(note, columns).items():

@@ -13,7 +13,7 @@ from model.candidates import ChannelFeatures
 from model.lexicon.count_table import CountTable
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
-from model.lexicon.phrase_matches import Spoken
+from model.lexicon.phrase_matches import PhraseMatches
 from model.lexicon.phrase_rows import PhraseRows, phrase_rows
 from model.text.read_note import ReadNote, read_note
 
@@ -61,11 +61,11 @@ class Lexicon:
     def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
         """The same of a note that was read; ``own`` leaves the note itself out of the counts, exactly."""
         found = phrase_rows(self.index.find(note.words), note.contexts)
-        document, span, whole = (self.spoken(table, found, own) for table in TABLES)
+        document, span, whole = (self.matches(table, found, own) for table in TABLES)
         columns, values = feature_table(document, span, whole, self.index.lengths, self.prior(own))
         return ChannelFeatures(columns, values, NAMES)
 
-    def spoken(self, name: str, found: PhraseRows, own: OwnCounts | None = None) -> Spoken:
+    def matches(self, name: str, found: PhraseRows, own: OwnCounts | None = None) -> PhraseMatches:
         """What a table says about a note's rows: precision = count / (notes + SHRINK), from FLOOR on."""
         table = self.tables[name]
         place, column, count = table.gather(found.row)
@@ -76,7 +76,7 @@ class Lexicon:
         precision = count / (row_notes + SHRINK[name])[place]
         kept = np.flatnonzero(precision >= FLOOR[name])
         place = place[kept]
-        return Spoken(
+        return PhraseMatches(
             found.row[place],
             column[kept],
             count[kept],

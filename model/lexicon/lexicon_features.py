@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.lexicon.phrase_matches import Spoken
+from model.lexicon.phrase_matches import PhraseMatches
 
 STRONG = 0.3
 """A phrase is strong from this precision on; untuned."""
@@ -23,7 +23,7 @@ all of its codes."""
 
 
 def feature_table(
-    document: Spoken, span: Spoken, whole: Spoken, lengths: np.ndarray, prior: np.ndarray
+    document: PhraseMatches, span: PhraseMatches, whole: PhraseMatches, lengths: np.ndarray, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Candidate columns, ascending, and their features; 0 where nothing speaks.
 
@@ -40,7 +40,7 @@ def feature_table(
     chosen[columns] = True
     document, span, whole = (table.where(chosen[table.column]) for table in (document, span, whole))
     out = np.zeros((len(columns), len(NAMES)), dtype=np.float32)
-    writer = _Writer(columns, len(prior), out)
+    writer = _FeatureWriter(columns, len(prior), out)
     _document_features(writer, document, lengths, prior)
     for prefix, table, places in (("span", span, 3), ("whole", whole, 1)):
         said = table.where(table.own)
@@ -52,7 +52,7 @@ def feature_table(
     return columns, out
 
 
-def _candidates(tables: Sequence[Spoken], codes: int) -> np.ndarray:
+def _candidates(tables: Sequence[PhraseMatches], codes: int) -> np.ndarray:
     """Columns with the largest sums of their best precisions, at most MOST, ascending."""
     score = np.zeros(codes)
     for table in tables:
@@ -63,7 +63,9 @@ def _candidates(tables: Sequence[Spoken], codes: int) -> np.ndarray:
     return np.sort(columns[np.argsort(-score[columns], kind="stable")[:MOST]])
 
 
-def _document_features(writer: "_Writer", document: Spoken, lengths: np.ndarray, prior: np.ndarray) -> None:
+def _document_features(
+    writer: "_FeatureWriter", document: PhraseMatches, lengths: np.ndarray, prior: np.ndarray
+) -> None:
     in_scope = document.row % 2 == 1
     said = document.where(document.own & ~in_scope)
     words = lengths[said.row // 2]
@@ -83,7 +85,7 @@ def _document_features(writer: "_Writer", document: Spoken, lengths: np.ndarray,
     writer.surest("only_in_scope", document, ~document.own)
 
 
-class _Writer:
+class _FeatureWriter:
     """Writes one feature for the candidates that it speaks of."""
 
     def __init__(self, columns: np.ndarray, codes: int, out: np.ndarray) -> None:
@@ -91,21 +93,21 @@ class _Writer:
         self._place[columns] = np.arange(len(columns))
         self._out = out
 
-    def best(self, name: str, pairs: Spoken, values: np.ndarray, rank: int = 0) -> None:
+    def best(self, name: str, pairs: PhraseMatches, values: np.ndarray, rank: int = 0) -> None:
         """The value of the pair at a rank of its column."""
         chosen = pairs.at_rank(rank)
         self._feature(name)[self._place[pairs.column[chosen]]] = values[chosen]
 
-    def total(self, name: str, pairs: Spoken, values: np.ndarray) -> None:
+    def total(self, name: str, pairs: PhraseMatches, values: np.ndarray) -> None:
         """The sum over the surest pairs of each column."""
         chosen = pairs.up_to_rank(SUMMED)
         self._feature(name)[:] = np.bincount(self._place[pairs.column[chosen]], values[chosen], len(self._out))
 
-    def number(self, name: str, pairs: Spoken, counted: np.ndarray) -> None:
+    def number(self, name: str, pairs: PhraseMatches, counted: np.ndarray) -> None:
         """How many pairs of each column are counted."""
         self._feature(name)[:] = np.bincount(self._place[pairs.column[counted]], minlength=len(self._out))
 
-    def surest(self, name: str, pairs: Spoken, kept: np.ndarray) -> None:
+    def surest(self, name: str, pairs: PhraseMatches, kept: np.ndarray) -> None:
         """The largest precision of some pairs of each column."""
         largest = np.zeros(len(self._out))  # contiguous and of one type: `at` is ten times faster than in the table
         np.maximum.at(largest, self._place[pairs.column[kept]], pairs.precision[kept])

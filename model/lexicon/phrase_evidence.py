@@ -7,7 +7,7 @@ import numpy as np
 
 from model.lexicon.lexicon import TABLES, Lexicon
 from model.lexicon.phrase_rows import phrase_rows, rows_of
-from model.text.assertion import Scope
+from model.text.assertion import Assertion
 from model.text.read_note import ReadNote
 from model.text.sections import section_at
 
@@ -40,10 +40,10 @@ def best_phrases(lexicon: Lexicon, note: ReadNote, columns: Sequence[int]) -> di
     found = phrase_rows(occurrences, note.contexts)
     best: dict[int, tuple[float, int]] = {}
     for name in TABLES:
-        spoken = lexicon.spoken(name, found)
-        spoken = spoken.where(np.isin(spoken.column, np.asarray(columns)) & np.isin(spoken.row, rows))
-        for pair in spoken.at_rank(0).tolist():
-            column, sure = int(spoken.column[pair]), (float(spoken.precision[pair]), int(spoken.row[pair]))
+        matches = lexicon.matches(name, found)
+        matches = matches.where(np.isin(matches.column, np.asarray(columns)) & np.isin(matches.row, rows))
+        for pair in matches.at_rank(0).tolist():
+            column, sure = int(matches.column[pair]), (float(matches.precision[pair]), int(matches.row[pair]))
             best[column] = max(best.get(column, sure), sure)
     evidence = {}
     for column, (precision, row) in sorted(best.items()):
@@ -57,11 +57,11 @@ def best_phrases(lexicon: Lexicon, note: ReadNote, columns: Sequence[int]) -> di
 def span_context(note: ReadNote, start: int, end: int) -> SpanContext:
     """Flags of a span of the text: those of any word that it touches, and its section's name."""
     inside = (note.words.end > start) & (note.words.start < end)
-    scope = Scope(int(np.bitwise_or.reduce(note.contexts[inside], initial=0)))
+    scope = Assertion(int(np.bitwise_or.reduce(note.contexts[inside], initial=0)))
     return SpanContext(
         section_at(note.sections, start),
-        Scope.NEGATED in scope,
-        Scope.FAMILY in scope,
-        Scope.HISTORICAL in scope or Scope.RESOLVED in scope,
-        Scope.HYPOTHETICAL in scope,
+        Assertion.NEGATED in scope,
+        Assertion.FAMILY in scope,
+        Assertion.HISTORICAL in scope or Assertion.RESOLVED in scope,
+        Assertion.HYPOTHETICAL in scope,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Spoken:
+class PhraseMatches:
     """Pairs of a phrase and a code, K of them, with what training notes say about the pair.
 
     Shape:
@@ -23,9 +23,9 @@ class Spoken:
     own: np.ndarray
     historical: np.ndarray
 
-    def where(self, kept: np.ndarray) -> "Spoken":
+    def where(self, kept: np.ndarray) -> "PhraseMatches":
         """The pairs of a boolean mask (K,)."""
-        return Spoken(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
+        return PhraseMatches(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
 
     @cached_property
     def order(self) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.lexicon.phrase_index import Occurrences
-from model.text.assertion import UNSAID, Scope
+from model.text.assertion import NOT_PRESENT, Assertion
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PhraseRows:
 
 def rows_of(occurrences: Occurrences, contexts: np.ndarray) -> np.ndarray:
     """Row of each occurrence, int64 (N,)."""
-    rows: np.ndarray = occurrences.phrase * 2 + _touched(occurrences, contexts, UNSAID)
+    rows: np.ndarray = occurrences.phrase * 2 + _touched(occurrences, contexts, NOT_PRESENT)
     return rows
 
 
@@ -35,7 +35,7 @@ def phrase_rows(occurrences: Occurrences, contexts: np.ndarray) -> PhraseRows:
     """The rows that a note has, and the said rows of phrases that it has in scopes only."""
     rows, place = np.unique(rows_of(occurrences, contexts), return_inverse=True)
     now = np.zeros(len(rows), dtype=bool)
-    now[place[~_touched(occurrences, contexts, Scope.HISTORICAL)]] = True
+    now[place[~_touched(occurrences, contexts, Assertion.HISTORICAL)]] = True
     opposite = np.setdiff1d(rows[rows % 2 == 1] - 1, rows, assume_unique=True)
     every = np.concatenate([rows, opposite])
     order = np.argsort(every)
@@ -44,8 +44,8 @@ def phrase_rows(occurrences: Occurrences, contexts: np.ndarray) -> PhraseRows:
     return PhraseRows(every[order], own[order], historical[order])
 
 
-def _touched(occurrences: Occurrences, contexts: np.ndarray, scope: Scope) -> np.ndarray:
+def _touched(occurrences: Occurrences, contexts: np.ndarray, assertion: Assertion) -> np.ndarray:
     """Whether a word of each occurrence lies in one of the scopes, bool (N,)."""
-    inside = np.concatenate([[0], np.cumsum((contexts & np.uint8(scope)) != 0)])
+    inside = np.concatenate([[0], np.cumsum((contexts & np.uint8(assertion)) != 0)])
     touched: np.ndarray = inside[occurrences.start + occurrences.length] > inside[occurrences.start]
     return touched

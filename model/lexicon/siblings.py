@@ -23,8 +23,8 @@ MOST = 200
 """Codes that the siblings propose at most; untuned."""
 
 
-class Kin:
-    """The categories and subcategories of a universe's codes, U of them."""
+class Siblings:
+    """The categories and subcategories of a code set's codes, U of them."""
 
     def __init__(self, codes: Sequence[Label]) -> None:
         self._category = groups([(code.system, category(code)) for code in codes])

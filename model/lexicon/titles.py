@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from model.candidates import ChannelFeatures
-from model.text.assertion import UNSAID
+from model.text.assertion import NOT_PRESENT
 from model.text.read_note import ReadNote, read_note
 
 _SAID = ("coverage", "matched", "words", "term_words", "note_coverage", "margin", "log_gap", "log_codes")
@@ -66,7 +66,7 @@ class TitleIndex:
     Shape:
         weight (V,) float64, the idf log(1 + M / terms with the stem); stem_indptr (V + 1,), stem_terms (K,): terms of
         each stem; term_indptr (M + 1,), term_stems (K,): stems of each term; code_indptr (M + 1,), columns (J,): codes
-        of each term, in the code universe; word_indptr (W + 1,), word_stems, word_strength (S,): which stems of terms a
+        of each term, in the code set; word_indptr (W + 1,), word_stems, word_strength (S,): which stems of terms a
         stem of notes stands for, and how much, 0 to 1, itself included.
     """
 
@@ -126,7 +126,7 @@ class TitleIndex:
         """The words of a note that cover the best covered name of some codes, by column; none below LEAST.
 
         Args:
-            columns: of the code universe, int64.
+            columns: of the code set, int64.
         """
         said = self._said(note)
         shortlist, _ = self._shortlist(said)
@@ -147,7 +147,7 @@ class TitleIndex:
     def _words_of(self, note: ReadNote, term: int, sentence: int) -> np.ndarray:
         """Places of a sentence's words that stand most strongly for a stem of a term, ascending."""
         stems = self.term_stems[self.term_indptr[term] : self.term_indptr[term + 1]]
-        places = np.flatnonzero((note.words.sentence == sentence) & ((note.contexts & np.uint8(UNSAID)) == 0))
+        places = np.flatnonzero((note.words.sentence == sentence) & ((note.contexts & np.uint8(NOT_PRESENT)) == 0))
         numbers = np.array([self._numbers.get(note.words.stems[place], -1) for place in places], dtype=np.int64)
         places, numbers = places[numbers >= 0], numbers[numbers >= 0]
         word, entries = _slices(self.word_indptr, numbers)
@@ -159,7 +159,7 @@ class TitleIndex:
     def _said(self, note: ReadNote) -> _Said:
         """Stems of terms that the sentences say, each with its greatest strength there."""
         numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
-        known = (numbers >= 0) & ((note.contexts & np.uint8(UNSAID)) == 0)
+        known = (numbers >= 0) & ((note.contexts & np.uint8(NOT_PRESENT)) == 0)
         place, entries = _slices(self.word_indptr, numbers[known])
         stem, sentence = self.word_stems[entries], note.words.sentence[known][place]
         strength = self.word_strength[entries]

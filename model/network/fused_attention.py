@@ -19,7 +19,7 @@ BLOCK_BYTES = {"cpu": 6 * 2**20, "cuda": 256 * 2**20}
 first is 256 labels at 6,144 tokens; up to 1,024 are as fast and need more memory. The second is untuned."""
 
 
-def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+def fused_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """Softmax(Q K^T) V, the softmax in float32 at least, whatever the inputs' precision.
 
     Differentiable once, in all three. Products are computed in the precision of the keys; sums over labels and
@@ -31,11 +31,11 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     if len(keys) == 0:
         raise ValueError("a note without tokens has nothing to attend to")
-    attended: Tensor = _Attend.apply(queries, keys, values)  # type: ignore[no-untyped-call]
+    attended: Tensor = _FusedAttention.apply(queries, keys, values)  # type: ignore[no-untyped-call]
     return attended
 
 
-class _Attend(torch.autograd.Function):
+class _FusedAttention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         attended = _in_one_kernel(queries, keys, values) if _has_kernel(keys) else _in_blocks(queries, keys, values)

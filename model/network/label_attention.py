@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from model.network.fused_attention import attend
+from model.network.fused_attention import fused_attention
 
 LABELS_AT_ONCE = {"cpu": 1024, "cuda": 16384}
 """Labels whose attended vectors are turned into logits together: on a CPU a few megabytes; untuned."""
@@ -53,7 +53,7 @@ class LabelAttention(nn.Module):
         """Logits (k,) of the label columns (k,) for one unpadded note (N, H), with a graph to the states."""
         with torch.autocast(states.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             keys, values = self._keys_and_values(states)
-        attended = attend(self.queries[columns], keys, values.to(keys.dtype))
+        attended = fused_attention(self.queries[columns], keys, values.to(keys.dtype))
         return self._logits(attended, self.weights[columns], self.bias[columns])
 
     def _keys(self, states: Tensor) -> Tensor:
@@ -71,7 +71,9 @@ class LabelAttention(nn.Module):
 
     def _with_graph(self, keys: Tensor, values: Tensor, queries: Blocks, weights: Blocks, bias: Blocks) -> Tensor:
         """Logits (L,) of a note, its tokens given as keys and values (N, H)."""
-        attended = attend(self.queries, keys, values)  # in one piece: the blocks' gradients of the keys add up inside
+        attended = fused_attention(
+            self.queries, keys, values
+        )  # in one piece: the blocks' gradients of the keys add up inside
         parts = zip(torch.split(attended, len(queries[0])), weights, bias, strict=True)
         replay = self.training and self.dropout.p > 0
         return torch.cat(
@@ -81,7 +83,7 @@ class LabelAttention(nn.Module):
     def _without_graph(self, keys: Tensor, values: Tensor, queries: Blocks, weights: Blocks, bias: Blocks) -> Tensor:
         """The same, with the attended vectors of one block of labels at a time."""
         parts = zip(queries, weights, bias, strict=True)
-        return torch.cat([self._logits(attend(block, keys, values), *rest) for block, *rest in parts])
+        return torch.cat([self._logits(fused_attention(block, keys, values), *rest) for block, *rest in parts])
 
 
 class PlmCaAttention(LabelAttention):

@@ -23,7 +23,7 @@ NO_CHANNEL = "no channel proposed the code"
 
 
 @dataclass(frozen=True)
-class AuditedCode:
+class CodeAudit:
     """One code of the note and what speaks for it."""
 
     code: Code
@@ -43,12 +43,12 @@ class AuditedCode:
 class NoteAudit:
     """The assigned codes of a note beside its ranking."""
 
-    supported: tuple[AuditedCode, ...]
-    unsupported: tuple[AuditedCode, ...]
-    missing: tuple[AuditedCode, ...]
+    supported: tuple[CodeAudit, ...]
+    unsupported: tuple[CodeAudit, ...]
+    missing: tuple[CodeAudit, ...]
     """Most probable first."""
     not_judged: tuple[Code, ...]
-    """Assigned codes that the ranker's universe lacks."""
+    """Assigned codes that the ranker's code set lacks."""
     false_negative_rate: float
     """Share of rightly assigned codes that are called unsupported, at most, by the conformal set."""
     missing_precision: float | None
@@ -78,7 +78,7 @@ def audit_note(
 
     Args:
         ranking: of the note, by the bundle's ranker.
-        codes: the ranker's code universe.
+        codes: the ranker's code set.
         evidence: spans of the note by column, for those that have any.
         precision: expected of the codes that are called missing; a policy of the bundle must have it.
 
@@ -112,12 +112,12 @@ def _assigned(
     codes: LabelSpace,
     conformal: ConformalSet,
     spans: Mapping[int, tuple[Evidence, ...]],
-) -> tuple[AuditedCode, bool]:
+) -> tuple[CodeAudit, bool]:
     """The entry of an assigned code, and whether it is supported."""
     place = ranking.place_of(column)
     label = codes[column]
     if place is None:
-        return AuditedCode(label.key, label.title, 0.0, None, (), spans.get(column, ()), NO_CHANNEL), False
+        return CodeAudit(label.key, label.title, 0.0, None, (), spans.get(column, ()), NO_CHANNEL), False
     inside = bool(conformal.member(ranking.scores[place : place + 1])[0])
     stands = "inside" if inside else "outside"
     reason = f"{_proposed(ranking, place)}, {stands} the set that holds {1 - conformal.target:.0%} of the codes"
@@ -130,7 +130,7 @@ def _missing(
     assigned: Collection[int],
     codes: LabelSpace,
     spans: Mapping[int, tuple[Evidence, ...]],
-) -> tuple[AuditedCode, ...]:
+) -> tuple[CodeAudit, ...]:
     thresholds = policy.of(ranking.columns)
     places = np.flatnonzero(ranking.probabilities > thresholds).tolist()
     return tuple(
@@ -148,10 +148,10 @@ def _missing(
 
 def _entry(
     ranking: Ranking, place: int, codes: LabelSpace, spans: Mapping[int, tuple[Evidence, ...]], reason: str
-) -> AuditedCode:
+) -> CodeAudit:
     column = int(ranking.columns[place])
     label = codes[column]
-    return AuditedCode(
+    return CodeAudit(
         label.key,
         label.title,
         float(ranking.probabilities[place]),

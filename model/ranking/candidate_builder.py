@@ -1,4 +1,4 @@
-"""Every channel's candidates of a note, gathered for a combiner; fitting and answering gather alike."""
+"""Builds the candidates of a note from all channels, the same way for fitting and for answering."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,22 +11,22 @@ from model.candidates import Candidates, Channel, join
 from model.labels import LabelSpace
 from model.ranking.channels import classifier_channel, neighbour_channel
 from model.ranking.code_prior import prior_channel
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 
 
 class TextChannels(Protocol):
-    """Channels that read the note itself, such as the lexical ones; their columns are those of the universe."""
+    """Channels that read the note itself, such as the lexical ones; their columns are those of the code set."""
 
     def channels(self, text: str) -> Sequence[Channel]:
         """What they say about the codes for which they speak."""
 
 
 @dataclass(frozen=True)
-class Gatherer:
+class CandidateBuilder:
     """What the channels need to know of the bundle."""
 
     codes: LabelSpace
-    """The code universe: the label space first, in its columns, then codes without a training document."""
+    """The code set: the label space first, in its columns, then codes without a training document."""
     documents: int
     """Training documents, for the label prior."""
     text_channels: TextChannels | None = None
@@ -37,7 +37,7 @@ class Gatherer:
         return prior_channel(self.codes, self.documents)
 
     def candidates(
-        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None
     ) -> Candidates:
         """What the combiner sees; without neighbours their features are absent, not missing.
 
@@ -45,15 +45,15 @@ class Gatherer:
             probabilities: the classifier's, of the label space (L,).
             neighbours: nearest first.
         """
-        spoken = [] if self.text_channels is None else self.text_channels.channels(text)
-        return self.joined(spoken, probabilities, neighbours)
+        from_text = [] if self.text_channels is None else self.text_channels.channels(text)
+        return self.joined(from_text, probabilities, neighbours)
 
     def joined(
-        self, spoken: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None
+        self, from_text: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None
     ) -> Candidates:
-        """The same of what the text channels said already."""
+        """The same from the output of the text channels."""
         counts = self.codes.train_counts
-        channels = [classifier_channel(probabilities, counts > 0), *spoken, self.prior]
+        channels = [classifier_channel(probabilities, counts > 0), *from_text, self.prior]
         if neighbours is not None:
             channels.append(neighbour_channel(neighbours, self.codes.column))
         return join(channels)

@@ -7,7 +7,7 @@ import numpy as np
 from model.candidates import Channel, ChannelFeatures
 from model.icd import Code
 from model.ranking.calibration import logit
-from model.ranking.neighbour_vote import VotingNeighbour, vote_weights
+from model.ranking.neighbour_vote import RankingNeighbour, vote_weights
 
 CLASSIFIER, NEIGHBOURS = "classifier", "neighbours"
 PROPOSED = 150
@@ -18,7 +18,7 @@ SHARPNESS = 10.0
 """Power of the similarity in a vote: cosines of mean token states lie close together; untuned."""
 
 ColumnOf = Callable[[Code], int | None]
-"""Column of a code in the universe, None where it is not there."""
+"""Column of a code in the code set, None where it is not there."""
 
 
 def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: int = PROPOSED) -> Channel:
@@ -44,25 +44,27 @@ def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: i
     return Channel(CLASSIFIER, features, np.sort(columns[order[:proposed]]))
 
 
-def neighbour_channel(neighbours: Sequence[VotingNeighbour], column_of: ColumnOf) -> Channel:
+def neighbour_channel(neighbours: Sequence[RankingNeighbour], column_of: ColumnOf) -> Channel:
     """Votes of the nearest few, of more and of many; how many carry the code; the similarity and rank of the first.
 
     Args:
         neighbours: nearest first.
     """
-    voters = list(neighbours)[: max(NEAREST)]
-    similarities = np.array([voter.similarity for voter in voters], dtype=np.float64)
-    carried = [(rank, column) for rank, voter in enumerate(voters) for column in _columns(voter, column_of)]
+    nearest_notes = list(neighbours)[: max(NEAREST)]
+    similarities = np.array([neighbour.similarity for neighbour in nearest_notes], dtype=np.float64)
+    carried = [
+        (rank, column) for rank, neighbour in enumerate(nearest_notes) for column in _columns(neighbour, column_of)
+    ]
     ranks = np.array([rank for rank, _ in carried], dtype=np.int64)
     columns, places = np.unique(np.array([column for _, column in carried], dtype=np.int64), return_inverse=True)
     size = len(columns)
     features: list[np.ndarray] = []
     for nearest in NEAREST:
-        weights = np.zeros(len(voters))
+        weights = np.zeros(len(nearest_notes))
         weights[:nearest] = vote_weights(similarities[:nearest], SHARPNESS)
         features.append(np.bincount(places, weights=weights[ranks], minlength=size))
     features.append(np.bincount(places, minlength=size).astype(np.float64))
-    first = np.full(size, len(voters), dtype=np.int64)
+    first = np.full(size, len(nearest_notes), dtype=np.int64)
     np.minimum.at(first, places, ranks)
     features += [similarities[first], np.log2(1 + first)]
     names = (*(f"vote_{nearest}" for nearest in NEAREST), "count", "nearest_similarity", "nearest_log_rank")
@@ -70,5 +72,5 @@ def neighbour_channel(neighbours: Sequence[VotingNeighbour], column_of: ColumnOf
     return Channel(NEIGHBOURS, ChannelFeatures(columns, values, tuple(f"{NEIGHBOURS}.{name}" for name in names)))
 
 
-def _columns(voter: VotingNeighbour, column_of: ColumnOf) -> set[int]:
-    return {column for code in voter.codes if (column := column_of(code)) is not None}
+def _columns(neighbour: RankingNeighbour, column_of: ColumnOf) -> set[int]:
+    return {column for code in neighbour.codes if (column := column_of(code)) is not None}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.ranking.selection import Ranked
+from model.ranking.selection import ThresholdedRanking
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class CodeChoice:
     minimum_probability: float = 0.0
     """Codes below it are left out, 0 to 1."""
 
-    def of(self, ranked: Ranked) -> Ranked:
+    def of(self, ranked: ThresholdedRanking) -> ThresholdedRanking:
         """The codes of a ranking that may be listed, in its order."""
         keep = ranked.probabilities >= self.minimum_probability
         if self.allowed is not None:

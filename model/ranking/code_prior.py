@@ -29,7 +29,7 @@ NAMES = tuple(f"{PRIOR}.{name}" for name in _NAMES)
 
 
 def prior_channel(codes: LabelSpace, documents: int) -> Channel:
-    """Features of every code of the universe, U of them; it proposes none.
+    """Features of every code of the code set, U of them; it proposes none.
 
     Logarithms of the smoothed shares of training documents: of the code; of the other codes of its category and of its
     subcategory; of all codes with its first character, which stands for the chapter. Then which share of those codes

@@ -12,15 +12,15 @@ from model.ranking.split_combiner import SplitCombiner
 
 _OTHER_NUMBERS = "the combiner '{}' has other numbers than it needs: fit it again"
 COMBINERS: dict[str, type[Any]] = {kind.kind: kind for kind in (TreeCombiner, LogisticCombiner, SplitCombiner)}
-PARTS = ("spoken", "silent")
-"""Of a split combiner: the names of their arrays come after this and a dot."""
+PARTS = {"present": "spoken", "missing": "silent"}
+"""The two combiners of a split combiner, and the prefix of their arrays in a bundle."""
 
 
 def combiner_arrays(combiner: Combiner) -> dict[str, np.ndarray]:
     """The combiner's numbers by name, for a bundle."""
     if isinstance(combiner, SplitCombiner):
-        parts = {part: combiner_arrays(getattr(combiner, part)) for part in PARTS}
-        named = {f"{part}.{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+        parts = {prefix: combiner_arrays(getattr(combiner, part)) for part, prefix in PARTS.items()}
+        named = {f"{prefix}.{name}": array for prefix, arrays in parts.items() for name, array in arrays.items()}
         return {"feature": combiner.feature} | named
     return {field.name: getattr(combiner, field.name) for field in fields(combiner)}  # type: ignore[arg-type]
 
@@ -44,8 +44,8 @@ def combiner_of(kind: str, arrays: Mapping[str, np.ndarray], num_features: int) 
 
 def _split_of(arrays: Mapping[str, np.ndarray], num_features: int) -> SplitCombiner:
     parts = [
-        {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
-        for part in PARTS
+        {name.removeprefix(f"{prefix}."): array for name, array in arrays.items() if name.startswith(f"{prefix}.")}
+        for prefix in PARTS.values()
     ]
     feature = arrays.get("feature", np.zeros(0))
     if sum(map(len, parts)) + 1 != len(arrays) or feature.shape != (1,) or not _within(feature, num_features):

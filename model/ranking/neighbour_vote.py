@@ -1,7 +1,7 @@
-"""How much the nearest notes speak for a code: a vote that weighs similarity.
+"""Votes of the nearest notes for a code, weighted by similarity.
 
 Pure arithmetic on data, so that the service (neighbours of its database) and training (neighbours of the
-training split) count alike.
+training split) count the same way.
 """
 
 from collections.abc import Collection, Sequence
@@ -16,7 +16,7 @@ MAJORITY = 0.5
 
 
 @dataclass(frozen=True)
-class VotingNeighbour:
+class RankingNeighbour:
     """A similar note: its cosine to the query, and the codes that human coders gave it."""
 
     similarity: float
@@ -39,7 +39,7 @@ def vote_weights(similarities: np.ndarray, sharpness: float = 1.0) -> np.ndarray
     """Weight of each neighbour: w_i = max(s_i, 0)^p / sum_j max(s_j, 0)^p with p the sharpness.
 
     The similarity-weighted vote of Dudani 1976 ("The Distance-Weighted k-Nearest-Neighbor Rule") with the
-    cosine to a power. Without a positive similarity nobody votes and all weights are 0.
+    cosine to a power. Without a positive similarity all weights are 0.
 
     Shape:
         similarities: (k,); returns (k,) float64 that sum to 1, or to 0.
@@ -71,7 +71,7 @@ def label_votes(
     return np.bincount(columns, weights=weights, minlength=num_labels)
 
 
-def support(neighbours: Sequence[VotingNeighbour], code: Code, selected: bool) -> Support | None:
+def support(neighbours: Sequence[RankingNeighbour], code: Code, selected: bool) -> Support | None:
     """What the neighbours say about a code that the classifier selected or not; None without neighbours."""
     if not neighbours:
         return None

@@ -7,9 +7,9 @@ import numpy as np
 
 from model.labels import LabelSpace
 from model.lexicon.channels import LexicalChannels
-from model.ranking.candidate_builder import Gatherer
+from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.fusion import Fusion
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Ranking:
     """Candidate codes of one note, most probable first: C codes, K channels."""
 
     columns: np.ndarray
-    """In the code universe, int64 (C,)."""
+    """In the code set, int64 (C,)."""
     probabilities: np.ndarray
     """Calibrated, float64 (C,)."""
     scores: np.ndarray
     """Of the combiner, before calibration (C,)."""
     channels: tuple[str, ...]
-    spoke: np.ndarray
+    proposed_by: np.ndarray
     """Which channels proposed each code, bool (C, K)."""
     fusion: Fusion
     """The one that made it: with neighbours, or without."""
@@ -31,7 +31,7 @@ class Ranking:
 
     def channels_of(self, place: int) -> tuple[str, ...]:
         """Channels that proposed the code at a place of the ranking."""
-        return tuple(name for name, spoke in zip(self.channels, self.spoke[place], strict=True) if spoke)
+        return tuple(name for name, proposed in zip(self.channels, self.proposed_by[place], strict=True) if proposed)
 
     def place_of(self, column: int) -> int | None:
         """Place of a code, None where no channel proposed it."""
@@ -43,23 +43,23 @@ class Ranking:
 class Ranker:
     """What a bundle needs to rank: two fusions, because a note may come without neighbours."""
 
-    gatherer: Gatherer
+    candidate_builder: CandidateBuilder
     without_neighbours: Fusion
     with_neighbours: Fusion | None = None
 
     @property
     def codes(self) -> LabelSpace:
-        """The code universe."""
-        return self.gatherer.codes
+        """The code set."""
+        return self.candidate_builder.codes
 
     @property
     def lexical(self) -> LexicalChannels | None:
         """The lexical channels, for evidence; None where the ranker has none."""
-        channels = self.gatherer.text_channels
+        channels = self.candidate_builder.text_channels
         return channels if isinstance(channels, LexicalChannels) else None
 
     def rank(
-        self, text: str, probabilities: np.ndarray, neighbours: Sequence[VotingNeighbour] | None = None
+        self, text: str, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None = None
     ) -> Ranking:
         """Rank the candidates of a note.
 
@@ -69,10 +69,10 @@ class Ranker:
             neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
                 fitted without them answers.
         """
-        fusion, voters = self.without_neighbours, None
+        fusion, used = self.without_neighbours, None
         if neighbours is not None and self.with_neighbours is not None:
-            fusion, voters = self.with_neighbours, neighbours
-        candidates = self.gatherer.candidates(text, probabilities, voters)
+            fusion, used = self.with_neighbours, neighbours
+        candidates = self.candidate_builder.candidates(text, probabilities, used)
         scores = fusion.scores(candidates)
         calibrated = fusion.calibration.apply(scores, candidates.columns)
         order = np.lexsort((candidates.columns, -scores, -calibrated))
@@ -81,7 +81,7 @@ class Ranker:
             calibrated[order],
             scores[order],
             candidates.channels,
-            candidates.spoke[order],
+            candidates.proposed_by[order],
             fusion,
-            voters is not None,
+            used is not None,
         )

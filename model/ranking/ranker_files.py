@@ -1,7 +1,7 @@
 """A ranker in a bundle's folder ``ranker/``: plain numbers in safetensors, names in JSON, codes in parquet.
 
 ranker.json lists the fusions; each has a file FUSION.safetensors with its combiner and calibration. codes.parquet
-holds the codes of the universe beyond the label space, where there are any; lexicon.* and titles.* are the lexical
+holds the codes of the code set beyond the label space, where there are any; lexicon.* and titles.* are the lexical
 channels.
 """
 
@@ -20,9 +20,9 @@ from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
 from model.lexicon.channels import LexicalChannels
 from model.lexicon.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
-from model.lexicon.siblings import Kin
+from model.lexicon.siblings import Siblings
 from model.ranking.calibration import calibration_arrays, calibration_of
-from model.ranking.candidate_builder import Gatherer, TextChannels
+from model.ranking.candidate_builder import CandidateBuilder, TextChannels
 from model.ranking.combiner_arrays import combiner_arrays, combiner_of
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
@@ -54,7 +54,7 @@ def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
         save_titles(folder, ranker.lexical.titles)
     described = {
         "format": FORMAT,
-        "documents": ranker.gatherer.documents,
+        "documents": ranker.candidate_builder.documents,
         "lexical": ranker.lexical is not None,
         "fusions": {name: _described(fusion) for name, fusion in fusions.items()},
     }
@@ -76,11 +76,11 @@ def load_ranker(folder: Path, labels: LabelSpace, text_channels: TextChannels | 
         if described["format"] != FORMAT:
             raise MalformedInput(f"its format is '{described['format']}', this version reads '{FORMAT}'")
         fusions = {name: _fusion(folder, name, value) for name, value in described["fusions"].items()}
-        codes = _universe(folder, labels)
+        codes = _code_set(folder, labels)
         if described["lexical"]:
-            text_channels = LexicalChannels(load_lexicon(folder), load_titles(folder), Kin(codes.labels))
-        gatherer = Gatherer(codes, int(described["documents"]), text_channels)
-        return Ranker(gatherer, fusions[WITHOUT], fusions.get(WITH))
+            text_channels = LexicalChannels(load_lexicon(folder), load_titles(folder), Siblings(codes.labels))
+        candidate_builder = CandidateBuilder(codes, int(described["documents"]), text_channels)
+        return Ranker(candidate_builder, fusions[WITHOUT], fusions.get(WITH))
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
         raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error
 
@@ -116,7 +116,7 @@ def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _universe(folder: Path, labels: LabelSpace) -> LabelSpace:
+def _code_set(folder: Path, labels: LabelSpace) -> LabelSpace:
     if not (folder / CODES).is_file():
         return labels
     rows = pq.read_table(folder / CODES).select(LABELS_SCHEMA.names).cast(LABELS_SCHEMA).to_pylist()

@@ -13,7 +13,7 @@ CONFORMAL = "conformal-"
 
 
 @dataclass(frozen=True)
-class Ranked:
+class ThresholdedRanking:
     """C codes, best first."""
 
     columns: np.ndarray
@@ -25,25 +25,25 @@ class Ranked:
     channels: tuple[tuple[str, ...], ...] = ()
     """Channels that proposed each code; empty where the classifier answers alone."""
 
-    def best(self, number: int) -> "Ranked":
+    def best(self, number: int) -> "ThresholdedRanking":
         """The first codes."""
-        return Ranked(
+        return ThresholdedRanking(
             self.columns[:number], self.probabilities[:number], self.thresholds[:number], self.channels[:number]
         )
 
-    def only(self, keep: np.ndarray) -> "Ranked":
+    def only(self, keep: np.ndarray) -> "ThresholdedRanking":
         """The codes that are kept, in the same order; ``keep`` is bool (C,)."""
         channels = tuple(each for each, kept in zip(self.channels, keep, strict=True) if kept) if self.channels else ()
-        return Ranked(self.columns[keep], self.probabilities[keep], self.thresholds[keep], channels)
+        return ThresholdedRanking(self.columns[keep], self.probabilities[keep], self.thresholds[keep], channels)
 
-    def without_confidence(self) -> "Ranked":
+    def without_confidence(self) -> "ThresholdedRanking":
         """The same order, and no probability above its threshold: nothing is selected."""
         return replace(self, probabilities=np.minimum(self.probabilities, self.thresholds))
 
 
-def rank_without(
+def classifier_ranking(
     probabilities: np.ndarray, threshold: GlobalThreshold, policies: Sequence[ThresholdPolicy], policy: str | None
-) -> Ranked:
+) -> ThresholdedRanking:
     """The classifier's own order (L,); ties go to the code that sorts first.
 
     Raises:
@@ -51,10 +51,10 @@ def rank_without(
     """
     columns = np.argsort(-probabilities, kind="stable")
     chosen = ThresholdPolicy(GLOBAL, threshold.value) if policy in (None, GLOBAL) else policy_named(policies, policy)
-    return Ranked(columns, probabilities[columns], chosen.of(columns))
+    return ThresholdedRanking(columns, probabilities[columns], chosen.of(columns))
 
 
-def rank_with(ranking: Ranking, policy: str | None) -> Ranked:
+def with_thresholds(ranking: Ranking, policy: str | None) -> ThresholdedRanking:
     """The ranker's order and thresholds.
 
     Args:
@@ -70,4 +70,4 @@ def rank_with(ranking: Ranking, policy: str | None) -> Ranked:
         thresholds = np.where(sets[policy].member(ranking.scores), 0.0, 1.0)
     else:
         thresholds = policy_named(ranking.fusion.policies, policy or GLOBAL, tuple(sets)).of(ranking.columns)
-    return Ranked(ranking.columns, ranking.probabilities, thresholds, channels)
+    return ThresholdedRanking(ranking.columns, ranking.probabilities, thresholds, channels)

@@ -19,12 +19,12 @@ class SplitCombiner:
     kind: ClassVar[str] = "split trees"
     feature: np.ndarray
     """Whose silence (NaN) parts the candidates, int64 (1,)."""
-    spoken: TreeCombiner
-    silent: TreeCombiner
+    present: TreeCombiner
+    missing: TreeCombiner
 
     def scores(self, values: np.ndarray) -> np.ndarray:
         """Each candidate by the trees of its kind."""
-        silent = np.isnan(values[:, int(self.feature[0])])
+        missing = np.isnan(values[:, int(self.feature[0])])
         scores = np.empty(len(values))
-        scores[silent], scores[~silent] = self.silent.scores(values[silent]), self.spoken.scores(values[~silent])
+        scores[missing], scores[~missing] = self.missing.scores(values[missing]), self.present.scores(values[~missing])
         return scores

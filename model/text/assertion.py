@@ -1,42 +1,43 @@
-"""What a scope says about the words in it, and what opens one."""
+"""Assertions: what the words around a mention say about it, and the triggers that say it."""
 
 from dataclasses import dataclass
 from enum import Enum, IntFlag, auto
 
 
-class Scope(IntFlag):
-    """Bits of a word's context: a word may be in several scopes."""
+class Assertion(IntFlag):
+    """Bits of a word's context; a word may have several."""
 
     NEGATED = 1
     FAMILY = 2
+    """About a relative of the patient."""
     HISTORICAL = 4
-    """It was, and may be still: coders code histories."""
+    """In the past, and possibly still true: histories are coded."""
     HYPOTHETICAL = 8
     RESOLVED = 16
-    """It was, and the note says that it is over."""
+    """In the past, and stated to be over."""
 
 
-UNSAID = Scope.NEGATED | Scope.FAMILY | Scope.HYPOTHETICAL | Scope.RESOLVED
-"""A word in one of these is no mention of what the patient has."""
+NOT_PRESENT = Assertion.NEGATED | Assertion.FAMILY | Assertion.HYPOTHETICAL | Assertion.RESOLVED
+"""A word with one of these is no mention of a condition that the patient has."""
 
 
 class Direction(Enum):
-    """Where the words lie that a trigger speaks of."""
+    """Which words a trigger applies to."""
 
     FORWARD = auto()
     BACKWARD = auto()
     EITHER = auto()
-    """Forward, or backward where no word follows."""
+    """The words after it, or the words before it where none follows."""
     PSEUDO = auto()
-    """Nowhere: it looks like a trigger and is none ("no increase", "gram negative")."""
+    """None: the phrase only looks like a trigger ("no increase", "gram negative")."""
     END = auto()
-    """It ends scopes of both directions."""
+    """None: it ends the range of other triggers in both directions."""
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Words, lower case and without accents, that open or close a scope."""
+    """A phrase, lower case and without accents, that starts or ends an assertion."""
 
     words: tuple[str, ...]
     direction: Direction
-    scope: Scope | None
+    assertion: Assertion | None

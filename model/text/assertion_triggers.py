@@ -1,14 +1,15 @@
 """The triggers of a language, read from ``trigger_lists/LANGUAGE.txt``.
 
 The lists are those of NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009), shortened to what discharge
-summaries and case reports say, and Spanish ones of our own. A heading names direction and scope ("[forward negated]",
-"[pseudo]", "[end]", "[end family]"); phrases are parted by semicolons, lower case, without accents or signs.
+summaries and case reports use; the Spanish list is our own. A heading names the direction and the assertion
+("[forward negated]", "[pseudo]", "[end]", "[end family]"). Phrases are separated by semicolons, in lower case, without
+accents or punctuation.
 """
 
 from functools import cache
 from pathlib import Path
 
-from model.text.assertion import Direction, Scope, Trigger
+from model.text.assertion import Assertion, Direction, Trigger
 
 FOLDER = Path(__file__).parent / "trigger_lists"
 
@@ -25,12 +26,12 @@ def triggers(language: str) -> dict[str, tuple[Trigger, ...]]:
 def _all(language: str) -> list[Trigger]:
     path = FOLDER / f"{language}.txt"
     listed: list[Trigger] = []
-    direction, scope = Direction.END, None
+    direction, assertion = Direction.END, None
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         if line.startswith("["):
             kind, _, name = line.strip("[]").partition(" ")
-            direction, scope = Direction[kind.upper()], Scope[name.upper()] if name else None
+            direction, assertion = Direction[kind.upper()], Assertion[name.upper()] if name else None
         elif not line.startswith("#"):
             phrases = filter(None, (phrase.split() for phrase in line.split(";")))
-            listed += [Trigger(tuple(words), direction, scope) for words in phrases]
+            listed += [Trigger(tuple(words), direction, assertion) for words in phrases]
     return listed

@@ -15,7 +15,7 @@ class ReadNote:
 
     words: Words
     contexts: np.ndarray
-    """(T,) uint8, bits of :class:`model.text.assertion.Scope`."""
+    """(T,) uint8, bits of :class:`model.text.assertion.Assertion`."""
     sections: tuple[Section, ...]
 
 

@@ -19,7 +19,7 @@ class Section:
 
     @property
     def of_the_family(self) -> bool:
-        """Whether the section tells of kin: "Family History", "FHx", "Antecedentes familiares"."""
+        """Whether the section is the family history: "Family History", "FHx", "Antecedentes familiares"."""
         return _FAMILY.search(self.name) is not None
 
 

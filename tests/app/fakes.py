@@ -21,9 +21,9 @@ from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
-from model.ranking.audit import AuditedCode, AuditedNote, NoteAudit
+from model.ranking.audit import AuditedNote, CodeAudit, NoteAudit
 from model.ranking.code_choice import CodeChoice
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.thresholds import ThresholdPolicy
 from model.text.note_text import check_note
 from tests.canary import CANARY
@@ -73,7 +73,7 @@ class FakeCoder:
         self.embedded = 0
         self.error: BaseException | None = None
         self.uses_neighbours = False
-        self.voters: list[VotingNeighbour] = []
+        self.voters: list[RankingNeighbour] = []
         """Those that the last note came with, for a coder that listens to them."""
 
     def predict(
@@ -117,7 +117,7 @@ class FakeCoder:
             self.voters = list(neighbours(self._vector(text)))
         coded = {Code(code.system, code.code): code for code in self._code(text, 99, explain).codes}
         told = {
-            key: AuditedCode(key, code.title, code.probability, code.rank, (), code.evidence, "invented")
+            key: CodeAudit(key, code.title, code.probability, code.rank, (), code.evidence, "invented")
             for key, code in coded.items()
         }
         found = NoteAudit(

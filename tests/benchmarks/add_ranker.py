@@ -24,14 +24,14 @@ from training.ranking.ranker_fit import Part, fit_ranker
 from training.run.card import ranker_card
 
 
-def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", universe: str | None = None) -> str:
+def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", code_set: str | None = None) -> str:
     """Write ``out``: the bundle with a ranker, with neighbours and without; returns the new bundle_id.
 
     Args:
-        universe: see :func:`training.ranking.lexical_fit.universe_named`.
+        code_set: see :func:`training.ranking.lexical_fit.code_set_named`.
 
     Raises:
-        InvalidOption: the bundle has a ranker already, was fitted on the dev split, or there is no such universe.
+        InvalidOption: the bundle has a ranker already, was fitted on the dev split, or there is no such code set.
         LabelSpaceMismatch, EmptyDataset, OutputExists: bundle and data do not fit, dev is too small, out is taken.
     """
     require_free(out)
@@ -41,7 +41,7 @@ def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", univers
         raise InvalidOption(f"'{bundle}' has a ranker already: fit one on the bundle that it was made from")
     if coder.threshold.tuned_on != "dev":
         raise InvalidOption(f"'{bundle}' was fitted on the dev split, so dev cannot fit a ranker: train without it")
-    lexical = lexical_fit(dataset, universe)
+    lexical = lexical_fit(dataset, code_set)
     fitted = fit_ranker([_part(coder, dataset)], dataset.require("train"), lexical)
     with staged_directory(out) as staging:
         shutil.copytree(bundle, staging, dirs_exist_ok=True)

@@ -4,7 +4,7 @@ python tests/benchmarks/benchmark_lexical_channels.py DATA [--language es]
 
 DATA is made by `icd-coder prepare codiesp`; folds are those of docs/studies/codiesp_folds.tsv (by article). A code is
 unseen where no case of the other folds has it; X-placeholder codes count as their ICD-10-CM stem too. Ties go to the
-alphabet: the label space comes first in the universe and knows the held-out codes.
+alphabet: the label space comes first in the code set and knows the held-out codes.
 """
 
 import argparse
@@ -19,8 +19,7 @@ from model.dataset import load_dataset
 from model.icd import Code
 from model.labels import LabelSpace
 from model.lexicon.lexicon_features import NAMES
-from model.lexicon.siblings import Kin
-from model.ranking.code_universe import code_universe
+from model.lexicon.siblings import Siblings
 from training.prepare.icd_titles import other_names, published_titles
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles
@@ -72,10 +71,10 @@ def main() -> None:
     folds = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
     documents = list(dataset.documents("train", "dev"))
     fold = np.array([int(folds[document.document_id]) for document in documents])
-    universe = code_universe(dataset.labels, published_titles(["icd10cm"]).items())
-    kin, alphabetical = Kin(universe.labels), np.argsort(np.argsort([label.code for label in universe.labels]))
-    more = list(other_names(label.key for label in universe.labels))
-    notes = [training_note(document, universe.columns, options.language) for document in documents]
+    code_set = dataset.labels.extended(published_titles(["icd10cm"]).items())
+    kin, alphabetical = Siblings(code_set.labels), np.argsort(np.argsort([label.code for label in code_set.labels]))
+    more = list(other_names(label.key for label in code_set.labels))
+    notes = [training_note(document, code_set.columns, options.language) for document in documents]
     maps: dict[str, list[float]] = defaultdict(list)
     hits: dict[str, int] = defaultdict(int)
     unseen = 0
@@ -83,17 +82,17 @@ def main() -> None:
     for held in range(5):
         train = [notes[place] for place in np.flatnonzero(fold != held)]
         lexicon = fit_lexicon(train, len(dataset.labels), options.language)
-        titles = fit_titles(universe, more, train, options.language)
-        seen = np.zeros(len(universe), dtype=bool)
+        titles = fit_titles(code_set, more, train, options.language)
+        seen = np.zeros(len(code_set), dtype=bool)
         seen[np.concatenate([note.columns for note in train])] = True
         for place in np.flatnonzero(fold == held):
-            scores = timed_scores(notes[place], lexicon, titles, kin, len(universe), spent)
+            scores = timed_scores(notes[place], lexicon, titles, kin, len(code_set), spent)
             missing = [int(column) for column in notes[place].columns if not seen[column]]
             unseen += len(missing)
             for name, values in scores.items():
                 maps[name].append(average_precision(values, notes[place].columns))
                 top = np.lexsort((alphabetical, -np.where(seen, -1.0, values)))[:TOP]
-                hits[name] += sum(found(column, set(top[values[top] > 0].tolist()), universe) for column in missing)
+                hits[name] += sum(found(column, set(top[values[top] > 0].tolist()), code_set) for column in missing)
     print(f"{len(notes)} cases, {unseen} assignments of codes unseen in the fold's training part")
     print("ms a note: " + ", ".join(f"{name} {1000 * t / len(notes):.1f}" for name, t in spent.items()))
     for name, values in maps.items():
@@ -113,10 +112,10 @@ def timed_scores(note: TrainingNote, lexicon, titles, kin, size: int, spent: dic
     return scored(size, lexical, named, siblings)
 
 
-def found(column: int, top: set[int], universe: LabelSpace) -> bool:
+def found(column: int, top: set[int], code_set: LabelSpace) -> bool:
     """Whether the code, or the ICD-10-CM code that an X-placeholder code of the Spanish edition means, is there."""
-    code = universe[column].key
-    stem = universe.column(Code(code.system, code.code.rstrip("X").rstrip(".")))
+    code = code_set[column].key
+    stem = code_set.column(Code(code.system, code.code.rstrip("X").rstrip(".")))
     return column in top or (stem is not None and stem in top)
 
 

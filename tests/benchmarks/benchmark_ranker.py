@@ -16,7 +16,7 @@ import torch
 
 from model.bundle import load_bundle
 from model.dataset import load_dataset
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     words = [word for document in dataset.require("dev")[:20] for word in document.text.split(" ")]
     note = " ".join(words[: options.words])
     training = dataset.require("train")[:50]
-    voters = [VotingNeighbour(0.9 - place / 100, document.codes) for place, document in enumerate(training)]
+    voters = [RankingNeighbour(0.9 - place / 100, document.codes) for place, document in enumerate(training)]
     ranker = coder.ranker
     if ranker is None or ranker.lexical is None:
         raise SystemExit(f"{options.bundle} has no ranker: train one")
@@ -49,7 +49,7 @@ def main() -> None:
             for name, value in zip(seconds, (encoded - started, lexical - encoded, ended - lexical), strict=True):
                 seconds[name].append(value)
     print(f"{len(note.split())} words, {len(scores.windowed.ids)} tokens, {len(ranking.columns)} candidates")
-    print(f"{len(coder.labels)} labels, {len(coder.codes)} codes in the universe, {coder.precision}")
+    print(f"{len(coder.labels)} labels, {len(coder.codes)} codes in the code set, {coder.precision}")
     for name, values in seconds.items():
         share = median(values) / median(seconds["encoder"])
         print(f"{name:17} {1000 * median(values):7.1f} ms, {share:.3f} of the encoder")

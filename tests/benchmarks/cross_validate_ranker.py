@@ -99,7 +99,7 @@ def report(ranked: list[RankedFold], lexical: LexicalFit) -> None:
     print("micro-F1           ", said(micro_f1_interval(true, false, pairs.totals - true)))
     print(f"micro precision {true.sum() / (true + false).sum():.4f}, recall {true.sum() / pairs.totals.sum():.4f}")
     for top in (20, 50, 100):
-        counted = [unseen_found(fold, lexical.universe, lexical.alphabetical, top) for fold in ranked]
+        counted = [unseen_found(fold, lexical.code_set, lexical.alphabetical, top) for fold in ranked]
         found, total = (np.concatenate([each[part] for each in counted]) for part in (0, 1))
         print(f"unseen codes in the top {top}: {found.sum()} of {total.sum()}, {found.sum() / total.sum():.4f}")
     highest = highest_pairs(pairs, probabilities)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.candidates import SPOKE, Candidates
+from model.candidates import PROPOSED_PREFIX, Candidates
 from model.dataset import Document
 from model.icd import Code
 from model.labels import LabelSpace
-from model.lexicon.channels import KIN, LEXICON, TITLES
+from model.lexicon.channels import LEXICON, SIBLINGS, TITLES
 from model.progress import with_progress
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR
@@ -32,7 +32,7 @@ ALONE = {
     NEIGHBOURS: ("neighbours.vote_15",),
     LEXICON: ("lexicon.best", "lexicon.span_best", "lexicon.whole_best"),
     TITLES: ("titles.coverage",),
-    KIN: ("kin.category", "kin.subcategory"),
+    SIBLINGS: ("kin.category", "kin.subcategory"),
     PRIOR: ("prior.log_share",),
 }
 """Features whose sum ranks the candidates by one channel; codes of which it says nothing come last."""
@@ -57,7 +57,7 @@ class RankedFold:
     alone: dict[str, np.ndarray]
     """By channel, its score of each pair (P,)."""
     seen: np.ndarray
-    """Which codes of the universe, in the order of the alphabet, a training note has, bool (U,)."""
+    """Which codes of the code set, in the order of the alphabet, a training note has, bool (U,)."""
 
 
 def ranked_folds(
@@ -104,7 +104,7 @@ def _ranked_fold(
     fitted = fit_fusion([pair[neighbours] for pair in inner])
     part = part_without(documents, folds, frozenset((outer,)), outer, models)
     notes = [pair[neighbours] for pair in judged_part(part, lexical, read)]
-    counts = counted(lexical.universe, part.corpus).train_counts
+    counts = counted(lexical.code_set, part.corpus).train_counts
     return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), lexical.alphabetical)
 
 
@@ -139,7 +139,7 @@ def rank_notes(
         {
             channel: np.concatenate([_alone(note.candidates, names) for note in notes])
             for channel, names in ALONE.items()
-            if f"{SPOKE}{channel}" in fusion.names
+            if f"{PROPOSED_PREFIX}{channel}" in fusion.names
         },
         (counts > 0)[np.argsort(alphabetical)],
     )
@@ -152,7 +152,7 @@ def _alone(candidates: Candidates, names: Sequence[str]) -> np.ndarray:
 
 
 def unseen_found(
-    fold: RankedFold, universe: LabelSpace, alphabetical: np.ndarray, top: int = 50
+    fold: RankedFold, code_set: LabelSpace, alphabetical: np.ndarray, top: int = 50
 ) -> tuple[np.ndarray, np.ndarray]:
     """Assignments of codes that no training note has, by note: those among its first ``top``, and all of them.
 
@@ -163,7 +163,7 @@ def unseen_found(
     found, total = np.zeros(len(fold.notes), dtype=np.int64), np.zeros(len(fold.notes), dtype=np.int64)
 
     def place(code: Code) -> int:
-        column = universe.column(code)
+        column = code_set.column(code)
         return -1 if column is None else int(alphabetical[column])
 
     for note, document in enumerate(fold.notes):

@@ -27,7 +27,7 @@ def test_equals_a_join_by_hand() -> None:
     assert found.names == ("a.0", "a.1", "b.0", "c.0", "c.1", "d.0", "d.1", "spoke.a", "spoke.b", "spoke.c", "spoke.d")
     assert found.channels == ("a", "b", "c", "d")
     assert found.columns.tolist() == sorted({*channels[0].proposals.tolist(), *channels[1].proposals.tolist()})
-    for column, row, spoke in zip(found.columns.tolist(), found.values, found.spoke, strict=True):
+    for column, row, spoke in zip(found.columns.tolist(), found.values, found.proposed_by, strict=True):
         expected: list[float] = []
         for each in channels:
             known = each.features.columns.tolist()

@@ -10,11 +10,11 @@ from model.coder import Coder
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.ranking.calibration import Uncalibrated
-from model.ranking.candidate_builder import Gatherer
+from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.combiner import LogisticCombiner
 from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import ThresholdPolicy
 from model.text.known_words import KnownWords, words_of
@@ -26,9 +26,9 @@ CODES = LabelSpace((*LABELS.labels, UNSEEN))
 POLICIES = (ThresholdPolicy("global", 0.6), ThresholdPolicy("precision-0.95", 0.9))
 
 
-def fusion(gatherer: Gatherer, neighbours: list[VotingNeighbour] | None, **weights: float) -> Fusion:
+def fusion(candidate_builder: CandidateBuilder, neighbours: list[RankingNeighbour] | None, **weights: float) -> Fusion:
     """A line through the named features, such as ``words_count`` for words.count."""
-    names = gatherer.candidates("", np.full(len(LABELS), 0.5), neighbours).names
+    names = candidate_builder.candidates("", np.full(len(LABELS), 0.5), neighbours).names
     known = {name.replace(".", "_"): place for place, name in enumerate(names)}
     line = np.zeros(len(names))
     for name, weight in weights.items():
@@ -40,11 +40,11 @@ def fusion(gatherer: Gatherer, neighbours: list[VotingNeighbour] | None, **weigh
 @pytest.fixture(scope="module")
 def coder(tmp_path_factory: pytest.TempPathFactory) -> Coder:
     """Words decide, then neighbours, then the classifier."""
-    gatherer = Gatherer(CODES, 100, WordChannel())
+    candidate_builder = CandidateBuilder(CODES, 100, WordChannel())
     ranker = Ranker(
-        gatherer,
-        fusion(gatherer, None, words_count=5.0, classifier_logit=0.1),
-        fusion(gatherer, [], words_count=5.0, classifier_logit=0.1, neighbours_count=2.0),
+        candidate_builder,
+        fusion(candidate_builder, None, words_count=5.0, classifier_logit=0.1),
+        fusion(candidate_builder, [], words_count=5.0, classifier_logit=0.1, neighbours_count=2.0),
     )
     plain = tiny_coder(tmp_path_factory.mktemp("ranked") / "bundle")
     return replace(plain, ranker=ranker, known_words=KnownWords(frozenset(words_of(NOTE))))
@@ -63,7 +63,7 @@ def test_an_unseen_code_is_proposed_and_marked(coder: Coder) -> None:
 def test_neighbours_change_the_order_and_their_absence_is_told(coder: Coder) -> None:
     """An empty list of neighbours is an answer of a database, None is no database."""
     last = coder.predict([NOTE])[0].codes[-1]
-    voter = VotingNeighbour(0.9, [label.key for label in LABELS.labels if label.code == last.code])
+    voter = RankingNeighbour(0.9, [label.key for label in LABELS.labels if label.code == last.code])
     with_voter, with_none, without = (coder.predict([NOTE], neighbours=[voters])[0] for voters in ([voter], [], None))
     assert with_voter.codes[0].code == last.code
     assert "neighbours" in with_voter.codes[0].channels

@@ -61,8 +61,8 @@ def fit_combiner(
 def fit_split(values: np.ndarray, truth: np.ndarray, apart: int, settings: TreeSettings | None = None) -> SplitCombiner:
     """Trees for the pairs with a value of the feature ``apart``, and trees for those without; see above."""
     silent = np.isnan(values[:, apart])
-    spoken, other = (fit_trees(values[own], truth[own], settings) for own in (~silent, silent))
-    return SplitCombiner(np.array([apart], dtype=np.int64), spoken, other)
+    present, missing = (fit_trees(values[own], truth[own], settings) for own in (~silent, silent))
+    return SplitCombiner(np.array([apart], dtype=np.int64), present, missing)
 
 
 def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | None = None) -> TreeCombiner:

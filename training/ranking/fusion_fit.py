@@ -34,9 +34,9 @@ class JudgedNote:
 
     candidates: Candidates
     assigned: np.ndarray
-    """Columns of its codes in the universe, distinct, int64."""
+    """Columns of its codes in the code set, distinct, int64."""
     outside: int
-    """Assigned codes that the universe lacks."""
+    """Assigned codes that the code set lacks."""
     subject: str
 
 
@@ -116,7 +116,7 @@ def fusion_card(fitted: FittedFusion, prior: np.ndarray | None = None) -> dict[s
     """What was measured on held-out notes, for the bundle's card.
 
     Args:
-        prior: share of the training documents with each code of the universe (U,), to stand beside.
+        prior: share of the training documents with each code of the code set (U,), to stand beside.
     """
     pairs, probabilities = fitted.pairs, fitted.probabilities
     ranked = highest_pairs(pairs, probabilities)

@@ -1,4 +1,4 @@
-"""Learns the lexical channels from training notes, over a code universe."""
+"""Learns the lexical channels from training notes, over a code set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,8 @@ from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10CM
 from model.labels import LabelSpace
 from model.lexicon.channels import LexicalChannels
-from model.lexicon.siblings import Kin
+from model.lexicon.siblings import Siblings
 from model.progress import with_progress
-from model.ranking.code_universe import TRAINED, UNIVERSES, code_universe
 from model.text.stemming import LANGUAGES
 from training.prepare.dictionary_file import read_dictionary
 from training.prepare.icd_titles import other_names, published_titles
@@ -27,23 +26,26 @@ from training.ranking.training_note import TrainingNote, training_note
 PUBLIC = ("codiesp", "ohsumed")
 """Sources whose texts anybody may read: a phrase of a single note tells nothing that is private."""
 PRIVATE_NOTES = 2
+TRAINED = "trained"
+CODE_SETS = {TRAINED: (), "icd10cm": (ICD10CM,), "icd9cm": (ICD9CM, ICD9PCS)}
+"""Values of ``--code-universe``, with the systems of the table that each adds to the label space."""
 
 
-def universe_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
+def code_set_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
     """The label space and after it the codes of a table that it lacks.
 
     Args:
         name: trained, icd10cm or icd9cm; None for the table of the label space's own codes.
 
     Raises:
-        InvalidOption: no such universe.
+        InvalidOption: no such code set.
     """
     if name is None:
         systems = {label.system for label in labels.labels}
         name = "icd10cm" if ICD10CM in systems else "icd9cm" if systems & {ICD9CM, ICD9PCS} else TRAINED
-    if name not in UNIVERSES:
-        raise InvalidOption(f"--code-universe must be one of {', '.join(UNIVERSES)}, got '{name}'")
-    return code_universe(labels, published_titles(UNIVERSES[name]).items())
+    if name not in CODE_SETS:
+        raise InvalidOption(f"--code-universe must be one of {', '.join(CODE_SETS)}, got '{name}'")
+    return labels.extended(published_titles(CODE_SETS[name]).items())
 
 
 def language_of(dataset: Dataset) -> str:
@@ -62,9 +64,9 @@ def least_notes(dataset: Dataset) -> int | None:
 class LexicalFit:
     """How the lexical channels of a bundle, and of every fold before it, are learned."""
 
-    universe: LabelSpace
+    code_set: LabelSpace
     labels: int
-    """Size of the label space, which comes first in the universe."""
+    """Size of the label space, which comes first in the code set."""
     language: str = "en"
     least: int | None = PRIVATE_NOTES
     """Notes that a phrase has to stand in, or more of many notes; None for one."""
@@ -73,41 +75,41 @@ class LexicalFit:
 
     @cached_property
     def terms(self) -> Terms:
-        """Titles and other names of the universe's codes."""
-        titles = ((label.key, label.title) for label in self.universe.labels)
-        return read_terms(self.universe, chain(titles, other_names(label.key for label in self.universe.labels)))
+        """Titles and other names of the code set's codes."""
+        titles = ((label.key, label.title) for label in self.code_set.labels)
+        return read_terms(self.code_set, chain(titles, other_names(label.key for label in self.code_set.labels)))
 
     @cached_property
     def in_table(self) -> np.ndarray:
         """Which codes a published table has, bool (U,)."""
-        table = published_titles({label.system for label in self.universe.labels})
-        return np.array([label.key in table for label in self.universe.labels], dtype=bool)
+        table = published_titles({label.system for label in self.code_set.labels})
+        return np.array([label.key in table for label in self.code_set.labels], dtype=bool)
 
     @cached_property
     def alphabetical(self) -> np.ndarray:
         """Place of each code in the order of systems and codes, int64 (U,)."""
-        return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in self.universe.labels])))
+        return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in self.code_set.labels])))
 
     @cached_property
-    def kin(self) -> Kin:
-        return Kin(self.universe.labels)
+    def siblings(self) -> Siblings:
+        return Siblings(self.code_set.labels)
 
     def read(self, documents: Sequence[Document]) -> list[TrainingNote]:
         """Documents as the channels learn from them."""
         shown = with_progress(documents, "words", len(documents), "note")
-        return [training_note(document, self.universe.columns, self.language) for document in shown]
+        return [training_note(document, self.code_set.columns, self.language) for document in shown]
 
     def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
         """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
         least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
-        titles = titles_of(self.terms, self.universe, notes, self.language, self.dictionary)
-        return LexicalChannels(lexicon, titles, self.kin)
+        titles = titles_of(self.terms, self.code_set, notes, self.language, self.dictionary)
+        return LexicalChannels(lexicon, titles, self.siblings)
 
 
-def lexical_fit(dataset: Dataset, universe: str | None) -> LexicalFit:
+def lexical_fit(dataset: Dataset, code_set: str | None) -> LexicalFit:
     """How the lexical channels of a dataset's bundle are learned."""
-    codes = universe_named(dataset.labels, universe)
+    codes = code_set_named(dataset.labels, code_set)
     words = read_dictionary(dataset.path)
     return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset), words)
 

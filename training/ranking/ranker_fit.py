@@ -11,9 +11,9 @@ from model.dataset import Document
 from model.labels import LabelSpace
 from model.lexicon.channels import LexicalChannels
 from model.progress import with_progress
-from model.ranking.candidate_builder import Gatherer
+from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.channels import NEAREST
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
@@ -59,8 +59,8 @@ def fit_ranker(parts: Sequence[Part], learned_from: Sequence[Document], lexical:
     read = ReadNotes(lexical)
     judged = [pair for part in parts for pair in judged_part(part, lexical, read, MOST_JUDGED // len(parts))]
     fusions = [fit_fusion([pair[used] for pair in judged]) for used in (0, 1)]
-    gatherer = gatherer_of(lexical, learned_from, lexical.fit(read.of(learned_from)))
-    ranker = Ranker(gatherer, fusions[0].fusion, fusions[1].fusion)
+    builder = candidate_builder_of(lexical, learned_from, lexical.fit(read.of(learned_from)))
+    ranker = Ranker(builder, fusions[0].fusion, fusions[1].fusion)
     return FittedRanker(ranker, fusions[0], fusions[1])
 
 
@@ -90,8 +90,8 @@ def judged_part(
     judged.
     """
     channels = lexical.fit(read.of(part.corpus))
-    gatherer = gatherer_of(lexical, part.corpus, channels)
-    possible = lexical.in_table | (gatherer.codes.train_counts > 0)
+    builder = candidate_builder_of(lexical, part.corpus, channels)
+    possible = lexical.in_table | (builder.codes.train_counts > 0)
     places = some_of(range(len(part.notes)), most)
     notes = [part.notes[place] for place in places]
     voters = nearest(part.corpus_embeddings, part.corpus, part.embeddings[list(places)], notes)
@@ -100,9 +100,9 @@ def judged_part(
         with_progress(places, "channels", len(places), "note"), notes, voters, strict=True
     ):
         spoken = channels.channels(document.text)
-        pair = [gatherer.joined(spoken, part.probabilities[place], neighbours) for neighbours in (None, found)]
+        pair = [builder.joined(spoken, part.probabilities[place], neighbours) for neighbours in (None, found)]
         pair = [candidates.where(possible[candidates.columns]) for candidates in pair]
-        judged.append((_judged(pair[0], document, gatherer.codes), _judged(pair[1], document, gatherer.codes)))
+        judged.append((_judged(pair[0], document, builder.codes), _judged(pair[1], document, builder.codes)))
     return judged
 
 
@@ -117,9 +117,11 @@ def some_of(items: Sequence[Item], most: int, seed: int = 0) -> Sequence[Item]:
     return [items[place] for place in np.sort(drawn).tolist()]
 
 
-def gatherer_of(lexical: LexicalFit, corpus: Sequence[Document], channels: LexicalChannels) -> Gatherer:
+def candidate_builder_of(
+    lexical: LexicalFit, corpus: Sequence[Document], channels: LexicalChannels
+) -> CandidateBuilder:
     """Of channels that learned from a corpus: the label prior is the corpus's own."""
-    return Gatherer(counted(lexical.universe, corpus), len(corpus), channels)
+    return CandidateBuilder(counted(lexical.code_set, corpus), len(corpus), channels)
 
 
 def counted(codes: LabelSpace, documents: Sequence[Document]) -> LabelSpace:
@@ -134,7 +136,7 @@ def counted(codes: LabelSpace, documents: Sequence[Document]) -> LabelSpace:
 
 def nearest(
     corpus: np.ndarray, learned_from: Sequence[Document], queries: np.ndarray, documents: Sequence[Document]
-) -> list[list[VotingNeighbour]]:
+) -> list[list[RankingNeighbour]]:
     """The most similar training notes of each query, nearest first, none of its own patient.
 
     Shape:
@@ -146,7 +148,7 @@ def nearest(
     for query, document in zip(queries, documents, strict=True):
         similarities = np.where(own_patient(document.subject_id, subjects), -np.inf, corpus @ query)
         places = highest(similarities, max(NEAREST)).tolist()
-        found.append([VotingNeighbour(float(similarities[place]), codes[place]) for place in places])
+        found.append([RankingNeighbour(float(similarities[place]), codes[place]) for place in places])
     return found
 
 

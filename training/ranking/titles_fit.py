@@ -44,13 +44,13 @@ STOP = frozenset((*_GRAMMAR, *_CODING, "with", "encounter", "initial", "state", 
 
 
 def fit_titles(
-    universe: LabelSpace,
+    code_set: LabelSpace,
     names: Iterable[tuple[Code, str]] | None = None,
     notes: Sequence[TrainingNote] = (),
     language: str = "en",
     dictionary: WordTable | None = None,
 ) -> TitleIndex:
-    """The index of every name of a universe's codes, for notes in a language; names are English.
+    """The index of every name of a code set's codes, for notes in a language; names are English.
 
     Args:
         names: names beside the titles; default: those of :func:`training.prepare.icd_titles.other_names`.
@@ -58,20 +58,20 @@ def fit_titles(
             language than English says nothing here.
         dictionary: English stems of the language's stems.
     """
-    titles = [(label.key, label.title) for label in universe.labels]
-    more = other_names(label.key for label in universe.labels) if names is None else names
-    return titles_of(read_terms(universe, chain(titles, more)), universe, notes, language, dictionary)
+    titles = [(label.key, label.title) for label in code_set.labels]
+    more = other_names(label.key for label in code_set.labels) if names is None else names
+    return titles_of(read_terms(code_set, chain(titles, more)), code_set, notes, language, dictionary)
 
 
 Terms = Mapping[tuple[str, ...], set[int]]
 """Columns of the codes that a name's stems may mean."""
 
 
-def read_terms(universe: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms:
+def read_terms(code_set: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms:
     """The stems of names, with what stands in brackets and without; the slow part, which needs no notes."""
     terms: dict[tuple[str, ...], set[int]] = {}
     for code, name in names:
-        column = universe.column(code)
+        column = code_set.column(code)
         for stems in {term_stems(name), term_stems(_ASIDE.sub(" ", name))}:
             if stems and column is not None:
                 terms.setdefault(stems, set()).add(column)
@@ -80,7 +80,7 @@ def read_terms(universe: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms
 
 def titles_of(
     terms: Terms,
-    universe: LabelSpace,
+    code_set: LabelSpace,
     notes: Sequence[TrainingNote],
     language: str,
     dictionary: WordTable | None = None,
@@ -88,7 +88,7 @@ def titles_of(
     """The index of read terms; see :func:`fit_titles`."""
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}
-    learned = learn_title_words(notes, {column: term_stems(universe[column].title) for column in taught})
+    learned = learn_title_words(notes, {column: term_stems(code_set[column].title) for column in taught})
     return _index(terms, stems, _words((learned, dictionary or {}), stems, language), language)
 
 

@@ -81,14 +81,14 @@ def policies_card(fitted: FittedPolicies) -> dict[str, Any]:
 
 def ranker_card(fitted: FittedRanker) -> dict[str, Any]:
     """What was measured on held-out notes, with neighbours and without."""
-    gatherer = fitted.ranker.gatherer
-    prior = gatherer.codes.train_counts / gatherer.documents
+    candidate_builder = fitted.ranker.candidate_builder
+    prior = candidate_builder.codes.train_counts / candidate_builder.documents
     fusions = {"without_neighbours": fitted.without_neighbours, "with_neighbours": fitted.with_neighbours}
     measured = {
         name: fusion_card(fusion, prior) | {"thresholds": policies_card(fusion.policies)}
         for name, fusion in fusions.items()
     }
-    return {"codes": len(gatherer.codes), "training_documents": gatherer.documents, **measured}
+    return {"codes": len(candidate_builder.codes), "training_documents": candidate_builder.documents, **measured}
 
 
 def _rounded(value: float | None) -> float | None:

@@ -5,7 +5,7 @@ import numpy as np
 from model.coder import Coder, FindNeighbours
 from model.dataset import Dataset, Document
 from model.progress import with_progress
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from training.ranking.ranker_fit import nearest
 
 
@@ -25,7 +25,7 @@ class TrainingNeighbours:
     def of(self, document: Document) -> FindNeighbours:
         """What finds the neighbours of a document, none of its own patient."""
 
-        def find(embedding: np.ndarray) -> list[VotingNeighbour]:
+        def find(embedding: np.ndarray) -> list[RankingNeighbour]:
             return nearest(self._embeddings, self._notes, embedding[None], [document])[0]
 
         return find

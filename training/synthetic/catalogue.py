@@ -1,4 +1,4 @@
-"""The code universe: what can be coded, how often, with what, and in which words.
+"""The code set: what can be coded, how often, with what, and in which words.
 
 Each file of ``lexicon/`` holds groups. A code's line is ``CODE WEIGHT FLAGS``, followed by lines of wordings
 separated by semicolons: ``=`` names, ``~`` findings that only hint at it, ``@`` drugs. Weights are relative

@@ -18,7 +18,7 @@ from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_lexical import tiny_lexical
 
 UNSEEN = Label("icd9cm", "820.8", "Fracture of femur")
-UNIVERSE = LabelSpace(
+CODE_SET = LabelSpace(
     (
         *LABELS.labels,
         UNSEEN,
@@ -35,7 +35,7 @@ def coder(tmp_path_factory: pytest.TempPathFactory) -> Coder:
 
 
 def lexical_explainer(coder: Coder) -> Explainer:
-    return replace(coder.explainer, lexical=tiny_lexical(LABELS, UNIVERSE, PNEUMONIA))
+    return replace(coder.explainer, lexical=tiny_lexical(LABELS, CODE_SET, PNEUMONIA))
 
 
 def spans_of(explainer: Explainer, coder: Coder, method: str = "attention") -> dict[int, tuple[Evidence, ...]]:

@@ -4,19 +4,19 @@ import numpy as np
 
 from model.lexicon.evidence import lexical_spans, surest
 from model.prediction import Evidence
-from tests.tiny_lexical import FEMUR, GOUT, UNIVERSE, tiny_lexical
+from tests.tiny_lexical import CODE_SET, FEMUR, GOUT, tiny_lexical
 
 
 def spans_of(text: str) -> dict[int, tuple[Evidence, ...]]:
     lexical = tiny_lexical()
-    return lexical_spans(lexical, text, lexical.read(text), np.arange(len(UNIVERSE)))
+    return lexical_spans(lexical, text, lexical.read(text), np.arange(len(CODE_SET)))
 
 
 def test_phrases_and_names_speak_for_their_codes() -> None:
     """A trained code has both, an unseen one its name; offsets are those of the raw text."""
     text = "\U0001f600 Pneumonia again, by an organism. Then the femur with a fracture."
     found = spans_of(text)
-    femur = UNIVERSE.column(FEMUR)
+    femur = CODE_SET.column(FEMUR)
     assert set(found) == {0, femur}
     assert {(span.text, span.sources) for span in found[0]} == {
         ("Pneumonia", ("lexicon",)),
@@ -30,7 +30,7 @@ def test_phrases_and_names_speak_for_their_codes() -> None:
 
 def test_a_name_with_one_word_between_is_one_span() -> None:
     """With two it is two."""
-    femur = UNIVERSE.column(FEMUR)
+    femur = CODE_SET.column(FEMUR)
     assert femur is not None
     for text, expected in (
         ("Femur fracture.", ["Femur fracture"]),
@@ -42,8 +42,8 @@ def test_a_name_with_one_word_between_is_one_span() -> None:
 
 def test_a_denied_name_is_no_evidence() -> None:
     """As it is no feature."""
-    assert UNIVERSE.column(GOUT) in spans_of("Gout was seen.")
-    assert UNIVERSE.column(GOUT) not in spans_of("No gout was seen.")
+    assert CODE_SET.column(GOUT) in spans_of("Gout was seen.")
+    assert CODE_SET.column(GOUT) not in spans_of("No gout was seen.")
 
 
 def test_an_unsure_phrase_is_shown_where_nothing_else_speaks() -> None:

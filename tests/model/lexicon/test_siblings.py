@@ -5,8 +5,8 @@ import numpy as np
 from model.candidates import ChannelFeatures
 from model.labels import Label
 from model.lexicon.lexicon_features import NAMES
-from model.lexicon.siblings import EVIDENCE, LEAST, Kin, category, subcategory
-from model.lexicon.siblings import NAMES as KIN_NAMES
+from model.lexicon.siblings import EVIDENCE, LEAST, Siblings, category, subcategory
+from model.lexicon.siblings import NAMES as SIBLING_NAMES
 from model.lexicon.titles import NAMES as TITLE_NAMES
 
 CODES = [
@@ -44,7 +44,7 @@ def test_evidence_is_that_of_the_best_other_code() -> None:
     random = np.random.default_rng(0)
     for _ in range(50):
         evidence = {k: float(np.float32(random.choice([0.0, 0.5, random.random()]))) for k in range(len(CODES))}
-        found = Kin(CODES).of(lexical(evidence), named())
+        found = Siblings(CODES).of(lexical(evidence), named())
         for place, group in ((0, category), (1, subcategory)):
             expected = {
                 k: max((evidence[o] for o in evidence if o != k and group(CODES[o]) == group(CODES[k])), default=0.0)
@@ -58,19 +58,21 @@ def test_evidence_is_that_of_the_best_other_code() -> None:
 
 def test_an_unseen_sibling_is_proposed() -> None:
     """A04.9 speaks for the other codes of A04, and nobody for itself."""
-    assert Kin(CODES).of(lexical({3: 0.9}), named()).columns.tolist() == [0, 1, 2]
+    assert Siblings(CODES).of(lexical({3: 0.9}), named()).columns.tolist() == [0, 1, 2]
 
 
 def test_nothing_said_nothing_proposed() -> None:
-    """An empty table, and a universe of no codes."""
-    assert Kin(CODES).of(lexical({}), named()).values.shape == (0, len(KIN_NAMES))
-    assert Kin([]).of(lexical({}), named()).columns.shape == (0,)
+    """An empty table, and a code set of no codes."""
+    assert Siblings(CODES).of(lexical({}), named()).values.shape == (0, len(SIBLING_NAMES))
+    assert Siblings([]).of(lexical({}), named()).columns.shape == (0,)
 
 
 def test_siblings_are_ranked_by_their_titles() -> None:
     """Within the category: a better named code of another one changes nothing; unnamed ones come last."""
-    found = Kin(CODES).of(lexical({3: 0.9}), named({0: 0.6, 2: 0.8, 4: 1.0}))
-    ranks = dict(zip(found.columns.tolist(), found.values[:, KIN_NAMES.index("kin.title_rank")].tolist(), strict=True))
+    found = Siblings(CODES).of(lexical({3: 0.9}), named({0: 0.6, 2: 0.8, 4: 1.0}))
+    ranks = dict(
+        zip(found.columns.tolist(), found.values[:, SIBLING_NAMES.index("kin.title_rank")].tolist(), strict=True)
+    )
     assert ranks == {2: 0.0, 0: 1.0, 1: float(np.float32(np.log2(3)))}
-    sizes = found.values[:, KIN_NAMES.index("kin.size")]
+    sizes = found.values[:, SIBLING_NAMES.index("kin.size")]
     assert sizes.tolist() == [2.0, 2.0, 2.0]

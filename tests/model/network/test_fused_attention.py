@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.network import fused_attention as module
-from model.network.fused_attention import attend
+from model.network.fused_attention import fused_attention
 
 
 def plain(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -29,7 +29,7 @@ def test_values_and_gradients_equal_the_plain_form(kernel: bool, budget: int, mo
     given = inputs()
     weights = torch.randn(150, 8, dtype=torch.float64)
     results = []
-    for form in (attend, plain):
+    for form in (fused_attention, plain):
         value = form(*given)
         results.append([value, *torch.autograd.grad((value * weights).sum(), given)])
     for ours, theirs in zip(*results, strict=True):
@@ -38,7 +38,7 @@ def test_values_and_gradients_equal_the_plain_form(kernel: bool, budget: int, mo
 
 def test_gradcheck() -> None:
     """The derivatives are those of finite differences."""
-    assert torch.autograd.gradcheck(attend, inputs(labels=5, tokens=4, size=3))
+    assert torch.autograd.gradcheck(fused_attention, inputs(labels=5, tokens=4, size=3))
 
 
 @pytest.mark.parametrize("wanted", [(True, False, False), (False, True, False), (False, False, True)])
@@ -46,7 +46,7 @@ def test_each_gradient_alone(wanted: tuple[bool, bool, bool]) -> None:
     """Inputs that are frozen cost nothing and change nothing."""
     given = [part.requires_grad_(flag) for part, flag in zip(inputs(), wanted, strict=True)]
     chosen = given[wanted.index(True)]
-    (ours,) = torch.autograd.grad(attend(*given).square().sum(), chosen)
+    (ours,) = torch.autograd.grad(fused_attention(*given).square().sum(), chosen)
     (theirs,) = torch.autograd.grad(plain(*given).square().sum(), chosen)
     torch.testing.assert_close(ours, theirs)
 
@@ -56,7 +56,7 @@ def test_bf16_products_with_float32_sums() -> None:
     queries, keys, values = inputs(labels=700, tokens=40, size=16, dtype=torch.float32)
     halves = [keys.detach().bfloat16().requires_grad_(True), values.detach().bfloat16().requires_grad_(True)]
     outer = torch.randn(700, 16)
-    ours = attend(queries, *halves)
+    ours = fused_attention(queries, *halves)
     assert ours.dtype == torch.float32
     exact = plain(queries, *(half.float() for half in halves))
     assert (ours - exact).abs().max() < 0.05 * exact.abs().max()
@@ -72,7 +72,7 @@ def test_float16_cannot_overflow() -> None:
     queries = torch.full((2, 64), 50.0, dtype=torch.float16)
     keys = torch.stack([torch.full((64,), 50.0), torch.zeros(64)]).to(torch.float16)
     values = torch.eye(2, 64, dtype=torch.float16)
-    torch.testing.assert_close(attend(queries, keys, values)[:, :2], torch.tensor([[1.0, 0.0]] * 2).half())
+    torch.testing.assert_close(fused_attention(queries, keys, values)[:, :2], torch.tensor([[1.0, 0.0]] * 2).half())
 
 
 class Largest(TorchDispatchMode):
@@ -97,11 +97,11 @@ def test_nothing_of_size_labels_by_tokens_exists(dtype: torch.dtype, monkeypatch
     queries, keys, values = inputs(labels=1000, tokens=500, size=4, dtype=torch.float32)
     halves = [part.detach().to(dtype).requires_grad_(True) for part in (keys, values)]
     with Largest() as largest:
-        attend(queries, *halves).sum().backward()
+        fused_attention(queries, *halves).sum().backward()
     assert largest.elements <= 100 * 500
 
 
 def test_no_tokens_are_refused() -> None:
     """A softmax over nothing has no value."""
     with pytest.raises(ValueError, match="without tokens"):
-        attend(torch.zeros(2, 3), torch.zeros(0, 3), torch.zeros(0, 3))
+        fused_attention(torch.zeros(2, 3), torch.zeros(0, 3), torch.zeros(0, 3))

@@ -31,7 +31,7 @@ RANKING = Ranking(
     probabilities=SCORES,
     scores=SCORES,
     channels=("classifier", "words"),
-    spoke=np.array([[True, True], [False, True], [True, False], [True, False]]),
+    proposed_by=np.array([[True, True], [False, True], [True, False], [True, False]]),
     fusion=FUSION,
     used_neighbours=False,
 )
@@ -55,7 +55,7 @@ def test_codes_are_sorted_into_three_lists_with_reasons() -> None:
     assert (found.false_negative_rate, found.missing_precision) == (0.1, 0.93)
 
 
-def test_codes_that_the_universe_lacks_are_not_judged() -> None:
+def test_codes_that_the_code_set_lacks_are_not_judged() -> None:
     """Neither supported nor not."""
     strange = Code("icd9cm", "401.9")
     found = audit_note(RANKING, [strange], CODES)

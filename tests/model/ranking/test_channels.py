@@ -5,7 +5,7 @@ import pytest
 
 from model.icd import Code
 from model.ranking.channels import classifier_channel, neighbour_channel
-from model.ranking.neighbour_vote import VotingNeighbour, label_votes
+from model.ranking.neighbour_vote import RankingNeighbour, label_votes
 
 CODES = [Code("icd10cm", f"A0{number}") for number in range(6)]
 
@@ -25,13 +25,13 @@ def test_the_classifier_knows_every_code_and_proposes_its_best() -> None:
 
 
 def test_votes_equal_the_vote_of_all_labels() -> None:
-    """For 5, 15 and 50 neighbours; codes outside the universe and codes named twice change nothing."""
+    """For 5, 15 and 50 neighbours; codes outside the code set and codes named twice change nothing."""
     random = np.random.default_rng(0)
     similarities = np.sort(random.uniform(0.3, 1, 60))[::-1]
     carried = [sorted(random.choice(6, random.integers(0, 4), replace=False).tolist()) for _ in range(60)]
     outside = Code("icd10cm", "Z99")
     voters = [
-        VotingNeighbour(float(similarity), [*(CODES[column] for column in columns), outside])
+        RankingNeighbour(float(similarity), [*(CODES[column] for column in columns), outside])
         for similarity, columns in zip(similarities, carried, strict=True)
     ]
     found = neighbour_channel(voters, column_of).features

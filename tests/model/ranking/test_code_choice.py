@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from model.ranking.code_choice import CodeChoice
-from model.ranking.selection import Ranked
+from model.ranking.selection import ThresholdedRanking
 from tests.factories import LABELS, NOTE, tiny_coder
 
-RANKED = Ranked(np.array([2, 0, 1]), np.array([0.9, 0.5, 0.1]), np.array([0.5, 0.5, 0.2]), (("a",), ("b",), ()))
+RANKED = ThresholdedRanking(
+    np.array([2, 0, 1]), np.array([0.9, 0.5, 0.1]), np.array([0.5, 0.5, 0.2]), (("a",), ("b",), ())
+)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +33,7 @@ def test_what_is_left_keeps_its_order_and_its_numbers(choice: CodeChoice, column
         assert found.probabilities[place] == RANKED.probabilities[was]
         assert found.thresholds[place] == RANKED.thresholds[was]
         assert found.channels[place] == RANKED.channels[was]
-    assert choice.of(Ranked(RANKED.columns, RANKED.probabilities, RANKED.thresholds)).channels == ()
+    assert choice.of(ThresholdedRanking(RANKED.columns, RANKED.probabilities, RANKED.thresholds)).channels == ()
 
 
 def test_a_coder_lists_the_best_of_what_is_left(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_it_speaks_of_all_codes_and_proposes_none() -> None:
 
 
 def test_the_order_of_the_codes_changes_nothing() -> None:
-    """A universe is not sorted: the label space comes first."""
+    """A code set is not sorted: the label space comes first."""
     order = [5, 0, 7, 3, 1, 6, 2, 4]
     mixed = prior_channel(LabelSpace(tuple(SPACE[place] for place in order)), 20).features.values
     np.testing.assert_array_equal(mixed, prior_channel(SPACE, 20).features.values[order])

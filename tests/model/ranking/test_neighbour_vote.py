@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.icd import Code
-from model.ranking.neighbour_vote import VotingNeighbour, label_votes, support, vote_weights
+from model.ranking.neighbour_vote import RankingNeighbour, label_votes, support, vote_weights
 
 HEART, SUGAR, FALL = Code("icd9cm", "428.0"), Code("icd9cm", "250.00"), Code("icd9cm", "E888.9")
 
@@ -46,7 +46,7 @@ def test_a_neighbour_without_codes_weighs_but_votes_for_nothing() -> None:
 
 def test_support_counts_weighs_and_compares_with_the_classifier() -> None:
     """0.9 + 0.6 of 1.8 carry heart failure; 0.3 of 1.8 the fall; nobody diabetes."""
-    neighbours = [VotingNeighbour(0.9, [HEART]), VotingNeighbour(0.6, [HEART]), VotingNeighbour(0.3, [FALL])]
+    neighbours = [RankingNeighbour(0.9, [HEART]), RankingNeighbour(0.6, [HEART]), RankingNeighbour(0.3, [FALL])]
     heart, fall, sugar = (support(neighbours, code, selected=True) for code in (HEART, FALL, SUGAR))
     assert heart is not None
     assert fall is not None
@@ -67,7 +67,7 @@ def test_no_neighbours_no_support() -> None:
 def test_a_code_that_all_carry_has_the_share_one() -> None:
     """Never a rounding error above it."""
     for size in range(1, 60):
-        neighbours = [VotingNeighbour(0.1 + 0.013 * index, {HEART}) for index in range(size)]
+        neighbours = [RankingNeighbour(0.1 + 0.013 * index, {HEART}) for index in range(size)]
         found = support(neighbours, HEART, selected=True)
         assert found is not None
         assert found.share <= 1.0

@@ -76,6 +76,6 @@ def test_a_neighbour_votes_for_its_own_codes_only(ranker: Ranker) -> None:
 
 def test_a_feature_that_no_channel_gives_is_named(ranker: Ranker) -> None:
     """A bundle whose channel got lost never answers with half its features."""
-    lost = replace(ranker, gatherer=replace(ranker.gatherer, text_channels=None))
+    lost = replace(ranker, candidate_builder=replace(ranker.candidate_builder, text_channels=None))
     with pytest.raises(MalformedInput, match=r"words\.count"):
         lost.rank("", np.full(TRAINED, 0.1))

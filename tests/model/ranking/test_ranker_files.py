@@ -29,7 +29,7 @@ def folder(ranker: Ranker, tmp_path: Path) -> Path:
 
 
 def test_a_ranker_saved_and_loaded_ranks_the_same(ranker: Ranker, folder: Path) -> None:
-    """With neighbours and without, thresholds and sets included; the universe is label space and further codes."""
+    """With neighbours and without, thresholds and sets included; the code set is label space and further codes."""
     loaded = load_ranker(folder, LABELS, CHANNELS)
     assert loaded.codes == CODES
     for note in invented_notes(5, seed=7):

@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import InvalidOption
 from model.ranking.conformal import ConformalSet
-from model.ranking.selection import Ranked, rank_with, rank_without
+from model.ranking.selection import ThresholdedRanking, classifier_ranking, with_thresholds
 from model.ranking.thresholds import GlobalThreshold, ThresholdPolicy
 from tests.tiny_ranker import invented_notes, tiny_ranker
 
@@ -16,25 +16,25 @@ OWN = ThresholdPolicy("per-code", 0.5, np.array([0.1, 0.2, 0.3]))
 
 def test_the_classifier_ranks_with_ties_to_the_code_that_sorts_first() -> None:
     """And thresholds follow their codes."""
-    found = rank_without(np.array([0.4, 0.9, 0.4]), GlobalThreshold(0.5, "dev"), (OWN,), "per-code")
+    found = classifier_ranking(np.array([0.4, 0.9, 0.4]), GlobalThreshold(0.5, "dev"), (OWN,), "per-code")
     assert found.columns.tolist() == [1, 0, 2]
     assert found.thresholds.tolist() == [0.2, 0.1, 0.3]
-    plain = rank_without(np.array([0.4, 0.9, 0.4]), GlobalThreshold(0.7, "dev"), (), None)
+    plain = classifier_ranking(np.array([0.4, 0.9, 0.4]), GlobalThreshold(0.7, "dev"), (), None)
     assert plain.thresholds.tolist() == [0.7] * 3
 
 
 def test_a_policy_that_the_bundle_lacks_is_named() -> None:
     """For both kinds of bundle."""
     with pytest.raises(InvalidOption, match="'best'"):
-        rank_without(np.zeros(1), GlobalThreshold(0.5, "dev"), (OWN,), "best")
+        classifier_ranking(np.zeros(1), GlobalThreshold(0.5, "dev"), (OWN,), "best")
     note = invented_notes(1)[0]
     with pytest.raises(InvalidOption, match="'best'"):
-        rank_with(tiny_ranker(30).rank(note.text, note.probabilities), "best")
+        with_thresholds(tiny_ranker(30).rank(note.text, note.probabilities), "best")
 
 
 def test_without_confidence_nothing_is_selected_and_the_order_stays() -> None:
     """Probabilities are cut at their thresholds."""
-    found = Ranked(np.array([2, 1]), np.array([0.9, 0.1]), np.array([0.5, 0.4])).without_confidence()
+    found = ThresholdedRanking(np.array([2, 1]), np.array([0.9, 0.1]), np.array([0.5, 0.4])).without_confidence()
     assert found.columns.tolist() == [2, 1]
     assert found.probabilities.tolist() == [0.5, 0.1]
 
@@ -45,7 +45,7 @@ def test_a_conformal_set_is_a_policy() -> None:
     ranking = tiny_ranker(30).rank(note.text, note.probabilities)
     threshold = float(np.median(ranking.scores))
     ranking = replace(ranking, fusion=replace(ranking.fusion, conformal=(ConformalSet(0.1, threshold, 30),)))
-    found = rank_with(ranking, "conformal-0.1")
+    found = with_thresholds(ranking, "conformal-0.1")
     np.testing.assert_array_equal(found.probabilities > found.thresholds, ranking.scores >= threshold)
     with pytest.raises(InvalidOption, match="conformal-0.1"):
-        rank_with(ranking, "conformal-0.77")
+        with_thresholds(ranking, "conformal-0.77")

@@ -26,7 +26,7 @@ def fitted() -> tuple[FittedFusion, FittedFusion]:
 
 
 def test_candidates_stand_beside_the_truth() -> None:
-    """Assigned codes that are no candidate, and those outside the universe, are missed."""
+    """Assigned codes that are no candidate, and those outside the code set, are missed."""
     candidates = Candidates(np.array([2, 5]), np.zeros((2, 1), dtype=np.float32), ("a",), (), np.zeros((2, 0), bool))
     pairs = judged([JudgedNote(candidates, np.array([5, 9]), 3, "p"), JudgedNote(candidates, np.array([2]), 0, "q")])
     assert pairs.notes.tolist() == [0, 0, 1, 1]

@@ -9,7 +9,7 @@ import pytest
 from model.bundle import load_bundle
 from model.dataset import load_dataset
 from model.errors import InvalidOption, OutputExists
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from tests.benchmarks.add_ranker import add_ranker
 from tests.factories import NOTE, save_tiny_bundle, write_tiny_dataset
 from training.ranking.ranker_fit import nearest
@@ -34,7 +34,7 @@ def test_the_new_bundle_answers_by_its_ranker(made: Path) -> None:
     assert new.ranker is not None
     assert new.ranker.with_neighbours is not None
     assert (new.embedding_id, new.bundle_id != old.bundle_id) == (old.embedding_id, True)
-    voter = VotingNeighbour(0.9, [new.labels[0].key])
+    voter = RankingNeighbour(0.9, [new.labels[0].key])
     plain, fused = new.predict([NOTE])[0], new.predict([NOTE], neighbours=[[voter]])[0]
     assert [code.probability for code in plain.codes] != [code.probability for code in fused.codes]
     assert new.threshold.value == new.ranker.without_neighbours.policies[0].everywhere

@@ -6,7 +6,7 @@ from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import load_dataset
 from model.prediction import CodedNote
-from model.ranking.neighbour_vote import VotingNeighbour
+from model.ranking.neighbour_vote import RankingNeighbour
 from tests.benchmarks.add_ranker import add_ranker
 from tests.factories import save_tiny_bundle, tiny_documents, write_tiny_dataset
 
@@ -23,7 +23,7 @@ def coder(tmp_path_factory: pytest.TempPathFactory) -> Coder:
 def answers(coder: Coder, explain: str) -> list[CodedNote]:
     """With a neighbour that carries the last code, and with none."""
     texts = [document.text for document in tiny_documents(3)]
-    voters = [VotingNeighbour(0.9, [coder.labels[len(coder.labels) - 1].key])]
+    voters = [RankingNeighbour(0.9, [coder.labels[len(coder.labels) - 1].key])]
     return [*coder.predict(texts, 20, explain), *coder.predict(texts, 20, explain, neighbours=[voters] * len(texts))]
 
 

@@ -13,7 +13,7 @@ from model.icd import Code
 from model.labels import Label, LabelSpace
 from tests.factories import tiny_documents, write_tiny_dataset
 from training.ranking.combiner_fit import TreeSettings, fit_trees
-from training.ranking.lexical_fit import LexicalFit, language_of, least_notes, universe_named
+from training.ranking.lexical_fit import LexicalFit, code_set_named, language_of, least_notes
 from training.ranking.ranker_fit import Part, ReadNotes, counted, fit_ranker, judged_part, some_of
 
 KNOWN = Code("icd9cm", "401.9")
@@ -37,8 +37,8 @@ def part() -> Part:
     return Part(CORPUS, embeddings[:3], NOTES, embeddings[:1], np.array([[0.9, 0.8, 0.7]], dtype=np.float32))
 
 
-def lexical(universe: str | None = None) -> LexicalFit:
-    return LexicalFit(universe_named(LABELS, universe), len(LABELS), least=1)
+def lexical(code_set: str | None = None) -> LexicalFit:
+    return LexicalFit(code_set_named(LABELS, code_set), len(LABELS), least=1)
 
 
 def test_a_code_of_held_out_notes_looks_like_any_code_of_the_table() -> None:
@@ -71,15 +71,15 @@ def test_neighbours_are_heard_in_the_second_of_the_two() -> None:
     assert heard.candidates.values[heard.candidates.columns.tolist().index(0), vote] == 3
 
 
-def test_the_universe_is_that_of_the_data_s_own_table() -> None:
+def test_the_code_set_is_that_of_the_data_s_own_table() -> None:
     """The label space comes first, in its columns; another name is refused with those there are."""
-    assert universe_named(LABELS, "trained").labels == LABELS.labels
-    codes = universe_named(LABELS)
+    assert code_set_named(LABELS, "trained").labels == LABELS.labels
+    codes = code_set_named(LABELS)
     assert codes.labels[: len(LABELS)] == LABELS.labels
     assert len(codes) > 10_000
     assert {label.count_train for label in codes.labels[len(LABELS) :]} == {0}
     with pytest.raises(InvalidOption, match="icd10cm, icd9cm, got 'snomed'"):
-        universe_named(LABELS, "snomed")
+        code_set_named(LABELS, "snomed")
 
 
 def test_counts_are_those_of_the_notes_that_were_learned_from() -> None:
@@ -120,7 +120,7 @@ def test_a_ranker_learns_from_the_notes_of_all_parts() -> None:
     fitted = fit_ranker(parts, documents, LexicalFit(labels, len(labels)))
     assert fitted.with_neighbours.pairs.num_notes == 40
     assert fitted.ranker.lexical is not None
-    assert fitted.ranker.lexical.lexicon.notes == fitted.ranker.gatherer.documents == 40
+    assert fitted.ranker.lexical.lexicon.notes == fitted.ranker.candidate_builder.documents == 40
 
 
 def test_some_of_many_are_drawn_in_their_order() -> None:

@@ -6,7 +6,6 @@ from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.lexicon.titles import TitleIndex
-from model.ranking.code_universe import code_universe
 from training.ranking.title_words import learn_title_words
 from training.ranking.titles_fit import fit_titles
 from training.ranking.training_note import TrainingNote, training_note
@@ -15,7 +14,7 @@ LABELS = LabelSpace(
     (Label("icd10cm", "N28.9", "Kidney disorder", 4), Label("icd10cm", "R52", "Pain", 4)),
 )
 TABLE = [(Code("icd10cm", "N23"), "Kidney pain")]
-UNIVERSE = code_universe(LABELS, TABLE)
+CODE_SET = LABELS.extended(TABLE)
 SPOKEN = {"es": ("trastorno renal", "dolor"), "en": ("renal trouble", "ache")}
 
 
@@ -28,27 +27,27 @@ def taught(language: str) -> list[TrainingNote]:
         start, code = text.index(phrase), LABELS[n % 2].key
         evidence = (CodeSpan(code, start, start + len(phrase)),)
         document = Document(f"d{n}", f"p{n}", "train", text, (code,), evidence=evidence)
-        notes.append(training_note(document, UNIVERSE.columns, language))
+        notes.append(training_note(document, CODE_SET.columns, language))
     return notes
 
 
 def titles(language: str) -> TitleIndex:
-    return fit_titles(UNIVERSE, (), taught(language), language)
+    return fit_titles(CODE_SET, (), taught(language), language)
 
 
 @pytest.mark.parametrize(("language", "text"), [("es", "Dolor renal."), ("en", "Renal ache.")])
 def test_learned_words_reach_a_code_that_no_note_has(language: str, text: str) -> None:
     """The name of N23 in words that only the spans of other codes have taught."""
-    assert UNIVERSE.column(TABLE[0][0]) in titles(language).features(text).columns.tolist()
-    assert fit_titles(UNIVERSE, (), (), language).features(text).columns.tolist() == []
+    assert CODE_SET.column(TABLE[0][0]) in titles(language).features(text).columns.tolist()
+    assert fit_titles(CODE_SET, (), (), language).features(text).columns.tolist() == []
 
 
 def test_a_dictionary_lets_english_names_speak_about_a_note() -> None:
     """Without any annotated span; the stronger of two sources counts, words that no name has change nothing."""
-    index = fit_titles(UNIVERSE, (), (), "es", {"dolor": {"pain": 0.9}, "renal": {"kidney": 0.8}, "gato": {"cat": 1.0}})
+    index = fit_titles(CODE_SET, (), (), "es", {"dolor": {"pain": 0.9}, "renal": {"kidney": 0.8}, "gato": {"cat": 1.0}})
     found = index.features("Dolor renal, gato.")
-    assert UNIVERSE.column(TABLE[0][0]) in found.columns.tolist()
-    stronger = fit_titles(UNIVERSE, (), taught("es"), "es", {"dolor": {"pain": 0.1}})
+    assert CODE_SET.column(TABLE[0][0]) in found.columns.tolist()
+    stronger = fit_titles(CODE_SET, (), taught("es"), "es", {"dolor": {"pain": 0.1}})
     place = found.names.index("titles.coverage")
     assert stronger.features("Dolor.").values[:, place].max() == 1.0
 

@@ -53,7 +53,7 @@ def test_the_bundle_learned_from_all_notes(trained: Path) -> None:
     assert coder.labels.train_counts.sum() == counted
     assert coder.ranker is not None
     assert coder.ranker.with_neighbours is not None
-    assert coder.ranker.gatherer.documents == len(documents) == coder.card["data"]["training_documents"]
+    assert coder.ranker.candidate_builder.documents == len(documents) == coder.card["data"]["training_documents"]
     assert coder.card["ranker"]["with_neighbours"]["notes"] == len(documents)
     assert not coder.card["measured"]["chosen_by_validation"]
     assert coder.predict([documents[0].text])[0].codes

@@ -1,4 +1,4 @@
-"""The code universe."""
+"""The code set."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ from training.synthetic.catalogue import Entry, catalogue
 from training.synthetic.phrasing import is_verbatim
 
 
-def test_the_universe_has_the_intended_size() -> None:
+def test_the_code_set_has_the_intended_size() -> None:
     """Some four hundred diagnoses and up to eighty procedures, each once."""
     assert 250 <= len(catalogue().diagnoses) <= 430
     assert 40 <= len(catalogue().procedures) <= 80

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Empty: the default index. For a GPU, or another build of torch, see README "Installing with a GPU".
+# Empty: the default index. For a GPU, or another build of torch, see docs/how-to/install.md.
 TORCH ?= torch==2.13.0
 # A folder of wheels, such as that of `make airgap`: then no index is asked.
 WHEELS ?=
@@ -15,7 +15,7 @@ AUDIT ?=
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(WHEELS),--no-index --find-links $(abspath $(WHEELS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline check acceptance airgap airgap-smoke rehearse hygiene clean
+.PHONY: help demo test test-offline check acceptance docs airgap airgap-smoke rehearse hygiene clean
 
 help: ## show these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -42,13 +42,17 @@ check: $(VENV)/dev ## lint, types and import contracts only
 acceptance: $(VENV)/dev ## the long runs; write their dated result in docs/LOG.md
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/acceptance.py
 
+docs: $(VENV)/docs ## build the documentation into site/, offline; a broken link is an error
+	OMP_NUM_THREADS=1 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python docs/check_offline.py site
+
 airgap: $(VENV)/release ## one archive with which a machine without a network installs; VARIANT=cpu or gpu
 	BIN=$(BIN) docker/airgap.sh $(VARIANT) dist
 
 airgap-smoke: $(VENV)/dev ## install that archive where only loopback is there, and run a small demo
 	$(BIN)/python -m tests.docker.airgap_smoke dist/icd-coder-airgap-cpu.tar
 
-rehearse: $(VENV)/dev ## build the image and run README's Docker section without an engine; Linux, root, debootstrap
+rehearse: $(VENV)/dev ## build the image and run docs/how-to/docker.md without an engine; Linux, root, debootstrap
 	$(BIN)/python -m tests.docker.rehearse
 
 hygiene: $(VENV)/dev $(VENV)/release ## list of parts (SBOM), licences, known weaknesses, and what git keeps
@@ -59,7 +63,7 @@ hygiene: $(VENV)/dev $(VENV)/release ## list of parts (SBOM), licences, known we
 	$(BIN)/python tests/hygiene/dependency_audit.py $(AUDIT)
 
 clean: ## remove the virtual environment, the archives and the demo's files
-	rm -rf $(VENV) demo-out dist
+	rm -rf $(VENV) demo-out dist site
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "icd-coder needs Python 3.11 or later; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
@@ -73,6 +77,10 @@ $(VENV)/runtime: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/dev: $(VENV)/runtime
 	$(PIP) --progress-bar off -q -e '.[dev]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/runtime
+	$(PIP) --progress-bar off -q -e '.[docs]'
 	@touch $@
 
 $(VENV)/release: $(VENV)/runtime

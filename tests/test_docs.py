@@ -1,4 +1,7 @@
-"""Docs can fail: every command in them exists, with every flag that it is shown with."""
+"""Docs can fail: every command in them exists with its flags, every link leads somewhere, and every page is in the site.
+
+`make docs` builds the site and checks more, such as links into the generated pages.
+"""
 
 import re
 import shlex
@@ -7,11 +10,19 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 import icd_coder
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "studies").glob("*.md"))]
+DOCS = ROOT / "docs"
+SITE = sorted(DOCS.rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SITE]
+GENERATED = {"reference/command-line.md", "reference/routes.md", "changelog.md"}
+BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+PROSE_WIDTH = 120
+HISTORY = {"LOG.md", "studies", "decisions"}
+"""Records of what was measured and decided then; their lines are left as they were written."""
 
 
 def commands_in(page: Path) -> list[str]:
@@ -28,10 +39,10 @@ def commands_in(page: Path) -> list[str]:
 ALL = [(page.name, command) for page in PAGES for command in commands_in(page)]
 
 
-def test_readme_shows_the_main_commands() -> None:
+def test_the_docs_show_the_main_commands() -> None:
     """The list is not empty by a mistake of the search above."""
-    verbs = {shlex.split(command)[1] for name, command in ALL if name == "README.md"}
-    assert {"prepare", "train", "evaluate", "index", "serve", "code"} <= verbs
+    verbs = {shlex.split(command)[1] for _, command in ALL}
+    assert {"prepare", "train", "evaluate", "index", "serve", "code", "keys", "backup", "study"} <= verbs
 
 
 @pytest.mark.parametrize(("page", "command"), ALL)
@@ -51,9 +62,53 @@ def test_a_command_in_the_docs_exists_with_its_flags(page: str, command: str) ->
 
 
 def test_every_verb_of_the_help_can_be_opened() -> None:
-    """The table in icd_coder.py and the rooms agree, in name and in having a help text."""
+    """The table in icd_coder.py and the packages agree, in name and in having a help text."""
     group: Any = typer.main.get_group(icd_coder.root)
     for name in group.list_commands(None):
         verb = group.get_command(None, name)
         assert verb is not None, name
         assert verb.help, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_link_leads_to_a_file_and_to_a_heading(page: Path) -> None:
+    """Pages that are generated are only checked by `make docs`."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text(encoding="utf-8"))):
+        path, _, anchor = link.partition("#")
+        if "://" in link or (page.parent / path).resolve() in {DOCS / name for name in GENERATED}:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page's headings, as MkDocs names them."""
+    headings = re.findall(r"^#+ (.*)$", BLOCK.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """And every entry of the navigation is a page; the study's reports are linked from its page."""
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(leaves(yaml.safe_load(text)["nav"]))
+    there = {page.relative_to(DOCS).as_posix() for page in SITE}
+    assert listed - GENERATED == {name for name in there if not name.startswith("studies/2026-11-losses/")}
+    assert listed >= GENERATED
+
+
+def leaves(nav: Any) -> list[str]:
+    """The pages of a navigation."""
+    if isinstance(nav, str):
+        return [nav]
+    return [leaf for one in (nav.values() if isinstance(nav, dict) else nav) for leaf in leaves(one)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_prose_fits_the_width_of_a_screen(page: Path) -> None:
+    """Lines outside of code blocks and tables have at most 120 characters."""
+    if page.is_relative_to(DOCS) and page.relative_to(DOCS).parts[0] in HISTORY:
+        return
+    prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
+    assert [line for line in prose.splitlines() if len(line) > PROSE_WIDTH and not line.startswith("|")] == []

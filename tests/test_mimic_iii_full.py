@@ -1,4 +1,4 @@
-"""docs/mimic-iii-full.md can fail: its commands run in order, on made-up admissions and with a tiny encoder."""
+"""docs/tutorials/mimic-iii.md can fail: its commands run in order, on made-up admissions and with a tiny encoder."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.factories import NOTE, write_tiny_roberta
 from training.run.presets import PRESETS
 from training.synthetic.tables import write_tables
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "mimic-iii-full.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "tutorials" / "mimic-iii.md"
 SMALLER = ["--epochs", "1", "--max-tokens", "120", "--precision", "fp32"]
 ADMISSIONS = 40
 
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serve_once(words: list[str], folder: Path) -> dict[str, Any]:
     """The answer of a server to one note; it is stopped then."""
     command = [sys.executable, "-m", "icd_coder", *words, "--port", "0"]
-    root = {"PYTHONPATH": str(PAGE.parent.parent)}
+    root = {"PYTHONPATH": str(PAGE.parents[2])}
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=root) as server:
         assert server.stderr is not None
         seen: list[str] = []

@@ -163,7 +163,7 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="mimic3-full: the options of docs/mimic-iii-full.md, each overridden by its own flag.",
+            help="mimic3-full: the options of docs/tutorials/mimic-iii.md, each overridden by its own flag.",
             callback=use_preset,
             is_eager=True,
             show_default=False,

@@ -1,4 +1,4 @@
-"""What FHIR has no element for, as extensions of our own; docs/fhir.md describes each."""
+"""What FHIR has no element for, as extensions of our own; docs/how-to/fhir.md describes each."""
 
 from typing import Any
 

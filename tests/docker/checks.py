@@ -1,4 +1,4 @@
-"""What is looked at once README's commands have started everything."""
+"""What is looked at once the commands of docs/how-to/docker.md have started everything."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def demo_part(folder: Path, key: str, bundle: str) -> None:
 
 
 def size(folder: Path) -> None:
-    """What docs/operations.md says of time, memory and disk is from here."""
+    """What docs/how-to/operations.md says of time, memory and disk is from here."""
     seconds = (folder / "running" / "cpu.healthy").read_text()
     supervisor = (folder / "running" / "cpu.pid").read_text()
     service = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().strip()
@@ -156,7 +156,7 @@ def service_cannot_change_tables(containers: Containers) -> None:
 
 
 def backup_and_log(folder: Path) -> None:
-    """The verbs of operation, as docs/operations.md has them."""
+    """The verbs of operation, as docs/how-to/operations.md has them."""
     for arguments in (
         ["backup", "--out", "/backups/notes.icdbackup"],
         ["verify-index"],

@@ -1,6 +1,6 @@
 """Rehearses the images without an engine: ``python -m tests.docker.rehearse`` (`make rehearse`)
 
-README's section "With Docker" is run word for word where there is no network but loopback, with a program `docker`
+The commands of docs/how-to/docker.md are run word for word where there is no network but loopback, with a program `docker`
 that builds the Dockerfile by buildah and starts what compose.yaml says (stand_in.py); then what it has started is
 looked at. Where the machine cannot do that, one sentence says why, and the exit code is 0.
 
@@ -22,7 +22,7 @@ from tests.offline import bring_loopback_up
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "--inside"
-SECTION = "## With Docker"
+SECTION = "## From a clone to a coded note"
 REPOSITORY = "ADDRESS-OF-THIS-REPOSITORY"
 NAMESPACES = (*ALONE, "--net")
 WHEELS_SCRIPT = ROOT / "docker" / "wheels.sh"
@@ -66,9 +66,9 @@ def prepare(folder: Path) -> str | None:
     return None
 
 
-def readme_commands() -> str:
+def page_commands() -> str:
     """The section's lines for a shell, with the address of the repository put in."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
     section = page.split(f"{SECTION}\n")[1].split("\n## ")[0]
     commands = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
     assert REPOSITORY in commands
@@ -94,15 +94,15 @@ def install_stand_in(folder: Path) -> None:
 
 
 def inside(folder: Path) -> None:
-    """Run README's commands, then the checks; whatever happens, nothing is left running."""
+    """Run the page's commands, then the checks; whatever happens, nothing is left running."""
     from tests.docker import checks
 
     bring_loopback_up()
     install_stand_in(folder)
-    script = readme_commands() + '\nprintf "%s\\n" "$KEY" "$BUNDLE" "$PWD" > "$REHEARSAL/told"\n'
+    script = page_commands() + '\nprintf "%s\\n" "$KEY" "$BUNDLE" "$PWD" > "$REHEARSAL/told"\n'
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    stage("README's commands")
+    stage("the commands of docs/how-to/docker.md")
     try:
         subprocess.run(["bash", "-euvo", "pipefail", "-c", script], cwd=elsewhere, check=True)
         key, bundle, checkout = (folder / "told").read_text().splitlines()
@@ -115,7 +115,7 @@ def inside(folder: Path) -> None:
 
 
 def compose_environment() -> dict[str, str]:
-    """As README sets it."""
+    """As the page sets it."""
     return {**os.environ, "COMPOSE_FILE": "docker/compose.yaml", "COMPOSE_PROFILES": "cpu"}
 
 

@@ -1,8 +1,8 @@
-"""The program ``docker`` of the rehearsal: as much of ``docker compose`` as README's commands need, without an engine.
+"""The program ``docker`` of the rehearsal: as much of ``docker compose`` as docs/how-to/docker.md needs, without an engine.
 
 It does what the compose file says: image, command, environment, user, secrets, volumes, read-only root, privileges,
 order of starts and health checks. All containers share one network that has loopback alone; an option or subcommand
-that it does not know is an error, so that README cannot promise what was not run.
+that it does not know is an error, so that the page cannot promise what was not run.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""docs/operations.md against the code: commands, settings of the compose files, log events and metrics."""
+"""docs/how-to/operations.md against the code: commands, settings of the compose files, log events and metrics."""
 
 import ast
 import re
@@ -15,8 +15,11 @@ from app.web.metrics import Metrics
 from tests.app.fakes import FakeCoder
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-PAGES = {"README.md": (ROOT / "README.md").read_text(encoding="utf-8"), "operations.md": GUIDE}
+GUIDE = (ROOT / "docs" / "how-to" / "operations.md").read_text(encoding="utf-8")
+PAGES = {
+    "docker.md": (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8"),
+    "operations.md": GUIDE,
+}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 LIBRARIES = "message of a library withheld"
 
@@ -35,7 +38,7 @@ def verbs() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "words"), verbs())
 def test_a_verb_of_the_tool_exists_with_its_flags(page: str, words: str) -> None:
-    """Values are not run here; those of README are, by `make rehearse`."""
+    """Values are not run here; those of docker.md are, by `make rehearse`."""
     verb: Any = typer.main.get_group(icd_coder.root)
     rest = shlex.split(words.replace("...", ""))
     while hasattr(verb, "commands"):

@@ -1,4 +1,4 @@
-"""Every curl of docs/rest.md is sent, in order, and every route has one."""
+"""Every curl of docs/reference/rest.md is sent, in order, and every route has one."""
 
 import json
 import shlex
@@ -17,7 +17,7 @@ from tests.app.answers import wait_until_ready
 from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
 
-PAGE = Path(__file__).parents[3] / "docs" / "rest.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "rest.md"
 ADDRESS = "localhost:8000"
 CREATES = {("POST", "/v1/notes"), ("POST", "/v1/reviews"), ("POST", "/v1/jobs"), ("POST", "/v1/bundles")}
 

@@ -1,4 +1,4 @@
-"""Docs can fail: every command in them exists with its flags, every link leads somewhere, and every page is in the site.
+"""Docs can fail: every command exists with its flags, every link leads somewhere, every page is in the navigation.
 
 `make docs` builds the site and checks more, such as links into the generated pages.
 """

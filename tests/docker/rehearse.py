@@ -1,8 +1,8 @@
 """Rehearses the images without an engine: ``python -m tests.docker.rehearse`` (`make rehearse`)
 
-The commands of docs/how-to/docker.md are run word for word where there is no network but loopback, with a program `docker`
-that builds the Dockerfile by buildah and starts what compose.yaml says (stand_in.py); then what it has started is
-looked at. Where the machine cannot do that, one sentence says why, and the exit code is 0.
+The commands of docs/how-to/docker.md are run word for word where there is no network but loopback, with a program
+`docker` that builds the Dockerfile by buildah and starts what compose.yaml says (stand_in.py); then what it has
+started is looked at. Where the machine cannot do that, one sentence says why, and the exit code is 0.
 
 REHEARSAL_BUILDER=scripts runs the Dockerfile's scripts in a plain root in buildah's place.
 """

@@ -1,4 +1,4 @@
-"""The program ``docker`` of the rehearsal: as much of ``docker compose`` as docs/how-to/docker.md needs, without an engine.
+"""The program ``docker`` of the rehearsal: as much of ``docker compose`` as docs/how-to/docker.md needs.
 
 It does what the compose file says: image, command, environment, user, secrets, volumes, read-only root, privileges,
 order of starts and health checks. All containers share one network that has loopback alone; an option or subcommand

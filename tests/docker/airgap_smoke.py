@@ -1,7 +1,7 @@
 """Installs from the archive where there is no route, and codes a note: ``python -m tests.docker.airgap_smoke ARCHIVE``
 
 A fresh folder, an empty environment, a namespace that has loopback alone; then what docs/how-to/operations.md says,
-word for word but for the size of the demo. Where there can be no namespace one sentence says so, and the exit code is 0.
+word for word but for the size of the demo. Where there can be no namespace a sentence says so, and the exit code is 0.
 """
 
 import os

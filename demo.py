@@ -1,7 +1,7 @@
-"""The demo: every verb once, on synthetic admissions, ending in a coded note and its neighbours.
+"""The demo: run every verb once on synthetic admissions, up to a coded note and its neighbours.
 
-It runs the other verbs as subprocesses, the way a user types them, asks the service by its client, and imports
-nothing else of any room.
+It runs the other verbs as subprocesses, as a user would type them, and asks the service through its client. It imports
+nothing else of the three packages.
 """
 
 import json
@@ -32,22 +32,20 @@ ICD_CODER = (sys.executable, "-m", "icd_coder")
 
 @commands.command(epilog="Examples:\n\n  icd-coder demo --out demo-out\n\n  icd-coder demo --admissions 200")
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for what the demo makes; what is there is reused.")] = Path(
-        "demo-out"
-    ),
-    seed: Annotated[int, typer.Option(help="Of the synthetic admissions and of the training.")] = 1,
+    out: Annotated[Path, typer.Option(help="Folder for the results; existing results are reused.")] = Path("demo-out"),
+    seed: Annotated[int, typer.Option(help="Seed of the synthetic admissions and of the training.")] = 1,
     admissions: Annotated[
-        int, typer.Option(min=200, help="How many; 200 take two minutes and make a coder that has seen little.")
+        int, typer.Option(min=200, help="Number of synthetic admissions; 200 are faster and train a weaker model.")
     ] = ADMISSIONS,
 ) -> None:
-    """Synthetic admissions, a trained coder, a database of embeddings, a service, and one coded note."""
+    """Make synthetic admissions, train a model, index, serve, and code one note."""
     started = time.monotonic()
     folder = out / (f"seed-{seed}" if admissions == ADMISSIONS else f"seed-{seed}-{admissions}")
     folder.mkdir(parents=True, exist_ok=True)
     for number, (title, target, arguments) in enumerate(steps(folder, seed, admissions), start=1):
         run_step(f"{number}/6 {title}", target, arguments)
     note = held_out_note(folder / "data")
-    headline("6/6 serve, and send a discharge summary that the coder has never seen")
+    headline("6/6 serve, and send a discharge summary that the model has never seen")
     with service(folder) as address:
         answer = ask(address, note)
     show(note, answer)
@@ -89,7 +87,7 @@ def steps(folder: Path, seed: int, admissions: int) -> list[tuple[str, Path, lis
             + (["--resume"] if (folder / "bundle.run").is_dir() else []),
         ),
         (
-            "evaluate: on held-out patients, beside the label prior and TF-IDF neighbours",
+            "evaluate: on held-out patients, against the label prior and TF-IDF neighbours",
             report,
             [
                 "evaluate",
@@ -128,11 +126,11 @@ def run_step(title: str, target: Path, arguments: list[str]) -> None:
 
 
 def run_to_its_end(command: list[str]) -> int:
-    """Exit code of a verb; when the demo is stopped, the verb may tidy up (``subprocess.run`` would kill it)."""
+    """Exit code of a verb; when the demo is stopped, the verb can clean up (``subprocess.run`` would kill it)."""
     with subprocess.Popen(command, env=own_environment()) as process:
         try:
             return process.wait()
-        except KeyboardInterrupt:  # the terminal has told the verb too
+        except KeyboardInterrupt:  # the verb gets the signal too
             process.wait()
             raise
         except SystemExit:
@@ -147,12 +145,12 @@ def own_environment() -> dict[str, str]:
 
 
 def headline(text: str) -> None:
-    """A step's title, seen even between progress bars."""
+    """Print the title of a step."""
     print(f"\n== {text}", flush=True)
 
 
 def held_out_note(data: Path) -> dict[str, Any]:
-    """A test document of middling length, always the same one."""
+    """The test document whose length is closest to 4,000 characters."""
     import pyarrow.parquet as pq
 
     rows: list[dict[str, Any]] = pq.read_table(data / "documents.parquet", filters=[("split", "=", "test")]).to_pylist()
@@ -195,7 +193,7 @@ def keep_log(process: "subprocess.Popen[str]", path: Path, ready: "queue.Queue[s
 
 
 def ask(address: str, note: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-    """The service's answer; the patient is named, so that no earlier stay of hers is a neighbour."""
+    """Ask the service. The patient is named, so this patient's other notes are excluded."""
     from app.client import Client
     from app.coding.schemas import PredictRequest
 
@@ -256,7 +254,7 @@ def snippet(text: str, evidence: list[dict[str, Any]]) -> str:
 
 
 def print_next_steps(folder: Path, minutes: float) -> None:
-    """What to try now, in commands that can be copied."""
+    """Print commands to try next."""
     bundle, data = shlex.quote(str(folder / "bundle")), shlex.quote(str(folder / "data"))
     print(
         f"""

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from app.access.caller import Caller
 from app.access.scopes import Scope, parse_scopes, write_scopes
 from app.access_log.chain import COMMAND_LINE, Entry, append
-from app.database.engine import database_errors, writing
+from app.database.engine import read, write
 from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
 from model.errors import InvalidOption
@@ -98,7 +98,7 @@ def create_key(
     now = datetime.now(UTC)
     grant = Grant(key_id, write_scopes(scopes), now + lifetime if lifetime else None)
     values = {**grant._asdict(), "name": name, "tag": grant.tag(secret, random), "created_at": now}
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(insert(ApiKey).values(values))
         append(connection, Entry(COMMAND_LINE, f"keys create {key_id}"))
     return NewKey(key_id, f"icd_{key_id}_{random}")
@@ -111,7 +111,7 @@ def list_keys(engine: Engine) -> list[KnownKey]:
         DatabaseUnavailable: the database cannot be read.
     """
     columns = [getattr(ApiKey, name) for name in KnownKey.__dataclass_fields__]
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         return [KnownKey(*row) for row in connection.execute(select(*columns).order_by(ApiKey.id))]
 
 
@@ -122,7 +122,7 @@ def revoke_key(engine: Engine, key_id: str) -> None:
         InvalidOption: there is no such key.
         DatabaseUnavailable: the database cannot be written.
     """
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         if connection.scalar(select(ApiKey.id).where(ApiKey.key_id == key_id)) is None:
             raise InvalidOption("no key has this id: see the first column of `icd-coder keys list`")
         _revoke(connection, [key_id])
@@ -134,7 +134,7 @@ def revoke_all_keys(engine: Engine) -> int:
     Raises:
         DatabaseUnavailable: the database cannot be written.
     """
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         valid = connection.scalars(select(ApiKey.key_id).where(ApiKey.revoked_at.is_(None)).order_by(ApiKey.id)).all()
         _revoke(connection, valid)
         connection.execute(delete(KeySecret))
@@ -167,7 +167,7 @@ def look_up(engine: Engine, secret: bytes, text: str) -> FoundKey:
     parts = FORM.fullmatch(text)
     if parts is None:
         raise WrongKey(WRONG)
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         row = connection.execute(_BY_ID, {"sent": parts[1]}).one_or_none()
     if row is None:
         raise WrongKey(WRONG)
@@ -195,5 +195,5 @@ def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:
 
 
 def _note_use(engine: Engine, key_id: str, now: datetime) -> None:
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(update(ApiKey).where(ApiKey.key_id == key_id).values(last_used_at=now))

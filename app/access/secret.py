@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from app.database.engine import database_errors, database_file, database_name, writing
+from app.database.engine import database_file, database_name, write
 from app.database.tables import KeySecret
 from app.settings import PREFIX, Settings
 from model.atomic_output import write_atomically
@@ -29,7 +29,7 @@ def open_secret(engine: Engine, settings: Settings) -> bytes:
         DatabaseUnavailable: the database cannot be written.
     """
     # Under the write lock: of two that start at once, the second finds what the first has made.
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         known = connection.scalar(select(KeySecret.fingerprint))
         secret = _named(settings) or _beside(connection, is_first=known is None)
         found = fingerprint(secret)

@@ -52,7 +52,7 @@ def append(connection: Connection, entry: Entry) -> Link:
         ValueError: the transaction has not taken the write lock, without which two writers would fork the chain.
     """
     if not connection.get_execution_options().get("icd_coder_writes", False):
-        raise ValueError("append() needs a transaction of writing(engine)")
+        raise ValueError("append() needs a transaction of write(engine)")
     last = last_link(connection)
     row: dict[str, Any] = {
         "sequence": last.sequence + 1,

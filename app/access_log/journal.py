@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from app.access_log.chain import Entry, append
-from app.database.engine import database_errors, writing
+from app.database.engine import write
 
 Effect = Callable[[Connection], object]
 """Changes the database inside the transaction that it is given."""
@@ -38,7 +38,7 @@ def write_entry(engine: Engine, entry: Entry, effect: Effect | None = None) -> N
     Raises:
         As :meth:`Journal.write`.
     """
-    with database_errors(engine.url), writing(engine).begin() as connection:
+    with write(engine) as connection:
         if effect is not None:
             effect(connection)
         append(connection, entry)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
 
 from app.access_log.chain import GENESIS, Link, row_hash
-from app.database.engine import database_errors, require_current
+from app.database.engine import read, require_current
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
 from model.progress import progress_bar
@@ -21,7 +21,7 @@ def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database cannot be read.
     """
     require_current(engine)
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         last = _walk(connection, anchor)
     if anchor is not None and last.sequence < anchor.sequence:
         raise BrokenChain(

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, Engine
 
 from app.bundles import repository
 from app.bundles.repository import BundleRow
-from app.database.engine import database_errors
+from app.database.engine import read
 from app.errors import UnknownBundle
 
 
@@ -15,7 +15,7 @@ def find_bundle(engine: Engine, word: str) -> BundleRow:
         UnknownBundle: the word is neither.
         DatabaseUnavailable: not now.
     """
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         return require_bundle(connection, word)
 
 

@@ -1,12 +1,17 @@
-"""The queries of bundle names; every function runs inside the caller's transaction."""
+"""The queries of bundles; every function runs inside the caller's transaction.
+
+The database has names and aliases of the bundles that can be loaded, and a record of every bundle whose embeddings or
+codings it holds.
+"""
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from app.database.tables import BundleAlias, BundleName
+from app.database.tables import Bundle, BundleAlias, BundleName
+from app.inference.worker import Coder
 
 
 class BundleRow(NamedTuple):
@@ -54,3 +59,26 @@ def put_alias(connection: Connection, alias: str, name: str) -> None:
     """Let an alias stand for a registered name."""
     connection.execute(delete(BundleAlias).where(BundleAlias.alias == alias))
     connection.execute(insert(BundleAlias).values(alias=alias, name=name))
+
+
+def record_bundle(connection: Connection, coder: Coder) -> str:
+    """Record the bundle of a coder where it is not yet; the embedding id that is recorded for it.
+
+    A bundle with another ranker can answer from embeddings that another bundle has indexed.
+    """
+    recorded = connection.scalar(select(Bundle.embedding_id).where(Bundle.bundle_id == coder.bundle_id))
+    if recorded is not None:
+        return recorded
+    values = {
+        "bundle_id": coder.bundle_id,
+        "embedding_id": coder.embedding_id,
+        "dimension": coder.embedding_dim,
+        "created_at": datetime.now(UTC),
+    }
+    connection.execute(insert(Bundle).values(values))
+    return coder.embedding_id
+
+
+def is_recorded(connection: Connection, bundle_id: str) -> bool:
+    """Whether the bundle has indexed here, or has made a coding or was reviewed."""
+    return connection.scalar(select(Bundle.bundle_id).where(Bundle.bundle_id == bundle_id)) is not None

@@ -18,7 +18,7 @@ from app.bundles.names import find_bundle, require_bundle
 from app.bundles.opening import BundleOpener, folder_of, open_registered
 from app.bundles.repository import BundleRow
 from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
-from app.database.engine import database_errors, writing
+from app.database.engine import read, write
 from app.errors import (
     BundleRefused,
     DatabaseUnavailable,
@@ -131,12 +131,12 @@ class BundleService:
         )
 
     def _registered(self, engine: Engine, serving: str) -> list[NamedBundle]:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             return [_told(connection, row, serving) for row in repository.registered(connection)]
 
     def _register(self, engine: Engine, name: str, bundle_id: str, visit: Visit) -> tuple[NamedBundle, bool]:
         row = BundleRow(name, bundle_id, datetime.now(UTC))
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             if repository.name_of(connection, name) is not None:
                 raise NameTaken(f"'{name}' is an alias: rename the folder, or give the alias another name")
             known = repository.bundle_of(connection, name)
@@ -147,7 +147,7 @@ class BundleService:
             return _told(connection, found, self.exchange.bundle_id), known is None
 
     def _name(self, engine: Engine, alias: str, name: str, visit: Visit) -> NamedBundle:
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             if repository.bundle_of(connection, alias) is not None:
                 raise NameTaken(f"'{alias}' is a bundle's name: choose another alias")
             row = require_bundle(connection, name)

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection, insert, select
 
-from app.database.tables import Bundle, Coding, Note, RankedCode
+from app.bundles.repository import record_bundle
+from app.database.tables import Coding, Note, RankedCode
 from app.errors import UnknownNote
 from app.inference.worker import Coder
 
@@ -51,7 +52,7 @@ def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Seq
     note = connection.scalar(select(Note.id).where(Note.note_id == note_id))
     if note is None:
         raise UnknownNote("no note is stored under this note_id: send the text")
-    register_bundle(connection, coder)
+    record_bundle(connection, coder)
     values = {"note_id": note, "bundle_id": coder.bundle_id, "created_at": datetime.now(UTC)}
     coding: int = connection.execute(insert(Coding).values(values).returning(Coding.id)).scalar_one()
     rows = [
@@ -68,16 +69,3 @@ def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Seq
     if rows:
         connection.execute(insert(RankedCode), rows)
     return coding
-
-
-def register_bundle(connection: Connection, coder: Coder) -> None:
-    """Make the bundle known where it is not: a recalibrated one answers from embeddings that another has indexed."""
-    if connection.scalar(select(Bundle.bundle_id).where(Bundle.bundle_id == coder.bundle_id)) is None:
-        connection.execute(
-            insert(Bundle).values(
-                bundle_id=coder.bundle_id,
-                embedding_id=coder.embedding_id,
-                dimension=coder.embedding_dim,
-                created_at=datetime.now(UTC),
-            )
-        )

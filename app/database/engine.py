@@ -35,8 +35,8 @@ def default_url(bundle: Path) -> str:
 def open_engine(url: str, keeps_open: bool = False) -> Engine:
     """An engine for reading: every transaction sees one state. Nothing is connected yet.
 
-    ``writing(engine)`` gives the same engine with transactions that write, one at a time. A service ``keeps_open`` the
-    connections to a SQLite file, until it disposes of the engine.
+    :func:`read` and :func:`write` open its transactions. A service ``keeps_open`` the connections to a SQLite file,
+    until it disposes of the engine.
 
     Raises:
         InvalidOption: no URL, another driver, no file or database named, or a package is missing.
@@ -71,9 +71,39 @@ def open_service_database(url: str) -> Engine:
     return engine
 
 
-def writing(engine: Engine) -> Engine:
-    """The engine with transactions that take the database's one write lock at their start."""
-    return engine.execution_options(icd_coder_writes=True)
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads: all of its queries see one state of the database.
+
+    Raises:
+        DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
+    """
+    with database_errors(engine.url), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """A transaction that takes the database's one write lock at its start; an error in the block rolls it back.
+
+    Raises:
+        DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
+    """
+    with database_errors(engine.url), engine.execution_options(icd_coder_writes=True).begin() as connection:
+        yield connection
+
+
+def erase_deleted(engine: Engine) -> None:
+    """Overwrite what was deleted in SQLite's write-ahead log; a reader may delay it to the next checkpoint.
+
+    In the file itself every deletion overwrites; PostgreSQL overwrites deleted rows when it vacuums.
+
+    Raises:
+        DatabaseUnavailable: the log cannot be written.
+    """
+    if is_sqlite(engine):
+        with database_errors(engine.url):
+            sqlite.empty_log(engine)
 
 
 def is_sqlite(engine: Engine) -> bool:
@@ -107,10 +137,7 @@ def migrate(url: str) -> None:
     try:
         if is_sqlite(engine):
             sqlite.prepare_to_migrate(engine.url)
-        with (
-            database_errors(url),
-            writing(engine).execution_options(icd_coder_migrates=True).begin() as connection,
-        ):
+        with write(engine.execution_options(icd_coder_migrates=True)) as connection:
             if not is_sqlite(engine):
                 postgresql.require_extension(connection)
             _upgrade(connection, url)
@@ -138,7 +165,7 @@ def require_current(engine: Engine) -> None:
     if is_sqlite(engine):
         sqlite.require_file(engine.url)
     url = engine.url.render_as_string()
-    with database_errors(url), engine.connect() as connection:
+    with read(engine) as connection:
         current, newest = revisions(connection)
     if current != newest:
         raise DatabaseOutOfStep(_out_of_step(url, current, newest))

@@ -100,6 +100,15 @@ def require_file(url: URL) -> None:
         )
 
 
+def empty_log(engine: Engine) -> None:
+    """Copy the write-ahead log into the file and empty it, outside of a transaction."""
+    connection = engine.raw_connection()  # engine.connect() would begin a transaction
+    try:
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    finally:
+        connection.close()
+
+
 def error_name(error: BaseException) -> str:
     """Such as "SQLITE_BUSY"."""
     return str(getattr(error, "sqlite_errorname", type(error).__name__))

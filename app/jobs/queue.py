@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from app.access_log.chain import Entry, append
-from app.database.engine import database_errors, writing
+from app.database.engine import erase_deleted, read, write
 from app.jobs import repository
 from app.jobs.repository import Outcome, WaitingItem
-from app.notes.deletion import wipe_log
 
 RETENTION = "retention"
 """Who deletes old jobs, in the access log."""
@@ -29,7 +28,7 @@ class JobQueue:
         Raises:
             DatabaseUnavailable: not now.
         """
-        with database_errors(self.engine.url), self.engine.connect() as connection:
+        with read(self.engine) as connection:
             return repository.next_item(connection)
 
     def begin(self, item: WaitingItem) -> int:
@@ -38,7 +37,7 @@ class JobQueue:
         Raises:
             DatabaseUnavailable: not now.
         """
-        with database_errors(self.engine.url), writing(self.engine).begin() as connection:
+        with write(self.engine) as connection:
             return repository.count_start(connection, item.job)
 
     def finish(self, item: WaitingItem, outcome: Outcome) -> bool:
@@ -52,13 +51,13 @@ class JobQueue:
         """
         now = datetime.now(UTC)
         place = f"{item.job_id}/{item.sequence}"
-        with database_errors(self.engine.url), writing(self.engine).begin() as connection:
+        with write(self.engine) as connection:
             if not repository.store_result(connection, item, outcome, now):
                 return False
             append(connection, Entry(item.who, "job item", [place], outcome.status, item.request_id))
             job = repository.job_by_id(connection, item.job_id)
         if job is not None and job.ended_at is not None:
-            wipe_log(self.engine)
+            erase_deleted(self.engine)
         return True
 
     def delete_old(self) -> list[str]:
@@ -70,9 +69,9 @@ class JobQueue:
             DatabaseUnavailable: not now; nothing was deleted.
         """
         before = datetime.now(UTC) - self.keep
-        with database_errors(self.engine.url), writing(self.engine).begin() as connection:
+        with write(self.engine) as connection:
             gone = repository.delete_ended(connection, before)
             if gone:
                 append(connection, Entry(RETENTION, "delete jobs", gone))
-        wipe_log(self.engine)
+        erase_deleted(self.engine)
         return gone

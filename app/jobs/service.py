@@ -15,13 +15,12 @@ from app.access.scopes import Scope
 from app.access_log.chain import append
 from app.access_log.journal import write_entry
 from app.database import postgresql
-from app.database.engine import database_errors, is_sqlite, writing
+from app.database.engine import erase_deleted, is_sqlite, read, write
 from app.errors import KeyUsedBefore, NoDatabase, TooManyJobs, UnknownJob
 from app.jobs import repository
 from app.jobs.job_file import LineLimits, read_job_file
 from app.jobs.repository import JobRow, NewJob, ResultRow
 from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
-from app.notes.deletion import wipe_log
 
 PAGE = 100
 """Results that are in memory together."""
@@ -97,13 +96,13 @@ class JobService:
         return stored
 
     def _stored(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             job = _new_job(repository.hash_key(connection), body, key, visit)
             known = repository.job_by_key(connection, job.who, job.key_hash)
         if known is not None:
             return _same(known, job), False
         notes = read_job_file(body, self.limits)
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             known = repository.job_by_key(connection, job.who, job.key_hash)  # another may have been quicker
             if known is not None:
                 return _same(known, job), False
@@ -120,7 +119,7 @@ class JobService:
 
     def _page(self, engine: Engine, query: JobsQuery, visit: Visit) -> JobsAnswer:
         who = None if visit.may(Scope.ADMIN) else visit.caller.who
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             rows = repository.jobs_before(connection, who, query.before, query.limit + 1)
         page = rows[: query.limit]
         return JobsAnswer(
@@ -129,25 +128,25 @@ class JobService:
         )
 
     def _visible(self, engine: Engine, job_id: str, visit: Visit) -> JobRow:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             return _own(connection, job_id, visit)
 
     def _cancel(self, engine: Engine, job_id: str, visit: Visit) -> JobStatus:
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             job = _own(connection, job_id, visit)
             if job.ended_at is not None:
                 return job.status()
             job = repository.cancel(connection, job, datetime.now(UTC))
             append(connection, visit.entry([job_id]))
-        wipe_log(engine)
+        erase_deleted(engine)
         return job.status()
 
     def _delete(self, engine: Engine, job_id: str, visit: Visit) -> JobDeleted:
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             job = _own(connection, job_id, visit)
             repository.delete_job(connection, job)
             append(connection, visit.entry([job_id]))
-        wipe_log(engine)
+        erase_deleted(engine)
         return JobDeleted(job_id=job_id, results=job.done)
 
     def _results(self, engine: Engine, job_id: str, visit: Visit) -> Iterator[ResultRow]:
@@ -169,7 +168,7 @@ def _pages(engine: Engine, job: int) -> Iterator[ResultRow]:
     """
     last = 0
     while True:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             rows = repository.results_after(connection, job, last, PAGE)
             if not repository.is_stored(connection, job):
                 raise UnknownJob("the job was deleted while its results were read")

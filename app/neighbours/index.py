@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.database.engine import database_errors, database_name, is_sqlite, open_service_database
+from app.database.engine import database_name, is_sqlite, open_service_database, read
 from app.neighbours import repository
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
@@ -49,13 +49,13 @@ class NeighbourIndex:
             DatabaseUnavailable: the database cannot be read.
         """
         require_dimension(query, self.dimension)
-        with stage("neighbours"), database_errors(self.engine.url), self.engine.connect() as connection:
+        with stage("neighbours"), read(self.engine) as connection:
             hits = search(self.source, connection, query, k, excluded)
             return _with_codes(connection, hits)
 
     def stored(self, note_id: str) -> StoredEmbedding | None:
         """A stored note by its id, or None."""
-        with database_errors(self.engine.url), self.engine.connect() as connection:
+        with read(self.engine) as connection:
             note = repository.stored_note(connection, note_id)
             if note is None:
                 return None
@@ -63,7 +63,7 @@ class NeighbourIndex:
 
     def assigned(self, note_id: str) -> list[Code]:
         """The codes that human coders gave a stored note, in order of priority."""
-        with database_errors(self.engine.url), self.engine.connect() as connection:
+        with read(self.engine) as connection:
             return [each.code for each in repository.assigned_codes(connection, [note_id])[note_id]]
 
     def check(self) -> None:
@@ -72,7 +72,7 @@ class NeighbourIndex:
         Raises:
             DatabaseUnavailable: the database cannot be read.
         """
-        with database_errors(self.engine.url), self.engine.connect() as connection:
+        with read(self.engine) as connection:
             repository.state(connection)
             repository.highest_embedding(connection, self.embedding_id)
 
@@ -104,7 +104,7 @@ def require_embedding(engine: Engine, embedding_id: str, dimension: int) -> None
     Raises:
         EmbeddingMismatch: only bundles with other embeddings have indexed here.
     """
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         known = repository.embedding_dimensions(connection)
     if known and embedding_id not in known:
         raise EmbeddingMismatch(

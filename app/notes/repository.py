@@ -1,11 +1,25 @@
-"""The query for one stored note."""
+"""The queries of notes: reading, storing and deleting them; every function runs inside the caller's transaction."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+import numpy as np
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from app.database.tables import Note
+from app.database.tables import (
+    AssignedCode,
+    Coding,
+    Embedding,
+    HashKey,
+    Note,
+    Patient,
+    RankedCode,
+    Review,
+    ReviewAction,
+)
+from app.neighbours.repository import AssignedTitle
+from model.icd import Code
 
 
 class NoteRow(NamedTuple):
@@ -16,8 +30,133 @@ class NoteRow(NamedTuple):
     text: str | None
 
 
+class StoredDocument(NamedTuple):
+    """What the database holds of a document."""
+
+    row: int
+    text_hash: str
+    has_text: bool
+    is_embedded: bool
+    """By the embedding id that was asked for."""
+    split: str
+    subject_id: str | None
+
+
+class NewNote(NamedTuple):
+    """A note that is to be stored, without its codes."""
+
+    note_id: str
+    patient_id: int | None
+    """Row of the patient."""
+    split: str
+    source: str
+    text: str | None
+    text_hash: str
+    stored_at: datetime
+
+
+class Deleted(NamedTuple):
+    """Rows that are deleted with a note."""
+
+    codes: int
+    embeddings: int
+    codings: int
+    reviews: int
+
+
 def note_row(connection: Connection, note_id: str) -> NoteRow | None:
     """A note, or None."""
     query = select(Note.source, Note.stored_at, Note.text).where(Note.note_id == note_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else NoteRow(*row)
+
+
+def hash_key(connection: Connection) -> bytes:
+    """The key under which this database hashes texts."""
+    return connection.scalars(select(HashKey.key)).one()
+
+
+def stored_documents(connection: Connection, note_ids: Sequence[str], embedding_id: str) -> dict[str, StoredDocument]:
+    """Those of the notes that are stored, by their ids."""
+    embedded = select(Embedding.id).where(Embedding.note_id == Note.id, Embedding.embedding_id == embedding_id).exists()
+    columns = (Note.id, Note.text_hash, Note.text.is_not(None), embedded, Note.split, Patient.subject_id)
+    query = select(Note.note_id, *columns).outerjoin(Patient, Note.patient_id == Patient.id)
+    rows = connection.execute(query.where(Note.note_id.in_(note_ids)))
+    return {row[0]: StoredDocument(*row[1:]) for row in rows}
+
+
+def codes_of(connection: Connection, note: int) -> list[Code]:
+    """The assigned codes of a note, given by its row, in order of priority."""
+    query = select(AssignedCode.system, AssignedCode.code).where(AssignedCode.note_id == note)
+    return [Code(*row) for row in connection.execute(query.order_by(AssignedCode.sequence))]
+
+
+def patient_row(connection: Connection, subject_id: str | None) -> int | None:
+    """Row of a patient, who is added where new; None where no patient is named."""
+    if not subject_id:
+        return None
+    known = connection.scalar(select(Patient.id).where(Patient.subject_id == subject_id))
+    if known is not None:
+        return known
+    return connection.execute(insert(Patient).values(subject_id=subject_id).returning(Patient.id)).scalar_one()
+
+
+def add_note(connection: Connection, note: NewNote, codes: Iterable[AssignedTitle]) -> int:
+    """Store a note with its codes in order of priority; its row."""
+    row = connection.execute(insert(Note).values(note._asdict()).returning(Note.id)).scalar_one()
+    rows = [
+        {"note_id": row, "sequence": sequence, "system": each.code.system, "code": each.code.code, "title": each.title}
+        for sequence, each in enumerate(codes, start=1)
+    ]
+    if rows:
+        connection.execute(insert(AssignedCode), rows)
+    return row
+
+
+def add_text(connection: Connection, note: int, text: str) -> None:
+    """Add the text of a note that was stored without it."""
+    connection.execute(update(Note).where(Note.id == note).values(text=text))
+
+
+def add_embedding(connection: Connection, note: int, embedding_id: str, vector: np.ndarray) -> None:
+    """Store the embedding (D,) float16 of a note."""
+    values = {"note_id": note, "embedding_id": embedding_id, "dimension": len(vector), "vector": vector}
+    connection.execute(insert(Embedding).values(values))
+
+
+def delete_embedding(connection: Connection, note: int, embedding_id: str) -> None:
+    """Delete the embedding of a note that one embedding id has made."""
+    connection.execute(delete(Embedding).where(Embedding.note_id == note, Embedding.embedding_id == embedding_id))
+
+
+def delete_note(connection: Connection, note: int) -> None:
+    """Delete a note; the database deletes its codes, embeddings, codings and reviews with it, but not its patient."""
+    connection.execute(delete(Note).where(Note.id == note))
+
+
+def note_and_patient(connection: Connection, note_id: str) -> tuple[int, int | None] | None:
+    """Rows of a note and of its patient, None where there is no such note."""
+    row = connection.execute(select(Note.id, Note.patient_id).where(Note.note_id == note_id)).one_or_none()
+    return None if row is None else (row.id, row.patient_id)
+
+
+def delete_patient_without_notes(connection: Connection, patient: int) -> None:
+    """Delete a patient of whom no note is left."""
+    others = select(Note.id).where(Note.patient_id == patient)
+    connection.execute(delete(Patient).where(Patient.id == patient, ~others.exists()))
+
+
+def count_rows_of(connection: Connection, note: int) -> Deleted:
+    """The rows that belong to a note, and those of codings and reviews that are no longer there."""
+    tables = (AssignedCode, Embedding, Coding, Review)
+    codes, embeddings, codings, reviews = (
+        connection.scalar(select(func.count()).select_from(table).where(table.note_id == note)) or 0 for table in tables
+    )
+    ranked = select(func.count()).select_from(RankedCode).where(RankedCode.coding_id.not_in(select(Coding.id)))
+    steps = select(func.count()).select_from(ReviewAction).where(ReviewAction.review_id.not_in(select(Review.id)))
+    return Deleted(
+        codes,
+        embeddings,
+        codings + (connection.scalar(ranked) or 0),
+        reviews + (connection.scalar(steps) or 0),
+    )

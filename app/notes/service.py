@@ -3,18 +3,21 @@
 import asyncio
 from dataclasses import dataclass
 
+from sqlalchemy import Engine
+
 from app.access.caller import Visit
 from app.access.scopes import Scope
+from app.access_log.chain import Entry, append
 from app.access_log.journal import write_entry
 from app.catalogue.code_tree import CodeTree
-from app.database.engine import database_errors
-from app.errors import NoDatabase, UnknownNote
+from app.database.engine import erase_deleted, read, write
+from app.errors import DatabaseUnavailable, NoDatabase, UnknownNote
 from app.inference.worker import Coder, Inference
 from app.neighbours import repository as codes_repository
 from app.neighbours.index import NeighbourIndex
 from app.notes import repository
-from app.notes.deletion import delete_note
 from app.notes.indexing import Indexer
+from app.notes.repository import Deleted
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.wire import CodeTitle
 from model.dataset import Document
@@ -69,14 +72,14 @@ class NoteService:
         """Delete a note with its codes, embeddings, codings and reviews.
 
         Raises:
-            As :func:`app.notes.deletion.delete_note`, and NoDatabase.
+            As :func:`delete_note`, and NoDatabase.
         """
         engine = self._database().engine
         gone = await asyncio.to_thread(delete_note, engine, note_id, visit.entry([note_id]))
         return NoteDeleted(note_id=note_id, **gone._asdict())
 
     def _read(self, index: NeighbourIndex, note_id: str, visit: Visit) -> StoredNote:
-        with database_errors(index.engine.url), index.engine.connect() as connection:
+        with read(index.engine) as connection:
             row = repository.note_row(connection, note_id)
             codes = codes_repository.assigned_codes(connection, [note_id])[note_id]
         if row is None:
@@ -96,3 +99,33 @@ class NoteService:
         if self.index is None:
             raise NoDatabase("notes need a database: start `icd-coder serve --database URL`")
         return self.index
+
+
+def delete_note(engine: Engine, note_id: str, entry: Entry) -> Deleted:
+    """Delete a note, its codes, its embeddings by every bundle, its codings and reviews, and a patient without notes.
+
+    The access log keeps the id. The rows are counted before and after, in the same transaction. In SQLite the bytes
+    are overwritten, in the file and in its write-ahead log; PostgreSQL overwrites them when it vacuums.
+
+    Raises:
+        UnknownNote: no such note.
+        DatabaseUnavailable: the database cannot be written, or rows were left: nothing was deleted.
+    """
+    with write(engine) as connection:
+        found = repository.note_and_patient(connection, note_id)
+        if found is None:
+            raise UnknownNote("no note is stored under this note_id: see the note_id of an answer")
+        note, patient = found
+        before = repository.count_rows_of(connection, note)
+        repository.delete_note(connection, note)
+        if patient is not None:
+            repository.delete_patient_without_notes(connection, patient)
+        left = repository.count_rows_of(connection, note)
+        if left != Deleted(0, 0, 0, 0):
+            raise DatabaseUnavailable(
+                f"deleting '{note_id}' would leave rows behind ({left.codes} codes, {left.embeddings} embeddings, "
+                f"{left.codings} codings, {left.reviews} reviews), so nothing was deleted: run `icd-coder verify-index`"
+            )
+        append(connection, entry)
+    erase_deleted(engine)
+    return before

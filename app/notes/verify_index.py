@@ -1,17 +1,18 @@
-"""Does the index hold together: every row whole, every vector sound, every row found by the search."""
+"""Checks the stored notes: every row is complete, every vector is a unit row, and the search finds every row."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 
-from app.database.engine import database_errors, is_sqlite, require_current
-from app.database.tables import AssignedCode, Bundle, Coding, Embedding, HashKey, Note, RankedCode
+from app.database.engine import is_sqlite, read, require_current
 from app.neighbours import repository
 from app.neighbours.index import candidate_source
 from app.neighbours.search import Excluded, search
+from app.notes import verify_repository as queries
 from app.notes.indexing import hash_text
+from app.notes.repository import hash_key
 from model.progress import with_progress
 
 NORM_TOLERANCE = 1e-2
@@ -23,7 +24,7 @@ NAMED = 5
 
 @dataclass
 class Verification:
-    """What was counted and what is wrong."""
+    """Numbers of rows, and the problems that were found."""
 
     notes: int = 0
     embeddings: dict[str, int] = field(default_factory=dict)
@@ -46,7 +47,7 @@ def verify_index(engine: Engine, sample: int | None = 1000) -> Verification:
     """
     require_current(engine)
     found = Verification()
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         if is_sqlite(engine):
             _check_file(connection, found)
         _check_rows(connection, found)
@@ -58,53 +59,31 @@ def verify_index(engine: Engine, sample: int | None = 1000) -> Verification:
 
 
 def _check_file(connection: Connection, found: Verification) -> None:
-    for line in connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars():
-        if line != "ok":
-            found.problems.append("SQLite's integrity_check finds damage: restore a backup")
-            break
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if queries.file_is_damaged(connection):
+        found.problems.append("SQLite's integrity_check finds damage: restore a backup")
+    broken = queries.broken_references(connection)
     if broken:
-        found.problems.append(
-            f"rows that refer to nothing: {len(broken)} (in {', '.join(sorted({r[0] for r in broken}))})"
-        )
+        found.problems.append(f"rows that refer to nothing: {len(broken)} (in {', '.join(sorted(set(broken)))})")
 
 
 def _check_rows(connection: Connection, found: Verification) -> None:
-    found.notes = connection.scalar(select(func.count()).select_from(Note)) or 0
-    without = select(Note.note_id).where(~select(Embedding.id).where(Embedding.note_id == Note.id).exists())
-    found.add("notes without an embedding", list(connection.scalars(without)))
-    for what, table, parent, name in (
-        ("code lists with gaps", AssignedCode, AssignedCode.note_id, AssignedCode.sequence),
-        ("codings with gaps", RankedCode, RankedCode.coding_id, RankedCode.rank),
-    ):
-        gaps = (
-            select(parent)
-            .select_from(table)
-            .group_by(parent)
-            .having((func.min(name) != 1) | (func.max(name) != func.count()))
-        )
-        notes = select(Note.note_id).where(
-            Note.id.in_(gaps if table is AssignedCode else select(Coding.note_id).where(Coding.id.in_(gaps)))
-        )
-        found.add(what, list(connection.scalars(notes)))
+    found.notes = queries.count_notes(connection)
+    found.add("notes without an embedding", queries.notes_without_embedding(connection))
+    found.add("code lists with gaps", queries.notes_with_gaps_in_codes(connection))
+    found.add("codings with gaps", queries.notes_with_gaps_in_codings(connection))
 
 
 def _check_texts(connection: Connection, found: Verification) -> None:
-    key = connection.scalars(select(HashKey.key)).one()
-    stored = connection.execute(
-        select(Note.note_id, Note.text, Note.text_hash).where(Note.text.is_not(None)),
-        execution_options={"yield_per": 256},
-    )
-    wrong = [note_id for note_id, note, expected in stored if hash_text(key, note or "") != expected]
+    key = hash_key(connection)
+    stored = queries.stored_texts(connection)
+    wrong = [note.note_id for note in stored if hash_text(key, note.text) != note.text_hash]
     found.add("texts that differ from their hash", wrong)
 
 
 def _dimensions(connection: Connection, found: Verification) -> dict[str, int]:
     """Dimensions by embedding id; problems where bundles disagree or none has made the rows."""
-    known: dict[str, set[int]] = {}
-    for embedding_id, dimension in connection.execute(select(Bundle.embedding_id, Bundle.dimension)):
-        known.setdefault(embedding_id, set()).add(dimension)
-    for embedding_id in connection.scalars(select(Embedding.embedding_id).distinct()):
+    known = queries.bundle_dimensions(connection)
+    for embedding_id in queries.embedding_ids(connection):
         if embedding_id not in known:
             found.problems.append(f"embeddings of {embedding_id[:12]}, which no bundle has indexed")
     for embedding_id, dimensions in known.items():
@@ -119,12 +98,7 @@ def _check_vectors(connection: Connection, embedding_id: str, dimension: int, fo
     """Dimension, numbers and length of every vector; whether they can be searched."""
     wrong: dict[str, list[str]] = {"dimension": [], "value": [], "length": []}
     count = 0
-    query = (
-        select(Note.note_id, Embedding.dimension, Embedding.vector)
-        .join(Note, Embedding.note_id == Note.id)
-        .where(Embedding.embedding_id == embedding_id)
-    )
-    for note_id, stated, vector in connection.execute(query, execution_options={"yield_per": 1024}):
+    for note_id, stated, vector in queries.stored_vectors(connection, embedding_id):
         count += 1
         if not len(vector) == stated == dimension:
             wrong["dimension"].append(note_id)
@@ -157,6 +131,5 @@ def _sampled(connection: Connection, embedding_id: str, sample: int | None) -> I
     rows = repository.embedding_rows(connection, embedding_id, repository.highest_embedding(connection, embedding_id))
     if sample is not None and sample < len(rows):
         rows = rows[np.linspace(0, len(rows) - 1, sample).round().astype(int)]
-    query = select(Note.note_id, Embedding.vector).join(Note, Embedding.note_id == Note.id)
     for row in rows.tolist():
-        yield connection.execute(query.where(Embedding.id == row)).one()
+        yield queries.vector_in_row(connection, row)

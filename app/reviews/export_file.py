@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from app.access_log.chain import COMMAND_LINE, Entry
 from app.access_log.journal import write_entry
-from app.database.engine import database_errors, require_current
+from app.database.engine import read, require_current
 from app.private_file import private_file, require_no_file
 from app.reviews.repository import reviewed_note_ids
 from app.reviews.table import chosen_system, table_lines
@@ -23,7 +23,7 @@ def export_reviews(engine: Engine, out: Path, system: str | None, with_text: boo
     """
     require_no_file(out)
     require_current(engine)
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         chosen = chosen_system(connection, system)
         note_ids = reviewed_note_ids(connection)
     write_entry(engine, Entry(COMMAND_LINE, "export-reviews", note_ids))

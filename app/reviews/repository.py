@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select, union
 
-from app.database.tables import AssignedCode, Bundle, Note, Patient, Review, ReviewAction
+from app.database.tables import AssignedCode, Note, Patient, Review, ReviewAction
 from app.reviews.replay import Action, ActionKind
 from model.icd import Code
 
@@ -44,11 +44,6 @@ class NewReview(NamedTuple):
 def note_row(connection: Connection, note_id: str) -> int | None:
     """Row of a note, or None."""
     return connection.scalar(select(Note.id).where(Note.note_id == note_id))
-
-
-def knows_bundle(connection: Connection, bundle_id: str) -> bool:
-    """Whether the bundle has indexed, or made or reviewed a coding, here."""
-    return connection.scalar(select(Bundle.bundle_id).where(Bundle.bundle_id == bundle_id)) is not None
 
 
 def add_review(connection: Connection, review: NewReview, actions: Sequence[Action]) -> int:

@@ -11,9 +11,9 @@ from app.access.caller import Visit
 from app.access.scopes import Scope
 from app.access_log.chain import append
 from app.access_log.journal import write_entry
+from app.bundles.repository import is_recorded, record_bundle
 from app.catalogue.code_tree import CodeTree
-from app.coding.recording import register_bundle
-from app.database.engine import database_errors, writing
+from app.database.engine import read, write
 from app.errors import NoDatabase, UnknownNote
 from app.inference.worker import Coder
 from app.reviews import repository
@@ -67,7 +67,7 @@ class ReviewService:
         return await asyncio.to_thread(self._export, self._database(), system, visit)
 
     def _make(self, engine: Engine, request: ReviewRequest, actions: Sequence[Action], visit: Visit) -> ReviewKept:
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             note = _note(connection, request.note_id)
             before = _codes(connection, note)
             codes = self._checked_replay(before, actions)
@@ -105,14 +105,14 @@ class ReviewService:
 
     def _bundle(self, connection: Connection, named: str | None) -> str:
         if named is None or named == self.coder.bundle_id:
-            register_bundle(connection, self.coder)
+            record_bundle(connection, self.coder)
             return self.coder.bundle_id
-        if not repository.knows_bundle(connection, named):
+        if not is_recorded(connection, named):
             raise InvalidOption("the database knows no bundle with this bundle_id: see the bundle_id of an answer")
         return named
 
     def _read(self, engine: Engine, query: ReviewsQuery, visit: Visit) -> ReviewsAnswer:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             codes = None if query.note_id is None else _codes(connection, _note(connection, query.note_id))
             rows = repository.find_reviews(connection, query.note_id, query.since, query.after, query.limit + 1)
             page = rows[: query.limit]
@@ -129,7 +129,7 @@ class ReviewService:
         )
 
     def _export(self, engine: Engine, system: str | None, visit: Visit) -> Iterator[str]:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             chosen = chosen_system(connection, system)
             note_ids = repository.reviewed_note_ids(connection)
         write_entry(engine, visit.entry(note_ids))

@@ -10,7 +10,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from app.database.engine import database_errors
+from app.database.engine import read
 from app.reviews.current_codes import current_codes
 from app.reviews.repository import reviewed_notes, systems_of_reviewed
 from model.errors import InvalidOption
@@ -46,7 +46,7 @@ def table_lines(engine: Engine, note_ids: Sequence[str], system: str | None, wit
     """
     yield _line([*COLUMNS, TEXT] if with_text else COLUMNS)
     left = iter(note_ids)
-    with database_errors(engine.url), engine.connect() as connection:
+    with read(engine) as connection:
         while batch := list(islice(left, BATCH)):
             notes = reviewed_notes(connection, batch, with_text)
             codes = current_codes(connection, notes)

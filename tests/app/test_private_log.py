@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, Executable, insert, text, update
 
-from app.database.engine import database_errors, is_sqlite, open_engine, writing
+from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AssignedCode, Note, Patient
 from app.errors import DatabaseUnavailable
 from model.dataset import Document
@@ -51,7 +51,7 @@ def test_a_failing_row_shows_itself_nowhere(
     """Message, arguments, parameters, traceback with everything chained, logs, and the server's log."""
     logging.getLogger("sqlalchemy.engine").setLevel(logging.NOTSET)
     try:
-        with database_errors(engine.url), writing(engine).begin() as connection:
+        with write(engine) as connection:
             for statement in FAILING[what]:
                 connection.execute(statement)
         pytest.fail("the rows did not fail")
@@ -105,7 +105,7 @@ def test_a_role_that_cannot_close_the_log_may_not_store_texts(
     url = postgres.new_database(f"TEMPLATE {template}")
     postgres.execute("CREATE ROLE clerk LOGIN")
     with disposed_engines():
-        with writing(open_engine(url)).begin() as connection:
+        with write(open_engine(url)) as connection:
             connection.execute(text("GRANT ALL ON ALL TABLES IN SCHEMA public TO clerk"))
             connection.execute(text("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO clerk"))
         clerk = url.replace(f"{ROLE}@", "clerk@")
@@ -125,6 +125,6 @@ def test_a_role_that_cannot_close_the_log_may_not_store_texts(
 
 def test_what_was_stored_by_hand_is_no_error(engine: Engine) -> None:
     """The statements above fail for their reason, not for another."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(insert(Note).values(WHOLE))
         connection.execute(insert(AssignedCode).values(note_id=1, sequence=1, system="icd9cm", code="1", title=TEXT))

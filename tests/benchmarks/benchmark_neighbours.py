@@ -18,7 +18,7 @@ from sqlalchemy import Engine, insert
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from app.database.column_types import VECTOR_TYPE
-from app.database.engine import is_sqlite, migrate, open_engine, writing
+from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Bundle, Embedding, Note, Patient
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.in_server import InServerSource
@@ -68,7 +68,7 @@ def report(url: str, count: int) -> None:
         lines.append(f"  snapshot read in {time.perf_counter() - started:.1f} s, {resident(snapshot.bytes, count)}")
     else:
         source = InServerSource(EMBEDDING_ID, DIMENSION)
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             connection.exec_driver_sql("ANALYZE")
     flat = baseline(count)
     for name, excluded in EXCLUSIONS.items():
@@ -123,7 +123,7 @@ def rows(count: int, seed: int) -> np.ndarray:
 
 def fill(engine: Engine, count: int) -> None:
     """1.25 notes a patient."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         bundle = {"bundle_id": "b", "embedding_id": EMBEDDING_ID, "dimension": DIMENSION, "created_at": FIRST}
         connection.execute(insert(Bundle), bundle)
         patients = count * 4 // 5

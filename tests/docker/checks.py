@@ -143,7 +143,7 @@ def service_cannot_change_tables(containers: Containers) -> None:
         f"engine = app.database.engine.open_engine({service!r})\n"
         f"for statement in {statements!r}:\n"
         "    try:\n"
-        "        with app.database.engine.writing(engine).begin() as connection:\n"
+        "        with engine.execution_options(icd_coder_writes=True).begin() as connection:\n"
         "            connection.exec_driver_sql(statement)\n"
         "        print('done')\n"
         "    except sqlalchemy.exc.SQLAlchemyError as error:\n"

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, ForeignKeyConstraint, UniqueConstraint, func,
 
 import migrations
 from app.database import sqlite
-from app.database.engine import alembic_config, migrate, open_engine, revisions, writing
+from app.database.engine import alembic_config, migrate, open_engine, revisions, write
 from app.database.tables import AssignedCode, Base, Embedding, EmbeddingChanges, Note
 
 ROOT = Path(migrations.__path__[0]).parent
@@ -34,7 +34,7 @@ def move(url: str, revision: str) -> None:
     if url.startswith("sqlite"):
         sqlite.prepare_to_migrate(engine.url)
     config = alembic_config()
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         config.attributes["connection"] = connection
         now = revisions(connection)[0]
         down = now is not None and (revision == "base" or revision < now)
@@ -80,7 +80,7 @@ def test_rows_survive_every_revision(url: str) -> None:
     vectors[0] = [0.0, -0.0, 6e-8, 65504, -65504, 1e-4, 0.1, 1.0]
     move(url, FIRST)
     engine = open_engine(url)
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         for statement, rows in first_release(vectors):
             connection.execute(text(statement), rows)
     migrate(url)
@@ -105,7 +105,7 @@ def test_a_new_row_after_the_revisions_has_a_new_number(url: str) -> None:
     engine = open_engine(url)
     numbers = []
     for _ in range(2):
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             fill_one(connection)
             numbers.append(connection.scalar(select(func.max(Embedding.id))))
             connection.execute(text("DELETE FROM notes"))

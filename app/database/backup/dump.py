@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func, select
 
 from app.database.backup.archive import pack, working_folder
 from app.database.backup.table_files import TABLES, write_table
-from app.database.engine import database_errors, require_current, revisions
+from app.database.engine import read, require_current, revisions
 from app.database.tables import Note
 from model.progress import with_progress
 
@@ -21,7 +21,7 @@ def dump(engine: Engine, target: Path) -> dict[str, int]:
     require_current(engine)
     rows: dict[str, int] = {}
     with working_folder(target) as folder:
-        with database_errors(engine.url), engine.connect() as connection:
+        with read(engine) as connection:
             revision, _ = revisions(connection)
             texts = connection.scalar(select(func.count()).where(Note.text.is_not(None))) or 0
             for table in with_progress(TABLES, "backup", total=len(TABLES), unit="table"):

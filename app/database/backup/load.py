@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, text
 from app.database import postgresql
 from app.database.backup.archive import unpacked
 from app.database.backup.table_files import TABLES, counts_in_step, read_table
-from app.database.engine import database_errors, database_name, is_sqlite, migrate, open_engine, revisions, writing
+from app.database.engine import database_name, is_sqlite, migrate, open_engine, revisions, write
 from app.database.tables import AccessLogRow, ApiKey, HashKey, Job, KeySecret, Note
 from app.errors import DatabaseOutOfStep
 from model.errors import MalformedInput, OutputExists
@@ -28,7 +28,7 @@ def load(source: Path, url: str) -> dict[str, int]:
     with unpacked(source) as (folder, manifest):
         migrate(url)
         try:
-            with database_errors(url), writing(engine).begin() as connection:
+            with write(engine) as connection:
                 _require_fitting(connection, manifest, source)
                 if manifest["texts"] and not is_sqlite(engine):
                     postgresql.require_private_log(connection)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, text, update
 
 from app.access.keys import FORM, create_key, find_caller, list_keys, revoke_all_keys, revoke_key
 from app.access.scopes import Scope
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
 from model.errors import InvalidOption
@@ -77,7 +77,7 @@ def test_what_is_no_key_is_wrong(engine: Engine, sent: str) -> None:
 def test_who_changes_the_table_gets_no_more_rights(engine: Engine, change: dict[str, object]) -> None:
     """Scopes, expiry and id are under the key's hash."""
     key = create_key(engine, SECRET, "x", READ, timedelta(days=1))
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(update(ApiKey).values(change))
     sent = key.text.replace(key.key_id, str(change.get("key_id", key.key_id)))
     with pytest.raises(WrongKey):
@@ -121,7 +121,7 @@ def test_the_use_is_noted_once_a_minute(engine: Engine) -> None:
     assert first is not None
     find_caller(engine, SECRET, key.text)
     assert list_keys(engine)[0].last_used_at == first
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(update(ApiKey).values(last_used_at=first - timedelta(seconds=61)))
     find_caller(engine, SECRET, key.text)
     last = list_keys(engine)[0].last_used_at
@@ -139,7 +139,7 @@ def test_a_wrong_key_does_not_count_as_a_use(engine: Engine) -> None:
 
 def test_giving_up_all_keys_forgets_their_secret(engine: Engine) -> None:
     """So that a lost secret is no dead end."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(text(f"INSERT INTO key_secrets (id, fingerprint) VALUES (1, '{'f' * 64}')"))  # noqa: S608 - ours
     keys = [create_key(engine, SECRET, "x", READ) for _ in range(3)]
     revoke_key(engine, keys[0].key_id)

@@ -3,16 +3,21 @@
 from sqlalchemy import Engine, select, text
 
 from app.access_log.chain import Entry, append, last_link
-from app.database.engine import is_sqlite, writing
+from app.database.engine import is_sqlite, write
 from app.database.tables import AccessLogRow
 
 
 def add_rows(engine: Engine, count: int) -> None:
     """Append rows of invented requests, each in a transaction of its own."""
     for _ in range(count):
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             number = last_link(connection).sequence + 1
             append(connection, Entry("0123456789abcdef", "POST /v1/predict", [f"n{number}", "ü"], 200, f"r{number}"))
+
+
+def deletion_of(note_id: str) -> Entry:
+    """The row of a request that deletes a note."""
+    return Entry("0123456789abcdef", "DELETE /v1/notes/{note_id}", [note_id], 200, "r1")
 
 
 def tamper(engine: Engine, *statements: str) -> None:
@@ -21,7 +26,7 @@ def tamper(engine: Engine, *statements: str) -> None:
         off = [f"DROP TRIGGER IF EXISTS access_log_{event}" for event in ("update", "delete", "insert")]
     else:
         off = ["ALTER TABLE access_log DISABLE TRIGGER ALL"]
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         for statement in (*off, *statements):
             connection.execute(text(statement))
 

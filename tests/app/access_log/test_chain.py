@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert, select, text
 
 from app.access_log.chain import COMMAND_LINE, GENESIS, Entry, Link, append
 from app.access_log.verification import verify_chain
-from app.database.engine import database_errors, is_sqlite, open_engine, writing
+from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AccessLogRow
 from app.errors import DatabaseUnavailable
 from tests.app.access_log.rows import add_rows
@@ -62,7 +62,7 @@ def test_the_database_refuses_to_change_a_row(engine: Engine, change: str) -> No
     if (change == "a truncation" and is_sqlite(engine)) or (change == "a replacement" and not is_sqlite(engine)):
         pytest.skip("the engine has no such statement")
     end = verify_chain(engine)
-    with pytest.raises(DatabaseUnavailable), database_errors(engine.url), writing(engine).begin() as connection:
+    with pytest.raises(DatabaseUnavailable), write(engine) as connection:
         connection.execute(text(CHANGES[change]))
     assert verify_chain(engine) == end
 
@@ -72,18 +72,18 @@ def test_writers_at_once_keep_one_chain(migrated_url: str, isolation: str) -> No
     """Four, each with an engine of its own, whatever a server's default is; no number is given twice or left out."""
     if not migrated_url.startswith("sqlite"):
         setting = f"ALTER DATABASE {database_of(migrated_url)} SET default_transaction_isolation = '{isolation}'"
-        with writing(open_engine(migrated_url)).begin() as connection:
+        with write(open_engine(migrated_url)) as connection:
             connection.execute(text(setting))
     barrier = threading.Barrier(4)
 
-    def write() -> None:
+    def append_rows() -> None:
         own = open_engine(migrated_url)
         barrier.wait(20)
         for _ in range(10):
             add_rows(own, 1)
         own.dispose()
 
-    writers = [threading.Thread(target=write) for _ in range(4)]
+    writers = [threading.Thread(target=append_rows) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -93,7 +93,7 @@ def test_writers_at_once_keep_one_chain(migrated_url: str, isolation: str) -> No
 
 def test_a_row_goes_with_its_transaction(engine: Engine) -> None:
     """Rolled back, it was never there, and the next one takes its number."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         append(connection, Entry(COMMAND_LINE, "index", ["n1"]))
         connection.rollback()
     add_rows(engine, 1)
@@ -102,7 +102,7 @@ def test_a_row_goes_with_its_transaction(engine: Engine) -> None:
 
 def test_a_transaction_without_the_write_lock_is_refused(engine: Engine) -> None:
     """Two such would fork the chain."""
-    with engine.connect() as connection, pytest.raises(ValueError, match="writing"):
+    with engine.connect() as connection, pytest.raises(ValueError, match="needs a transaction of write"):
         append(connection, Entry(COMMAND_LINE, "index"))
 
 
@@ -112,5 +112,5 @@ def test_a_number_that_is_taken_is_refused(engine: Engine) -> None:
     row: dict[str, Any] = {"sequence": 1, "who": "x", "action": "x", "note_ids": "[]", "previous_hash": "", "hash": ""}
     with engine.connect() as connection:
         row["at"] = connection.scalar(select(AccessLogRow.at))
-    with pytest.raises(DatabaseUnavailable), database_errors(engine.url), writing(engine).begin() as connection:
+    with pytest.raises(DatabaseUnavailable), write(engine) as connection:
         connection.execute(insert(AccessLogRow).values(row))

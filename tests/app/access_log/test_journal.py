@@ -9,13 +9,13 @@ from sqlalchemy import Engine, func, select, text
 
 from app.access.gate import OpenGate
 from app.access_log.verification import verify_chain
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import AccessLogRow, Coding, Note
 from app.errors import DatabaseUnavailable
-from app.notes.deletion import delete_note
+from app.notes.service import delete_note
 from app.settings import load_settings
 from app.web.application import create_app
-from tests.app.access_log.rows import logged
+from tests.app.access_log.rows import deletion_of, logged
 from tests.app.answers import problem
 from tests.app.fakes import FakeCoder
 
@@ -72,7 +72,7 @@ def test_a_recorded_prediction_is_one_row(recording: TestClient, engine: Engine)
 @pytest.mark.parametrize("route", ["predict", "neighbours"])
 def test_without_its_row_there_is_neither_answer_nor_effect(recording: TestClient, engine: Engine, route: str) -> None:
     """The log cannot be written: 503, and no coding."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(text("ALTER TABLE access_log RENAME TO elsewhere"))
     answer = recording.post(f"/v1/{route}", json={"note_id": "n3"})
     assert problem(answer) == (503, "database-unavailable")
@@ -94,11 +94,11 @@ def test_without_its_effect_there_is_no_row(
 
 def test_a_deletion_is_logged_with_it(engine: Engine) -> None:
     """The id stays in the log; without its row the note stays too."""
-    delete_note(engine, "n2")
-    assert logged(engine)[1:] == [("command-line", "delete note", '["n2"]', None)]
-    with writing(engine).begin() as connection:
+    delete_note(engine, "n2", deletion_of("n2"))
+    assert logged(engine)[1:] == [("0123456789abcdef", "DELETE /v1/notes/{note_id}", '["n2"]', 200)]
+    with write(engine) as connection:
         connection.execute(text("ALTER TABLE access_log RENAME TO elsewhere"))
     with pytest.raises(DatabaseUnavailable):
-        delete_note(engine, "n1")
+        delete_note(engine, "n1", deletion_of("n1"))
     with engine.connect() as connection:
         assert connection.scalars(select(Note.note_id).order_by(Note.id)).all() == ["n1", "n3"]

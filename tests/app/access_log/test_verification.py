@@ -10,7 +10,7 @@ from app.access_log.chain import row_hash
 from app.access_log.verification import COLUMNS, verify_chain
 from app.database.backup.dump import dump
 from app.database.backup.load import load
-from app.database.engine import is_sqlite, open_engine, writing
+from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
 from model.errors import MalformedInput, OutputExists
@@ -84,7 +84,7 @@ def test_a_log_written_anew_is_found_by_the_anchor_alone(engine: Engine) -> None
     anchor = verify_chain(engine)
     tamper(engine, "UPDATE access_log SET who = 'x' WHERE sequence = 2")
     previous = "0" * 64
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         rows = connection.execute(select(AccessLogRow.__table__).order_by(AccessLogRow.sequence)).all()
         for row in rows:
             values = {name: getattr(row, name) for name in COLUMNS} | {"previous_hash": previous}

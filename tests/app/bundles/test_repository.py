@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from app.bundles import repository
 from app.bundles.names import find_bundle
 from app.bundles.repository import BundleRow
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.errors import UnknownBundle
 
 MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
@@ -24,7 +24,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 
 def test_names_and_aliases(engine: Engine) -> None:
     """A name can get another bundle and an alias another name; a word that is neither is named."""
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         for name, bundle_id in (("b", "2" * 64), ("a", "1" * 64), ("a", "3" * 64)):
             repository.put_bundle(connection, BundleRow(name, bundle_id, MOMENT))
         for alias, name in (("production", "b"), ("y", "a"), ("x", "a"), ("production", "a")):

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import AssignedCode, Embedding, Note
 from tests.app.answers import NOTE, wait_until_ready
 from tests.app.bundles.folders import FakeOpener, bundle_app, put_bundle
@@ -21,7 +21,7 @@ CLIENTS = 4
 def plant(url: str, embedding_id: str, coder: FakeCoder) -> None:
     """A note that only one embedding has indexed, nearest to everything that is asked here."""
     vector = coder.embed([NOTE])[0]
-    with writing(open_engine(url)).begin() as connection:
+    with write(open_engine(url)) as connection:
         note_id = f"only-{embedding_id[0]}"
         row = connection.execute(
             insert(Note)

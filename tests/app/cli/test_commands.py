@@ -17,7 +17,7 @@ from app.access.gate import OpenGate
 from app.cli.code.note_files import find_notes
 from app.cli.commands import commands
 from app.client import Client
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.settings import load_settings
 from app.web.application import create_app
 from model.dataset import Document
@@ -481,7 +481,7 @@ def test_backup_restore_and_verify(invoke: Invoke, migrated_url: str, tmp_path: 
 
 def test_verify_index_lists_problems_and_fails(invoke: Invoke, indexed: str) -> None:
     """On standard output, one a line."""
-    with writing(open_engine(indexed)).begin() as connection:
+    with write(open_engine(indexed)) as connection:
         connection.exec_driver_sql("DELETE FROM embeddings WHERE note_id = 1")
     with pytest.raises(MalformedInput, match="1 problems, listed above.*index --rebuild"):
         invoke("verify-index", "--database", indexed)

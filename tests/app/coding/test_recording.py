@@ -8,13 +8,14 @@ from sqlalchemy import select
 
 from app.access.gate import OpenGate
 from app.coding.recording import record_coding
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import Coding, RankedCode
 from app.errors import UnknownNote
-from app.notes.deletion import delete_note
+from app.notes.service import delete_note
 from app.settings import load_settings
 from app.web.application import create_app
 from model.errors import InvalidOption
+from tests.app.access_log.rows import deletion_of
 from tests.app.fakes import FakeCoder
 
 
@@ -48,7 +49,7 @@ def test_a_stored_notes_coding_is_kept_and_goes_with_it(
         assert kept() == []
         assert client.post("/v1/predict", json={"note_id": "n1", "top_k": 2}).status_code == 200
     assert kept() == [("c" * 64, 1, "250.00", True), ("c" * 64, 2, "401.9", True)]
-    assert delete_note(open_engine(indexed), "n1").codings == 1
+    assert delete_note(open_engine(indexed), "n1", deletion_of("n1")).codings == 1
     assert kept() == []
 
 
@@ -60,7 +61,7 @@ def test_nothing_is_kept_by_default(client: TestClient, kept: Callable[[], list[
 
 def test_a_note_that_went_meanwhile_is_named(indexed: str, coder: FakeCoder) -> None:
     """Nothing is kept of it."""
-    with pytest.raises(UnknownNote), writing(open_engine(indexed)).begin() as connection:
+    with pytest.raises(UnknownNote), write(open_engine(indexed)) as connection:
         record_coding(connection, "absent", coder, [])
 
 

@@ -14,7 +14,7 @@ from app.database.backup.archive import unpacked
 from app.database.backup.dump import dump
 from app.database.backup.load import load
 from app.database.backup.table_files import TABLES
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import DatabaseId, Note
 from app.errors import DatabaseOutOfStep
 from app.jobs.repository import NewJob, add_job
@@ -91,7 +91,7 @@ def test_a_backup_restores_every_row_into_either_engine(
     other.bundle_id = "c" * 64
     index_into(indexed, other, tmp_path / "data", splits=("train", "dev"))
     suggestion = RankedCode(1, "icd9cm", "401.9", "T", 0.1 + 0.2, 0.5, True, 1, ())
-    with writing(open_engine(indexed)).begin() as connection:
+    with write(open_engine(indexed)) as connection:
         record_coding(connection, "n1", coder, [suggestion])
         note = note_row(connection, "n1")
         assert note is not None
@@ -196,7 +196,7 @@ def test_jobs_are_in_no_backup(url: str, tmp_path: Path) -> None:
     """Their texts would outlive their results; and a database that has jobs is none to restore into."""
     engine = open_engine(url)
     job = NewJob("j" * 32, "no-auth", "k" * 64, "b" * 64, "r1", datetime.now(UTC))
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         add_job(connection, job, [JobLine(id="a", text=CANARY)])
     rows = dump(engine, tmp_path / "notes.icdbackup")
     assert [name for name in rows if name.startswith("job")] == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app.database.engine import database_name, migrate, open_engine, require_current, require_usable, writing
+from app.database.engine import database_name, migrate, open_engine, require_current, require_usable, write
 from app.database.tables import Note
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from app.notes.verify_index import verify_index
@@ -106,7 +106,7 @@ def test_a_read_only_server(any_url: str, tmp_path: Path) -> None:
     if any_url.startswith("sqlite"):
         pytest.skip("the file has its own test")
     migrate(any_url)
-    with writing(open_engine(any_url)).begin() as connection:
+    with write(open_engine(any_url)) as connection:
         connection.execute(text(f"ALTER DATABASE {database_of(any_url)} SET default_transaction_read_only = on"))
     with pytest.raises(DatabaseUnavailable, match="is read-only: name the primary"):
         index_into(any_url, FakeCoder(), write_dataset(tmp_path / "data"))
@@ -133,11 +133,11 @@ def test_a_schema_ahead_or_behind(migrated_url: str) -> None:
     """Neither used nor, when ahead, migrated."""
     engine = open_engine(migrated_url)
     for revision, words in (("20990101_0000", "newer than .*update icd-coder"), ("20261123_1400", "icd-coder migrate")):
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
         with pytest.raises(DatabaseOutOfStep, match=f"{revision}.*{words}"):
             require_current(engine)
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '20990101_0000'"))
     with pytest.raises(DatabaseOutOfStep, match="update icd-coder"):
         migrate(migrated_url)
@@ -149,7 +149,7 @@ def test_a_locked_database(migrated_url: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("app.database.postgresql.LOCK_TIMEOUT", "10ms")
     data = write_dataset(tmp_path / "data")
     with (
-        writing(open_engine(migrated_url)).begin(),
+        write(open_engine(migrated_url)),
         pytest.raises(DatabaseUnavailable, match="is locked by another process: wait"),
     ):
         index_into(migrated_url, FakeCoder(), data)

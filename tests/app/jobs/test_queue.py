@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.database.tables import Job, JobItem, JobResult
 from app.errors import DatabaseUnavailable
 from app.jobs import repository
@@ -34,7 +34,7 @@ def engine(migrated_url: str) -> Iterator[Engine]:
 def add(engine: Engine, job_id: str, count: int) -> None:
     """A job of a caller of its own name."""
     job = NewJob(job_id, job_id, "k" * 64, "b" * 64, "r1", datetime.now(UTC))
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         repository.add_job(connection, job, read_job_file(job_file(count), LIMITS))
 
 
@@ -113,7 +113,7 @@ def test_the_answer_to_a_cancelled_or_deleted_job_is_dropped(engine: Engine) -> 
         item = queue.next()
         assert item is not None
         assert item.job_id == job_id
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             if end is None:
                 repository.delete_job(connection, job_of(engine, job_id))
             else:
@@ -167,7 +167,7 @@ def test_no_word_of_a_note_stays_in_the_files(url: str, tmp_path: Path, end: str
     queue = JobQueue(engine, timedelta(seconds=-1))
     assert CANARY in whole(tmp_path)
     if end == "cancelled":
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             repository.cancel(connection, job_of(engine, "j1"), datetime.now(UTC))
     while (item := queue.next()) is not None:
         queue.finish(item, ANSWER)
@@ -187,7 +187,7 @@ def test_words_that_a_killed_process_left_go_at_the_next_start(
     item = queue.next()
     assert item is not None
     with monkeypatch.context() as killed:
-        killed.setattr("app.jobs.queue.wipe_log", lambda _: None)
+        killed.setattr("app.jobs.queue.erase_deleted", lambda _: None)
         queue.finish(item, ANSWER)
     assert CANARY in whole(tmp_path)
     assert queue.delete_old() == []

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Engine, insert
 
 from app.database.column_types import VECTOR_TYPE
-from app.database.engine import writing
+from app.database.engine import write
 from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
 
 EMBEDDING_ID = "e" * 64
@@ -26,7 +26,7 @@ def fill(
     """A note a vector: two splits, ten patients of whom "p0" is nobody, a code a note of five, a day each."""
     names = names or [f"n{place:05}" for place in range(len(vectors))]
     rows = vectors.astype(VECTOR_TYPE)
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(
             insert(Bundle),
             {"bundle_id": "b" * 64, "embedding_id": embedding_id, "dimension": rows.shape[1], "created_at": FIRST},

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, text
 
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.neighbours.in_server import InServerSource
 from app.neighbours.search import Excluded, search
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
@@ -38,7 +38,7 @@ def test_an_approximate_index_changes_no_answer(engine: Engine) -> None:
     source = InServerSource(EMBEDDING_ID, DIMENSION)
     with engine.connect() as connection:
         before = search(source, connection, query, 20, Excluded())
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(text(HNSW))
         connection.execute(text("UPDATE embeddings SET vector = vector WHERE note_id = 6"))
         connection.execute(text("SET LOCAL enable_sort = off"))  # for few rows sorting them all can be cheaper

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.errors import DatabaseUnavailable
 from app.neighbours.index import NeighbourIndex, open_index
 from app.neighbours.search import Excluded
@@ -58,7 +58,7 @@ def test_rows_that_come_and_go_are_seen(indexed: str, coder: FakeCoder, tmp_path
     index = opened(indexed, coder)
     query = coder.embed(["hypertension"])[0]
     assert sorted(names(index, query)) == ["n1", "n2", "n3"]
-    with writing(open_engine(indexed)).begin() as connection:
+    with write(open_engine(indexed)) as connection:
         connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
     assert sorted(names(index, query)) == ["n1", "n2"]
     index_into(indexed, coder, tmp_path / "data", splits=("dev",))
@@ -108,7 +108,7 @@ def test_a_database_of_another_embedding_is_refused(indexed: str) -> None:
 def test_a_database_that_goes_away_is_one_sentence(indexed: str, coder: FakeCoder) -> None:
     """Not a driver's error."""
     index = opened(indexed, coder)
-    with writing(open_engine(indexed)).begin() as connection:
+    with write(open_engine(indexed)) as connection:
         connection.exec_driver_sql("DROP TABLE embeddings")
     with pytest.raises(DatabaseUnavailable, match="failed .(SQLITE_ERROR|UndefinedTable)."):
         index.find(coder.embed(["x"])[0], 1, Excluded())

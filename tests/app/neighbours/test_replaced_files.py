@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, delete
 
-from app.database.engine import migrate, open_engine, writing
+from app.database.engine import migrate, open_engine, write
 from app.database.tables import Note
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.search import Excluded, Hit, search
@@ -25,7 +25,7 @@ def filled(path: Path, seed: int) -> Engine:
 
 
 def remove_note(engine: Engine, row: int) -> None:
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(delete(Note).where(Note.id == row))
 
 

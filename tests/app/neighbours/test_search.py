@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, Insert, delete, insert, select
 
 from app.database.column_types import VECTOR_TYPE
-from app.database.engine import is_sqlite, migrate, open_engine, writing
+from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Embedding, Note
 from app.neighbours.in_process import InProcessSource
 from app.neighbours.index import candidate_source
@@ -180,7 +180,7 @@ def test_a_snapshot_follows_every_change(tmp_path: Path) -> None:
         first = source.current(connection)
     kept = [segment.vectors.copy() for segment in first.segments]
     for turn in range(60):
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             notes = np.array(connection.scalars(select(Note.id)).all())
             gone = generator.choice(notes, size=min(len(notes) - 1, int(generator.integers(0, 30))), replace=False)
             connection.execute(delete(Note).where(Note.id.in_(gone.tolist())))
@@ -209,7 +209,7 @@ def test_a_transaction_older_than_the_snapshot_sees_its_own_state(tmp_path: Path
     source = InProcessSource(EMBEDDING_ID, DIMENSION)
     with engine.connect() as old:
         old.execute(select(Note.id)).all()  # its state is fixed by the first read
-        with writing(engine).begin() as connection:
+        with write(engine) as connection:
             connection.execute(delete(Note).where(Note.id.in_([3, 20])))
         with engine.connect() as connection:
             assert len(source.current(connection)) == 18

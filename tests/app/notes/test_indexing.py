@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select
 
-from app.database.engine import migrate, open_engine, writing
+from app.database.engine import migrate, open_engine, write
 from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
 from app.neighbours.index import open_index
 from app.neighbours.search import Excluded
@@ -272,7 +272,7 @@ def test_a_document_without_a_patient_is_stored_without_one(url: str, coder: Fak
 
 def test_deleting_a_note_deletes_its_codes_and_embedding(indexed: str) -> None:
     """By the database itself."""
-    with writing(open_engine(indexed)).begin() as connection:
+    with write(open_engine(indexed)) as connection:
         connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n3'")
     assert [count(indexed, table) for table in (Note, Embedding, AssignedCode)] == [2, 2, 3]
 

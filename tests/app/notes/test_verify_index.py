@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 
-from app.database.engine import is_sqlite, open_engine, writing
+from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
 from app.errors import DatabaseUnavailable, UnknownNote
 from app.neighbours.index import open_index
 from app.neighbours.search import Excluded
-from app.notes.deletion import Deleted, delete_note
+from app.notes.repository import Deleted
+from app.notes.service import delete_note
 from app.notes.verify_index import verify_index
+from tests.app.access_log.rows import deletion_of
 from tests.app.fakes import CANARY, NOTES, FakeCoder, index_into, write_dataset
 
 
@@ -54,7 +56,7 @@ DAMAGE = {
 def test_each_damage_is_named_with_its_notes(indexed: str, what: str) -> None:
     """By their ids, never by their words."""
     engine = open_engine(indexed)
-    with writing(engine).begin() as connection:
+    with write(engine) as connection:
         connection.execute(DAMAGE[what])
     problems = verify_index(engine).problems
     assert any(re.search(what, problem) for problem in problems), problems
@@ -76,17 +78,17 @@ def test_deleting_a_note_leaves_nothing_of_it(indexed: str, coder: FakeCoder, tm
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     query = coder.embed([NOTES[2].text])[0]
     assert index.find(query, 1, Excluded())[0].note_id == "n3"
-    assert delete_note(engine, "n3") == Deleted(codes=2, embeddings=2, codings=0, reviews=0)
+    assert delete_note(engine, "n3", deletion_of("n3")) == Deleted(codes=2, embeddings=2, codings=0, reviews=0)
     assert {neighbour.note_id for neighbour in index.find(query, 9, Excluded())} == {"n1", "n2"}
     assert verify_index(engine).problems == []
     with engine.connect() as connection:
         assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]
-    delete_note(engine, "n1")  # the patient has another note
+    delete_note(engine, "n1", deletion_of("n1"))  # the patient has another note
     with engine.connect() as connection:
         assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]
         assert connection.scalar(select(func.count()).select_from(Bundle)) == 2
     with pytest.raises(UnknownNote, match="under this note_id"):
-        delete_note(engine, "n3")
+        delete_note(engine, "n3", deletion_of("n3"))
 
 
 def test_a_deleted_text_is_not_left_in_the_file(coder: FakeCoder, tmp_path: Path) -> None:
@@ -99,7 +101,7 @@ def test_a_deleted_text_is_not_left_in_the_file(coder: FakeCoder, tmp_path: Path
     notes = [Document(f"n{i}", "p", "train", f"{CANARY}{i} " * 200, ()) for i in range(5)]
     index_into(url, coder, write_dataset(tmp_path / "data", notes), store_text=True)
     engine = open_engine(url)
-    delete_note(engine, "n3")
+    delete_note(engine, "n3", deletion_of("n3"))
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("notes.sqlite3*"))
     assert f"{CANARY}2".encode() in stored
     assert f"{CANARY}3".encode() not in stored
@@ -114,6 +116,6 @@ def test_rows_that_would_be_left_stop_the_deletion(indexed: str) -> None:
 
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys = OFF"))
     with pytest.raises(DatabaseUnavailable, match=r"would leave rows behind \(2 codes, 1 embeddings"):
-        delete_note(engine, "n1")
+        delete_note(engine, "n1", deletion_of("n1"))
     with engine.connect() as connection:
         assert connection.scalar(select(func.count()).select_from(Note)) == 3

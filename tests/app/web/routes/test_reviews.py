@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.access.gate import OpenGate
 from app.access.scopes import Scope
-from app.database.engine import open_engine, writing
+from app.database.engine import open_engine, write
 from app.notes.verify_index import verify_index
 from app.settings import load_settings
 from app.web.application import create_app
@@ -184,7 +184,7 @@ def test_both_engines_keep_reviews_and_refuse_to_change_them(
             *(REPLACING if engine.dialect.name == "sqlite" else []),
         ]
         for statement in statements:
-            with pytest.raises(DBAPIError), writing(engine).begin() as connection:
+            with pytest.raises(DBAPIError), write(engine) as connection:
                 connection.execute(text(statement))
         assert [spelled(client.get("/v1/reviews", params={"note_id": n}).json()) for n in ("n1", "n2")] == [
             ["486", "401.9", "250.00"],

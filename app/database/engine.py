@@ -19,6 +19,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
 from app.database import postgresql, sqlite
+from app.database.deferred_signals import deferred_signals
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption
 
@@ -78,7 +79,7 @@ def read(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
     """
-    with database_errors(engine.url), engine.connect() as connection:
+    with database_errors(engine.url), _closing(engine.connect()) as connection:
         yield connection
 
 
@@ -89,8 +90,21 @@ def write(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
     """
-    with database_errors(engine.url), engine.execution_options(icd_coder_writes=True).begin() as connection:
+    writer = engine.execution_options(icd_coder_writes=True)
+    with database_errors(engine.url), _closing(writer.connect()) as connection:
+        connection.begin()
         yield connection
+        with deferred_signals():
+            connection.commit()
+
+
+@contextmanager
+def _closing(connection: Connection) -> Iterator[Connection]:
+    try:
+        yield connection
+    finally:
+        with deferred_signals():
+            connection.close()  # rolls back what was not committed
 
 
 def erase_deleted(engine: Engine) -> None:

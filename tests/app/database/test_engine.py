@@ -1,13 +1,15 @@
 """Opening, migrating and refusing databases."""
 
+import signal
 import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from app.database.engine import database_errors, default_url, migrate, open_engine, require_current
+from app.database.engine import database_errors, default_url, migrate, open_engine, read, require_current, write
+from app.database.sqlite import _FileConnection
 from app.database.tables import Patient
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
@@ -126,3 +128,46 @@ def test_database_errors_hold_no_row(url: str) -> None:
 def test_the_default_database_lies_beside_the_bundle(tmp_path: Path) -> None:
     """Named after it."""
     assert default_url(tmp_path / "bundle") == f"sqlite:///{tmp_path}/bundle.sqlite3"
+
+
+@pytest.fixture
+def interrupted_engine(url: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A database whose connections receive Ctrl-C while they close."""
+
+    def close(connection: _FileConnection) -> None:
+        signal.raise_signal(signal.SIGINT)
+        sqlite3.Connection.close(connection)
+
+    engine = open_engine(url)
+    monkeypatch.setattr(_FileConnection, "close", close, raising=False)
+    return engine
+
+
+def test_ctrl_c_while_a_connection_closes_comes_after_the_commit(
+    interrupted_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SQLAlchemy logs no "Exception closing connection", and the transaction is whole."""
+    with pytest.raises(KeyboardInterrupt), write(interrupted_engine) as connection:
+        connection.execute(insert(Patient), [{"subject_id": "p1"}])
+    with pytest.raises(KeyboardInterrupt), read(interrupted_engine) as connection:
+        connection.scalar(select(func.count()).select_from(Patient))
+    assert caplog.records == []
+    monkeypatch.undo()
+    with read(interrupted_engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(Patient)) == 1
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_within_a_transaction_rolls_it_back(url: str) -> None:
+    """At once: only the closing of the connection is waited for."""
+    engine = open_engine(url)
+
+    def interrupted() -> None:
+        with write(engine) as connection:
+            connection.execute(insert(Patient), [{"subject_id": "p1"}])
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with read(engine) as connection:
+        assert connection.scalar(select(func.count()).select_from(Patient)) == 0

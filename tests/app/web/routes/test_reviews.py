@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
 
 from app.access.gate import OpenGate
 from app.access.scopes import Scope
 from app.database.engine import open_engine, write
+from app.errors import DatabaseUnavailable
 from app.notes.verify_index import verify_index
 from app.settings import load_settings
 from app.web.application import create_app
@@ -184,7 +184,7 @@ def test_both_engines_keep_reviews_and_refuse_to_change_them(
             *(REPLACING if engine.dialect.name == "sqlite" else []),
         ]
         for statement in statements:
-            with pytest.raises(DBAPIError), write(engine) as connection:
+            with pytest.raises(DatabaseUnavailable), write(engine) as connection:
                 connection.execute(text(statement))
         assert [spelled(client.get("/v1/reviews", params={"note_id": n}).json()) for n in ("n1", "n2")] == [
             ["486", "401.9", "250.00"],

@@ -1,4 +1,4 @@
-"""Who asks, and what the access log will say of it."""
+"""The caller of a request, and the row of the access log that the request leaves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from app.access_log.chain import Entry
 
 @dataclass(frozen=True)
 class Caller:
-    """A key or token that was let in."""
+    """An authenticated key or token."""
 
     who: str
     """The key's id, or the pseudonym of the token's subject."""
@@ -18,23 +18,23 @@ class Caller:
     """The key's name."""
 
 
-ANYBODY = Caller("no-auth", frozenset(Scope))
-"""Who reaches a service without keys, on this machine."""
+ANONYMOUS = Caller("no-auth", frozenset(Scope))
+"""The caller of every request to a service without keys, which answers on this machine only."""
 
 
 @dataclass(frozen=True)
 class Visit:
-    """One request of a caller."""
+    """One request of an authenticated caller."""
 
     caller: Caller
     request_id: str
     action: str
-    """Method and template of the route."""
+    """Method and path template of the route."""
 
     def may(self, scope: Scope) -> bool:
-        """Whether the key has the scope."""
+        """Whether the caller has the scope."""
         return scope in self.caller.scopes
 
     def entry(self, note_ids: Sequence[str], status: int = 200) -> Entry:
-        """A row of the access log: this request met these notes."""
+        """The row of the access log for this request, which read or changed these notes."""
         return Entry(self.caller.who, self.action, tuple(note_ids), status, self.request_id)

@@ -1,4 +1,4 @@
-"""The gate of the service: who comes in, by key or token, or anybody on this machine."""
+"""Authentication: turns the Authorization header of a request into its caller."""
 
 import asyncio
 from contextlib import suppress
@@ -7,12 +7,11 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from app.access.caller import ANYBODY, Caller
-from app.access.identity import open_identity
+from app.access.caller import ANONYMOUS, Caller
 from app.access.keys import find_caller, look_up
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.secret import open_secret
-from app.access.tokens import TokenVerifier, is_token
+from app.access.tokens import TokenVerifier, is_token, open_token_verifier
 from app.database.engine import open_engine, open_reader_at_once, require_current
 from app.errors import DatabaseUnavailable, ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken
 from app.settings import Settings
@@ -23,50 +22,58 @@ HOW = "send the header `Authorization: Bearer KEY` with a key of `icd-coder keys
 
 
 class Gate(Protocol):
-    """Lets callers in or not."""
+    """Authenticates requests."""
 
     @property
     def loopback_only(self) -> bool:
-        """Whether requests that were sent to another machine's name are refused."""
+        """Whether a request whose Host header is not a loopback address is refused."""
 
     async def admit(self, authorization: list[str], address: str) -> Caller:
-        """The caller, by the values of the header Authorization; ``address`` is where the request comes from."""
+        """The caller of a request.
+
+        Args:
+            authorization: the values of its Authorization headers.
+            address: of its client, by which failed attempts are counted.
+        """
 
     def charge(self, caller: Caller, number: int) -> None:
-        """Count the further notes of a request that was let in and counted as one."""
+        """Count the further notes of a request, which was counted as one when it was admitted."""
 
     def close(self) -> None:
-        """Release what the gate holds."""
+        """Close the connections to the database."""
 
 
 @dataclass(frozen=True)
 class OpenGate:
-    """No keys: whoever reaches the port may do everything, so the port must be loopback."""
+    """Asks for no key: every request has all scopes, so the service must listen on a loopback address only."""
 
     loopback_only: bool = False
     """Set for a service; see :mod:`app.web.loopback_host`."""
 
     async def admit(self, authorization: list[str], address: str) -> Caller:  # noqa: ARG002 - the protocol's
-        """Anybody."""
-        return ANYBODY
+        """The anonymous caller with all scopes."""
+        return ANONYMOUS
 
     def charge(self, caller: Caller, number: int) -> None:
-        """Nothing is counted."""
+        """There is no rate limit."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is no connection."""
 
 
 @dataclass(frozen=True)
 class KeyGate:
-    """Keys of one database, looked up at every request: a revoked key opens nothing from then on."""
+    """Admits access keys of one database and tokens of an identity provider.
+
+    A key is looked up at every request, so a revoked key is refused at once.
+    """
 
     engine: Engine
     secret: bytes
     limits: RateLimits
     strangers: StrangerLimits
     tokens: TokenVerifier | None = None
-    """None: no identity provider is named."""
+    """None without an identity provider."""
     at_once: Engine | None = None
     """For reads in the event loop; see :func:`app.database.engine.open_reader_at_once`."""
 
@@ -76,22 +83,22 @@ class KeyGate:
 
     @property
     def loopback_only(self) -> bool:
-        """Who has a key may ask by any name: a web page has none."""
+        """False: a web page that rebinds its name to this address has no key."""
         return False
 
     async def admit(self, authorization: list[str], address: str) -> Caller:
-        """The holder of the key, or of the identity provider's token.
+        """The caller that the access key or the token stands for.
 
-        A key is looked up however often its address was refused: behind one proxy are many.
+        A valid key is admitted however many attempts from its address have failed: clients may share a proxy's address.
 
         Raises:
-            MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken: nobody.
-            IdentityUnavailable: the provider's keys cannot be had now.
-            RateLimited: too often, by the key or by nobody from this address.
+            MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken: the request is not authenticated.
+            IdentityUnavailable: the provider's keys cannot be fetched now.
+            RateLimited: the key, or this address without a valid key, has made too many requests.
             DatabaseUnavailable: the keys cannot be read now.
         """
         try:
-            caller = await self._holder(authorization)
+            caller = await self._caller(authorization)
         except (MissingKey, WrongKey, RevokedKey, ExpiredKey, WrongToken):
             self.strangers.count(address)
             raise
@@ -99,7 +106,7 @@ class KeyGate:
         return caller
 
     def charge(self, caller: Caller, number: int) -> None:
-        """Count the further notes of a request that was let in and counted as one.
+        """See :meth:`Gate.charge`.
 
         Raises:
             RateLimited, InvalidOption: see :meth:`app.access.rate_limit.RateLimits.count`.
@@ -107,7 +114,7 @@ class KeyGate:
         if number:
             self.limits.count(caller.who, number, counted=1)
 
-    async def _holder(self, authorization: list[str]) -> Caller:
+    async def _caller(self, authorization: list[str]) -> Caller:
         if not authorization:
             raise MissingKey(f"the request has no access key: {HOW}")
         scheme, _, text = authorization[0].partition(" ")
@@ -115,12 +122,12 @@ class KeyGate:
             raise WrongKey(f"the access key is not sent as this service reads it: {HOW}")
         if self.tokens is not None and is_token(text):
             return await self.tokens.caller(text.strip())
-        return await self._holder_of_key(text.strip())
+        return await self._caller_of_key(text.strip())
 
-    async def _holder_of_key(self, text: str) -> Caller:
-        """In the event loop where that cannot block it: a thread takes longer than the lookup."""
+    async def _caller_of_key(self, text: str) -> Caller:
+        """Look a key up in the event loop where that cannot block; a thread takes longer than the lookup itself."""
         if self.at_once is not None:
-            with suppress(DatabaseUnavailable):  # locked, away or damaged: a thread can wait, and say what it is
+            with suppress(DatabaseUnavailable):  # locked or damaged: a thread can wait, and report what it is
                 caller, use_is_due = look_up(self.at_once, self.secret, text)
                 if not use_is_due:
                     return caller
@@ -134,7 +141,7 @@ class KeyGate:
 
 
 def open_gate(settings: Settings, no_auth: bool) -> Gate:
-    """The gate of the settings, checked before a bundle is loaded.
+    """The authentication that the settings describe; checked before a bundle is loaded.
 
     Raises:
         InvalidOption: there is no database to keep keys in, or the secret, the limit or the identity provider cannot
@@ -153,4 +160,4 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     require_current(engine)
     secret = open_secret(engine, settings)
     at_once = open_reader_at_once(settings.database)
-    return KeyGate(engine, secret, limits, strangers, open_identity(settings, secret), at_once)
+    return KeyGate(engine, secret, limits, strangers, open_token_verifier(settings, secret), at_once)

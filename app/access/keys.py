@@ -1,4 +1,4 @@
-"""Access keys: made, shown once, found again, revoked. The database keeps no secret part (docs/decisions/0015)."""
+"""Access keys: created, shown once, looked up and revoked. The database holds no whole key (docs/decisions/0015)."""
 
 import hashlib
 import hmac
@@ -23,8 +23,11 @@ from model.errors import InvalidOption
 FORM = re.compile(r"icd_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 """The id, which may be shown, and 256 random bits."""
 USE_NOTED_EVERY = timedelta(minutes=1)
-"""So that a busy key does not write at every request."""
+"""Otherwise a busy key would write at every request."""
 LONGEST_NAME = 100
+LIFETIME_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+LONGEST_LIFETIME = timedelta(days=3660)
+"""Ten years; a key without an end is made without --expires."""
 # Made once: building a statement takes as long as running it.
 _BY_ID = select(
     ApiKey.key_id,
@@ -35,28 +38,28 @@ _BY_ID = select(
     ApiKey.revoked_at,
     ApiKey.last_used_at,
 ).where(ApiKey.key_id == bindparam("sent"))
-WRONG = "the access key is none of this service's: send the key as `icd-coder keys create` showed it"
+WRONG = "the access key is not known to this service: send the key as `icd-coder keys create` showed it"
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key at the only moment at which it is whole."""
+    """A key that was just created; its text is not stored."""
 
     key_id: str
     text: str = field(repr=False)
 
 
 class Grant(NamedTuple):
-    """What a key opens, and until when."""
+    """The scopes of a key, and when it expires."""
 
     key_id: str
     scopes: str
     expires_at: datetime | None
 
     def tag(self, secret: bytes, random: str) -> bytes:
-        """HMAC-SHA256 of the key's secret part and the grant under the server's secret.
+        """HMAC-SHA256 of the key's secret part and of the grant under the server's secret.
 
-        Over the grant too: who changes scopes or expiry in the table gets a key that opens nothing.
+        It covers the grant, so a key whose scopes or expiry were changed in the table is no longer valid.
         """
         expires = (
             None if self.expires_at is None else self.expires_at.astimezone(UTC).isoformat(timespec="microseconds")
@@ -66,7 +69,7 @@ class Grant(NamedTuple):
 
 @dataclass(frozen=True)
 class KnownKey:
-    """What can be told of a key."""
+    """A stored key, without anything secret."""
 
     key_id: str
     name: str
@@ -77,16 +80,31 @@ class KnownKey:
     last_used_at: datetime | None
 
     def state(self, now: datetime) -> str:
-        """One word."""
+        """``valid``, ``revoked`` or ``expired``."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else "valid"
 
 
+def parse_lifetime(text: str) -> timedelta:
+    """The lifetime of a key as an operator writes it: 12h, 90d or 52w.
+
+    Raises:
+        InvalidOption: it cannot be read, is zero, or is more than ten years.
+    """
+    parts = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
+    lifetime = timedelta(**{LIFETIME_UNITS[parts[2]]: int(parts[1])}) if parts else timedelta()
+    if not timedelta() < lifetime <= LONGEST_LIFETIME:
+        raise InvalidOption(
+            f"--expires '{text}' cannot be used: give hours, days or weeks such as 12h, 90d or 52w, up to ten years"
+        )
+    return lifetime
+
+
 def create_key(
     engine: Engine, secret: bytes, name: str, scopes: frozenset[Scope], lifetime: timedelta | None = None
 ) -> NewKey:
-    """Make a key; its text is in the answer and nowhere else.
+    """Create a key; its text is only in the returned object.
 
     Raises:
         InvalidOption: the name is empty, too long or not one line.
@@ -105,7 +123,7 @@ def create_key(
 
 
 def list_keys(engine: Engine) -> list[KnownKey]:
-    """All keys in the order of their making.
+    """All keys, oldest first.
 
     Raises:
         DatabaseUnavailable: the database cannot be read.
@@ -116,7 +134,7 @@ def list_keys(engine: Engine) -> list[KnownKey]:
 
 
 def revoke_key(engine: Engine, key_id: str) -> None:
-    """From now on the key opens nothing; a key that was revoked stays so since then.
+    """Revoke a key from now on; a key that is revoked already keeps its time of revocation.
 
     Raises:
         InvalidOption: there is no such key.
@@ -142,7 +160,7 @@ def revoke_all_keys(engine: Engine) -> int:
 
 
 class FoundKey(NamedTuple):
-    """The holder of a valid key."""
+    """The caller that a valid key stands for."""
 
     caller: Caller
     use_is_due: bool
@@ -150,11 +168,11 @@ class FoundKey(NamedTuple):
 
 
 def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
-    """Who holds this key, which must be valid now; its use is noted.
+    """The caller that a key stands for; the time of use is stored, at most once a minute.
 
     Raises:
-        WrongKey, RevokedKey, ExpiredKey: it opens nothing.
-        DatabaseUnavailable: the database cannot be read, or the use not be noted.
+        WrongKey, RevokedKey, ExpiredKey: the key is not valid.
+        DatabaseUnavailable: the database cannot be read or written.
     """
     caller, use_is_due = look_up(engine, secret, text)
     if use_is_due:

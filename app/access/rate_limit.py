@@ -1,4 +1,4 @@
-"""How often a key may be used, and a stranger may knock; counted in this process, of which a service has one."""
+"""Rate limits: of requests by key, and of unauthenticated requests by address. Counted in this process."""
 
 import ipaddress
 import math
@@ -14,13 +14,13 @@ from model.errors import InvalidOption
 
 NO_LIMIT = "none"
 BUCKETS = 1 << 16
-"""Counters of strangers at most, whatever addresses they come from."""
+"""Most counters of unauthenticated requests, however many addresses they come from."""
 IPV6_NETWORK = 64
-"""Bits of an IPv6 address that one customer cannot change."""
+"""Prefix length of the IPv6 network that one customer has."""
 
 
 class RateLimits:
-    """Counts what each key asks for in moving windows."""
+    """Counts the requests of each key in moving windows."""
 
     def __init__(self, limits: str) -> None:
         """Read the setting, such as ``600/minute`` or ``20/second;5000/hour``.
@@ -32,11 +32,11 @@ class RateLimits:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count(self, key_id: str, number: int = 1, counted: int = 0) -> None:
-        """Count a request, or the further notes of one of which ``counted`` were counted before.
+        """Count a request, or ``number`` further notes of a request of which ``counted`` were counted before.
 
         Raises:
             RateLimited: a limit is reached; nothing is counted.
-            InvalidOption: the number is above what a limit ever allows.
+            InvalidOption: the number is above the limit itself.
         """
         for item in self._items:
             if counted + number > item.amount:
@@ -51,7 +51,7 @@ class RateLimits:
 class StrangerLimits:
     """Counts the requests without a valid key by address, in fixed windows and a fixed number of counters.
 
-    Addresses may share a counter. Nobody with a key ever meets it: strangers can only take places from strangers.
+    Addresses may share a counter. A request with a valid key is never counted here.
     """
 
     def __init__(self, limits: str) -> None:
@@ -69,7 +69,7 @@ class StrangerLimits:
         Raises:
             RateLimited: a limit is reached.
         """
-        bucket = str(hash(_network(address)) % BUCKETS)  # salted by Python: nobody can choose whose counter to fill
+        bucket = str(hash(_network(address)) % BUCKETS)  # salted: a client cannot choose whose counter it fills
         for item in self._items:
             if not self._limiter.hit(item, bucket):
                 reset = self._limiter.get_window_stats(item, bucket).reset_time
@@ -77,7 +77,7 @@ class StrangerLimits:
 
 
 def _network(address: str) -> str:
-    """What is one stranger: an IPv4 address, an IPv6 network, or whatever the server calls the client."""
+    """The unit that is counted: an IPv4 address, an IPv6 network, or the name that the server gives the client."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The server's secret, under which keys are hashed: kept outside the database, which knows its fingerprint."""
+"""The server's secret, under which keys are hashed. It is kept outside of the database, which holds its fingerprint."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ TEXT_SETTING = f"{PREFIX}KEY_SECRET"
 
 
 def open_secret(engine: Engine, settings: Settings) -> bytes:
-    """The secret of the settings, or of the file beside a SQLite file, which is made when the database has no keys.
+    """The secret of the settings, or of the file beside a SQLite file, which is written when the database has no keys.
 
     Raises:
         InvalidOption: two are named, one is too short, none is named for a server's database, or the keys of the
@@ -28,7 +28,7 @@ def open_secret(engine: Engine, settings: Settings) -> bytes:
         MissingInput: the file is not there.
         DatabaseUnavailable: the database cannot be written.
     """
-    # Under the write lock: of two that start at once, the second finds what the first has made.
+    # Under the write lock: of two services that start together, the second finds the secret of the first.
     with write(engine) as connection:
         known = connection.scalar(select(KeySecret.fingerprint))
         secret = _named(settings) or _beside(connection, is_first=known is None)
@@ -44,7 +44,7 @@ def open_secret(engine: Engine, settings: Settings) -> bytes:
 
 
 def fingerprint(secret: bytes) -> str:
-    """What tells a secret from another one and gives nothing of it away: HMAC-SHA256 of a constant, hex."""
+    """HMAC-SHA256 of a constant under the secret, hex: it identifies the secret without revealing it."""
     return hmac.digest(secret, b"icd-coder: the secret of the access keys", hashlib.sha256).hex()
 
 
@@ -76,7 +76,7 @@ def _beside(connection: Connection, is_first: bool) -> bytes:
                 f"the secret '{path}' of the keys is not there: put it back, name it with {FILE_SETTING}, or give all "
                 "keys up with `icd-coder keys revoke --all`"
             )
-        write_atomically(path, f"{secrets.token_hex(32)}\n".encode())  # mode 0600, as all that is staged
+        write_atomically(path, f"{secrets.token_hex(32)}\n".encode())  # mode 0600
     elif path.stat().st_mode & 0o077:
         raise InvalidOption(f"the secret '{path}' can be read by others: run `chmod 600 '{path}'`")
     return _read(path, str(path))

@@ -1,4 +1,8 @@
-"""The public keys of an identity provider (JWKS, RFC 7517), from a file or an address that is asked seldom."""
+"""The public keys of an identity provider (JWKS, RFC 7517), read from a file or fetched from an address.
+
+PyJWT's own client is not used: while a provider is down it asks it at every token and forgets the last keys at the end
+of their lifetime; it also reads an answer of any size, and blocks.
+"""
 
 import asyncio
 import json
@@ -15,15 +19,15 @@ from app.errors import IdentityUnavailable
 from model.errors import MalformedInput, MissingInput
 
 FLOOR_SECONDS = 60.0
-"""Between two fetches, whatever key ids tokens name: else anybody could have the provider asked at will."""
+"""Least time between two fetches, whatever key ids tokens name: a client cannot make the service flood the provider."""
 FRESH_SECONDS = 3600.0
-"""After which the keys are fetched again, so that one that the provider has withdrawn is forgotten."""
+"""Age at which the keys are fetched again, so that a key that the provider has withdrawn is forgotten."""
 STALE_SECONDS = 24 * 3600.0
-"""How long they are used when that fails."""
+"""Age up to which the last keys are used while the provider cannot be reached."""
 TIMEOUT_SECONDS = 5.0
 MOST_BYTES = 1_000_000
 ASYMMETRIC = frozenset({"RSA", "EC", "OKP"})
-"""Types of key that can be public; "oct" is a shared secret."""
+"""Key types with a public part; "oct" is a shared secret."""
 Jwk = Mapping[str, Any]
 
 
@@ -34,13 +38,13 @@ class SigningKeys(Protocol):
         """The key, or None.
 
         Raises:
-            IdentityUnavailable: the keys cannot be had now.
+            IdentityUnavailable: the keys cannot be fetched now.
         """
 
 
 @dataclass(frozen=True)
 class KeysOfFile:
-    """Keys that were read once."""
+    """Keys that were read from a file at the start."""
 
     keys: Mapping[str, Jwk]
 
@@ -64,10 +68,10 @@ def read_keys(path: Path) -> KeysOfFile:
 
 
 def parse_keys(document: bytes) -> dict[str, Jwk]:
-    """The public keys of a JWKS by their id; those without an id, for encryption or of a shared secret are left out.
+    """The public signing keys of a JWKS by id. Keys without an id, for encryption or with a shared secret are left out.
 
     Raises:
-        ValueError: it is no JWKS, or no key is left.
+        ValueError: the document is no JWKS, or has no such key.
     """
     try:
         listed = json.loads(document)["keys"]
@@ -88,7 +92,7 @@ def parse_keys(document: bytes) -> dict[str, Jwk]:
 
 @dataclass
 class FetchedKeys:
-    """Keys of an address: fetched at the first token, and again for an unknown key id or after an hour."""
+    """Keys of an address, fetched at the first token, and again for an unknown key id or after an hour."""
 
     address: str
     transport: httpx.AsyncBaseTransport | None = None
@@ -118,7 +122,7 @@ class FetchedKeys:
         return key_id in self._keys and self.clock() - self._fetched < FRESH_SECONDS
 
     async def _fetch(self) -> None:
-        """Take the new keys, or keep the old ones."""
+        """Replace the keys, or keep the last ones if the fetch fails."""
         self._tried = self.clock()
         try:
             self._keys = parse_keys(await self._document())

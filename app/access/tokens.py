@@ -1,7 +1,7 @@
-"""Bearer tokens of an identity provider (OpenID Connect): who holds one, after everything about it was checked.
+"""Bearer tokens of an identity provider (OpenID Connect): verifies a token and names its caller.
 
-RFC 8725 (best practices for JWTs): the algorithm is one of an allow-list without shared secrets and that of the key;
-issuer, audience, expiry and subject must be there and fit.
+After RFC 8725 (JSON Web Token Best Current Practices): the algorithm must be in an allow-list without shared secrets
+and be that of the key; issuer, audience, expiry and subject are required and checked.
 """
 
 import hashlib
@@ -9,20 +9,25 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 from jwt.exceptions import InvalidSubjectError
 
 from app.access.caller import Caller
-from app.access.granted_scopes import GrantedScopes
-from app.access.signing_keys import Jwk, SigningKeys
+from app.access.scopes import GrantedScopes, parse_grants
+from app.access.signing_keys import FetchedKeys, Jwk, SigningKeys, read_keys
 from app.errors import WrongToken
+from app.listening import is_loopback
+from app.settings import PREFIX, Settings
+from model.errors import InvalidOption
 
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"})
-"""Those that verify with a public key."""
+"""Algorithms that verify with a public key."""
 LEEWAY_SECONDS = 30
-"""By which the clocks of provider and service may differ."""
+"""How far the clocks of provider and service may differ."""
 LONGEST_SUBJECT = 1000
 REQUIRED = ("exp", "iss", "aud", "sub")
 REFUSED: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
@@ -35,17 +40,18 @@ REFUSED: tuple[tuple[type[jwt.PyJWTError], str, str], ...] = (
     (jwt.InvalidAlgorithmError, "alg", "is not that of its key"),
     (jwt.InvalidSignatureError, "signature", "does not fit"),
 )
-"""Part of the token, and what is wrong with it, by error; the first that fits."""
+"""By PyJWT's error: the part of the token, and the problem; the first row that matches is used."""
 
 
 def is_token(text: str) -> bool:
-    """Whether it has the form of a signed token: three parts with dots between, which no access key has."""
+    """Whether a bearer credential is a signed token: three parts with dots between. An access key has no dot."""
     return text.count(".") == 2
 
 
 def subject_name(secret: bytes, issuer: str, subject: str) -> str:
-    """What logs call a subject, which may be a person's name or address: 128 bits of HMAC-SHA256 of issuer and subject
-    under the server's secret.
+    """The pseudonym of a subject in logs and in the database, since a subject may be a person's name or address.
+
+    The first 128 bits of an HMAC-SHA256 of issuer and subject under the server's secret.
     """
     tag = hmac.digest(secret, json.dumps(["subject", issuer, subject]).encode(), hashlib.sha256)
     return f"sub-{tag.hex()[:32]}"
@@ -53,7 +59,7 @@ def subject_name(secret: bytes, issuer: str, subject: str) -> str:
 
 @dataclass(frozen=True)
 class TokenVerifier:
-    """Tokens of one issuer for one audience."""
+    """Verifies tokens of one issuer for one audience."""
 
     issuer: str
     audience: str
@@ -67,11 +73,11 @@ class TokenVerifier:
         return f"TokenVerifier({self.issuer!r}, {self.audience!r})"
 
     async def caller(self, text: str) -> Caller:
-        """Who holds the token.
+        """The caller that a token names.
 
         Raises:
-            WrongToken: it opens nothing; names the claim, never a value.
-            IdentityUnavailable: the provider's keys cannot be had now.
+            WrongToken: the token is not valid, or grants no scope; the message names the claim, never its value.
+            IdentityUnavailable: the provider's keys cannot be fetched now.
         """
         algorithm, key_id = self._header(text)
         key = await self.keys.find(key_id)
@@ -87,7 +93,7 @@ class TokenVerifier:
         return Caller(subject_name(self.secret, self.issuer, subject), scopes)
 
     def _header(self, text: str) -> tuple[str, str]:
-        """Algorithm and key id, which nobody has vouched for yet."""
+        """Algorithm and key id, before the signature is verified."""
         try:
             header = jwt.get_unverified_header(text)
         except (jwt.PyJWTError, ValueError, RecursionError):
@@ -137,3 +143,50 @@ def _refusal(error: Exception) -> WrongToken:
         if isinstance(error, kind):
             return WrongToken(part, problem)
     return WrongToken("content", "cannot be read")
+
+
+def open_token_verifier(settings: Settings, secret: bytes) -> TokenVerifier | None:
+    """The verifier that the settings describe, None without an issuer. An address of keys is not fetched yet.
+
+    Raises:
+        InvalidOption: the settings do not fit together.
+        MissingInput, MalformedInput: the file of keys cannot be read.
+    """
+    named = {
+        "oidc_issuer": settings.oidc_issuer,
+        "oidc_audience": settings.oidc_audience,
+        "oidc_jwks": settings.oidc_jwks,
+    }
+    if not any(named.values()):
+        return None
+    missing = [PREFIX + name.upper() for name, value in named.items() if not value]
+    if missing:
+        raise InvalidOption(f"tokens need {' and '.join(missing)} too: set issuer, audience and JWKS, or none of them")
+    return TokenVerifier(
+        str(settings.oidc_issuer),
+        str(settings.oidc_audience),
+        _algorithms(settings.oidc_algorithms),
+        _keys(str(settings.oidc_jwks)),
+        GrantedScopes(settings.oidc_claim, parse_grants(settings.oidc_roles)),
+        secret,
+    )
+
+
+def _algorithms(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    if not names or not names <= ALGORITHMS:
+        raise InvalidOption(
+            f"the setting {PREFIX}OIDC_ALGORITHMS cannot be used: '{text}' is no list of {','.join(sorted(ALGORITHMS))}"
+        )
+    return names
+
+
+def _keys(source: str) -> SigningKeys:
+    address = urlsplit(source)
+    if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname or "")):
+        return FetchedKeys(source)
+    if address.scheme == "http":
+        raise InvalidOption(
+            f"the setting {PREFIX}OIDC_JWKS cannot be used: over http:// anyone on the way can change the keys: use https://"
+        )
+    return read_keys(Path(source))

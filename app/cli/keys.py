@@ -31,8 +31,7 @@ def create(
       icd-coder keys create --name ward-3 --scopes predict,neighbours --expires 90d --database sqlite:///notes.sqlite3
       KEY=$(icd-coder keys create --name me --scopes predict,neighbours,text --database sqlite:///notes.sqlite3)
     """
-    from app.access.keys import create_key
-    from app.access.lifetime import parse_lifetime
+    from app.access.keys import create_key, parse_lifetime
     from app.access.scopes import parse_scopes
     from app.access.secret import open_secret
     from app.database.engine import open_engine, require_current

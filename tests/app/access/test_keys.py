@@ -61,7 +61,7 @@ def test_any_other_character_is_another_key(engine: Engine, place: int) -> None:
 def test_what_is_no_key_is_wrong(engine: Engine, sent: str) -> None:
     """In the same words as a key that was altered, and without the value."""
     create_key(engine, SECRET, "x", READ)
-    with pytest.raises(WrongKey, match="none of this service's"):
+    with pytest.raises(WrongKey, match="not known to this service"):
         find_caller(engine, SECRET, sent)
 
 

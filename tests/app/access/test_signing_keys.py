@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.access.identity import open_identity
 from app.access.signing_keys import FLOOR_SECONDS, FRESH_SECONDS, MOST_BYTES, STALE_SECONDS, FetchedKeys, parse_keys
+from app.access.tokens import open_token_verifier
 from app.errors import IdentityUnavailable
 from app.settings import load_settings
 from model.errors import IcdCoderError, InvalidOption, MalformedInput, MissingInput
@@ -151,16 +151,16 @@ def test_settings_that_do_not_fit(
 ) -> None:
     """One sentence at the start."""
     with pytest.raises(error, match=words):
-        open_identity(load_settings(**{**settings_of(tmp_path), **changes}), b"s" * 32)
+        open_token_verifier(load_settings(**{**settings_of(tmp_path), **changes}), b"s" * 32)
 
 
 def test_a_file_that_is_no_jwks(tmp_path: Path) -> None:
     """Named."""
     (tmp_path / "keys").write_text("-----BEGIN")
     with pytest.raises(MalformedInput, match="keys' cannot be used"):
-        open_identity(load_settings(**{**settings_of(tmp_path), "oidc_jwks": str(tmp_path / "keys")}), b"s" * 32)
+        open_token_verifier(load_settings(**{**settings_of(tmp_path), "oidc_jwks": str(tmp_path / "keys")}), b"s" * 32)
 
 
 def test_nothing_is_trusted_unless_configured() -> None:
     """Nor fetched."""
-    assert open_identity(load_settings(), b"s" * 32) is None
+    assert open_token_verifier(load_settings(), b"s" * 32) is None

@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.access.gate import KeyGate
-from app.access.granted_scopes import GrantedScopes, parse_grants
-from app.access.scopes import Scope
+from app.access.scopes import GrantedScopes, Scope, parse_grants
 from app.access.signing_keys import KeysOfFile, parse_keys
 from app.access.tokens import TokenVerifier, subject_name
 from app.errors import WrongToken

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.access.caller import ANYBODY, Visit
+from app.access.caller import ANONYMOUS, Visit
 from app.bundles.service import BundleService
 from app.database.engine import open_engine
 from app.errors import Overloaded
@@ -17,7 +17,7 @@ from tests.app.access_log.rows import logged
 from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
 
-VISIT = Visit(ANYBODY, "r" * 32, "POST /v1/bundles/load")
+VISIT = Visit(ANONYMOUS, "r" * 32, "POST /v1/bundles/load")
 
 
 class SlowOpener(FakeOpener):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from app.access.caller import ANYBODY, Visit
+from app.access.caller import ANONYMOUS, Visit
 from app.database.engine import open_engine
 from app.database.tables import Job, JobItem
 from app.errors import KeyUsedBefore, UnknownJob
@@ -23,7 +23,7 @@ from tests.app.jobs.job_files import job_file
 
 SUBMISSIONS = 50
 BODY = job_file(3)
-VISIT = Visit(ANYBODY, "r" * 32, "POST /v1/jobs")
+VISIT = Visit(ANONYMOUS, "r" * 32, "POST /v1/jobs")
 
 
 @pytest.fixture

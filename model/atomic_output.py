@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from model.errors import OutputExists, UnwritableOutput
 
@@ -75,8 +76,15 @@ def sweep_abandoned(target: Path) -> None:
             _remove_abandoned(path)
 
 
-def write_atomically(target: Path, content: bytes) -> None:
-    """Write a single file so that a reader sees the old content or the new, never half."""
+@contextmanager
+def staged_file(target: Path) -> Iterator[BinaryIO]:
+    """Yield a file that replaces ``target`` when the block ends without an error; only its owner may read it.
+
+    A reader sees the old content or the new, never half. The file is flushed to disk first.
+
+    Raises:
+        UnwritableOutput: the parent directory cannot be written to, or the disk is full.
+    """
     try:
         sweep_abandoned(target)
         handle, partial = _claimed(lambda: _new_file(target))
@@ -86,7 +94,7 @@ def write_atomically(target: Path, content: bytes) -> None:
         ) from error
     with os.fdopen(handle, "wb") as file:
         try:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
             partial.replace(target)  # before the lock goes with the file's end
@@ -96,6 +104,18 @@ def write_atomically(target: Path, content: bytes) -> None:
                 _raise_if_full(error, target.parent)
             raise
     _flush_directory(target.parent)
+
+
+def write_atomically(target: Path, content: bytes) -> None:
+    """Write a single file as :func:`staged_file` does."""
+    with staged_file(target) as file:
+        file.write(content)
+
+
+def require_no_file(target: Path) -> None:
+    """Raise OutputExists where there is such a file; call it before long work."""
+    if target.exists():
+        raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
 
 
 def _share(folder: Path) -> None:

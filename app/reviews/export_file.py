@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 from app.access_log.chain import COMMAND_LINE, Entry
 from app.access_log.journal import write_entry
 from app.database.engine import read, require_current
-from app.private_file import private_file, require_no_file
 from app.reviews.repository import reviewed_note_ids
 from app.reviews.table import chosen_system, table_lines
+from model.atomic_output import require_no_file, staged_file
 from model.progress import with_progress
 
 
@@ -28,7 +28,7 @@ def export_reviews(engine: Engine, out: Path, system: str | None, with_text: boo
         note_ids = reviewed_note_ids(connection)
     write_entry(engine, Entry(COMMAND_LINE, "export-reviews", note_ids))
     lines = table_lines(engine, note_ids, chosen, with_text)
-    with private_file(out) as file:
+    with staged_file(out) as file:
         for line in with_progress(lines, "export", len(note_ids) + 1, "note"):
             file.write(line.encode())
     return len(note_ids)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.atomic_output import staged_directory, write_atomically
+from model.atomic_output import staged_directory, staged_file, write_atomically
 from model.errors import OutputExists, UnwritableOutput
 
 
@@ -82,3 +82,21 @@ def test_the_umask_says_who_may_read_a_file(tmp_path: Path, umask: int, mode: in
         os.umask(before)
     files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert files == {"weights": mode, "config": mode}
+
+
+def test_a_file_is_private_and_replaced_only_when_its_block_ends(tmp_path: Path) -> None:
+    """An error leaves the old content, and nothing beside it."""
+
+    def failing() -> None:
+        with staged_file(tmp_path / "file") as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with staged_file(tmp_path / "file") as file:
+        file.write(b"old")
+        assert list(tmp_path.glob("file")) == []
+    with pytest.raises(RuntimeError):
+        failing()
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -13,7 +13,7 @@ import typer
 from app.cli.code.remote import open_client
 from app.client import Client, ServiceUnreachable
 from app.jobs.schemas import JobStatus
-from app.private_file import private_file, require_no_file
+from model.atomic_output import require_no_file, staged_file
 from model.errors import InvalidOption, MissingInput
 from model.progress import progress_bar
 
@@ -143,5 +143,5 @@ def _write_results(client: Client, job_id: str, file: BulkFile) -> None:
         client.job_results(job_id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
-    with private_file(file.out) as target:
+    with staged_file(file.out) as target:
         client.job_results(job_id, target, file.as_table)

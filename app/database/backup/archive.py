@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from model.errors import MalformedInput, MissingInput, OutputExists, UnwritableOutput
+from model.atomic_output import require_no_file
+from model.errors import MalformedInput, MissingInput, UnwritableOutput
 
 FORMAT = "icd-coder backup 1"
 MANIFEST = "manifest.json"
-BLOCK = 1 << 20
 
 
 @contextmanager
@@ -29,8 +29,7 @@ def working_folder(target: Path) -> Iterator[Path]:
         OutputExists: the target is there.
         UnwritableOutput: nothing can be written there, or the disk is full.
     """
-    if target.exists():
-        raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
+    require_no_file(target)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.partial-", dir=target.parent) as folder:
             yield Path(folder)
@@ -105,8 +104,5 @@ def _damaged(source: Path) -> MalformedInput:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,14 +12,14 @@ from sqlalchemy import Connection, insert, select
 from app.database.tables import AccessLogRow
 
 GENESIS = "0" * 64
-"""What the first row follows."""
+"""The previous hash of the first row."""
 COMMAND_LINE = "command-line"
-"""Who: somebody with access to the database itself."""
+"""The caller in rows of the command line, which has direct access to the database."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What is to be logged; ids and words of ours only, never a text."""
+    """A row that is to be appended. It holds ids and fixed words, never text of a note."""
 
     who: str
     """A key's id, ``no-auth`` or ``command-line``."""
@@ -27,7 +27,7 @@ class Entry:
     """Method and template of the route, or the verb."""
     note_ids: Sequence[str] = ()
     status: int | None = None
-    """What the request is answered with; None for a verb."""
+    """HTTP status of the answer; None for a verb of the command line."""
     request_id: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Writing the access log of the service: with the effect or not at all, and before the answer is given."""
+"""Writes the access log of the service: in the transaction of the change that it records, before the answer is sent."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,23 +10,23 @@ from app.access_log.chain import Entry, append
 from app.database.engine import write
 
 Effect = Callable[[Connection], object]
-"""Changes the database inside the transaction that it is given."""
+"""A change of the database, made in the given transaction."""
 
 
 @dataclass(frozen=True)
 class Journal:
-    """The access log of one database; without a database there is nothing to read or change."""
+    """The access log of one database. Without a database nothing is logged: no stored note can be read or changed."""
 
     engine: Engine | None
 
     async def write(self, entry: Entry, effect: Effect | None = None) -> None:
-        """Log a request that read notes, in one transaction with its effect where it has one.
+        """Log a request that read or changed notes, in one transaction with its change.
 
-        A request that met no note and changed nothing leaves no row.
+        A request that read no note and changed nothing leaves no row.
 
         Raises:
-            DatabaseUnavailable: the row cannot be written, so neither is the effect.
-            What the effect raises: nothing was written.
+            DatabaseUnavailable: the row cannot be written, so the change is not made either.
+            What ``effect`` raises: nothing was written.
         """
         if self.engine is not None and (entry.note_ids or effect is not None):
             await asyncio.to_thread(write_entry, self.engine, entry, effect)

@@ -1,5 +1,11 @@
-"""Does the chain of the access log hold, and does it still reach as far as an anchor says."""
+"""Verifies the chain of the access log, and that it still reaches as far as an anchor says.
 
+An anchor is a file that is kept elsewhere and holds the end of the chain at an earlier verification. Without it, the
+chain cannot show that its last rows were removed, or that all of it was written anew.
+"""
+
+import json
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
@@ -8,16 +14,18 @@ from app.access_log.chain import GENESIS, Link, row_hash
 from app.database.engine import read, require_current
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
+from model.atomic_output import write_atomically
+from model.errors import MalformedInput
 from model.progress import progress_bar
 
 COLUMNS = tuple(column.name for column in AccessLogRow.__table__.columns if column.name != "hash")
 
 
 def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
-    """Walk the chain with a progress bar; its end.
+    """Check every row, with a progress bar; the end of the chain.
 
     Raises:
-        BrokenChain: names the first row that does not hold, or the end that is missing.
+        BrokenChain: names the first row that was changed, replaced or removed.
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database cannot be read.
     """
     require_current(engine)
@@ -48,7 +56,7 @@ def _walk(connection: Connection, anchor: Link | None) -> Link:
 
 
 def _next(rows: CursorResult[Any], last: Link) -> Row[Any] | None:
-    """The next row, None after the last; a value that is none of its column's is a changed row."""
+    """The next row, None after the last; a value that its column cannot hold means that the row was changed."""
     try:
         return rows.fetchone()
     except (ValueError, TypeError):
@@ -56,7 +64,7 @@ def _next(rows: CursorResult[Any], last: Link) -> Row[Any] | None:
 
 
 def _checked(row: Row[Any], last: Link) -> Link:
-    """The row's link, when it follows the last one and its hash is its own."""
+    """The row's link. Raises BrokenChain unless the row follows the last one and has the hash of its content."""
     if row.sequence != last.sequence + 1:
         raise BrokenChain(f"row {last.sequence + 1} of the access log is missing: row {row.sequence} comes next")
     if row.previous_hash != last.hash:
@@ -67,7 +75,7 @@ def _checked(row: Row[Any], last: Link) -> Link:
 
 
 def _digest(row: Row[Any]) -> str | None:
-    """The hash that the row should have; None of a value that SQLite holds though the column's type forbids it."""
+    """The hash of the row's content; None where SQLite holds a value that the column's type forbids."""
     try:
         return row_hash(**{name: getattr(row, name) for name in COLUMNS})
     except (TypeError, AttributeError):
@@ -79,3 +87,34 @@ def _require_anchored(link: Link, anchor: Link | None) -> None:
         raise BrokenChain(
             f"row {link.sequence} of the access log has another hash than the anchor: it or a row before was rewritten"
         )
+
+
+def read_anchor(path: Path) -> Link | None:
+    """The end of the log at the last verification, None where there is no file yet.
+
+    Raises:
+        MalformedInput: the file is no anchor.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        rows, digest = content["rows"], content["hash"]
+    except (ValueError, KeyError, TypeError):
+        raise _no_anchor(path) from None
+    if not isinstance(rows, int) or rows < 0 or not isinstance(digest, str):
+        raise _no_anchor(path)
+    return Link(rows, digest)
+
+
+def write_anchor(path: Path, link: Link) -> None:
+    """Replace the anchor.
+
+    Raises:
+        UnwritableOutput: it cannot be written.
+    """
+    write_atomically(path, json.dumps({"rows": link.sequence, "hash": link.hash}).encode() + b"\n")
+
+
+def _no_anchor(path: Path) -> MalformedInput:
+    return MalformedInput(f"'{path}' is no anchor of an access log: name the file that `verify-log --anchor` wrote")

@@ -1,24 +1,25 @@
-"""Opening the bundles of a folder, as the service has opened its first one."""
+"""Opens bundles: of a path, or by the name or alias under which they are registered."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from app.bundles.damaged_labels import require_whole_labels
-from app.bundles.names import find_bundle
-from app.bundles.repository import BundleRow
-from app.database.engine import open_engine
+from sqlalchemy import Engine
+
+from app.bundles.repository import BundleRow, require_bundle
+from app.database.engine import open_engine, read
 from app.errors import BundleRefused, UnknownBundle
 from app.inference import worker as inference
 from app.inference.worker import Coder
 from app.settings import Settings
+from model.errors import InvalidOption
 
 
 class BundleOpener(Protocol):
-    """What makes a coder of a folder."""
+    """Opens a bundle's folder as a coder."""
 
     def identify(self, folder: Path) -> str:
-        """The bundle_id of a folder of which every file was verified.
+        """The bundle_id of a folder, after every file was verified.
 
         Raises:
             MissingInput, BundleDamaged: it is no bundle, or not whole.
@@ -28,14 +29,13 @@ class BundleOpener(Protocol):
         """The bundle's coder, ready to answer.
 
         Raises:
-            What :func:`app.inference.worker.load_coder` and
-            :func:`app.bundles.damaged_labels.require_whole_labels` raise.
+            What :func:`app.inference.worker.load_coder` and :func:`require_whole_labels` raise.
         """
 
 
 @dataclass(frozen=True)
 class FolderOpener:
-    """Opens every bundle in the same way."""
+    """Opens every bundle on the same device, in the same precision."""
 
     device: str
     precision: str
@@ -52,13 +52,41 @@ class FolderOpener:
         return require_whole_labels(coder, folder, self.allow_damaged_labels)
 
 
-def open_named(opener: BundleOpener, bundle: Path, settings: Settings) -> Coder:
-    """The coder of --bundle: of a path, or where there is none of the name or alias of a registered bundle.
+def require_whole_labels(coder: Coder, bundle: Path, allowed: bool) -> Coder:
+    """The coder, unless its card states a defect of its label space: such a bundle answers with wrong codes.
 
-    So a service that is started again by an alias serves what the alias stands for now.
+    The published label space of MIMIC-III is damaged (docs/decisions/0006).
 
     Raises:
-        UnknownBundle: neither.
+        InvalidOption: the card states a defect, and it is not ``allowed``.
+    """
+    defect = coder.card.get("label_space_defect")
+    if defect and not allowed:
+        raise InvalidOption(
+            f"'{bundle}' was trained on damaged codes ({defect}): train it on `prepare mimic3 --labels full`, or give "
+            "--allow-damaged-labels to use it anyway"
+        )
+    return coder
+
+
+def find_bundle(engine: Engine, word: str) -> BundleRow:
+    """The registered bundle of a name or an alias.
+
+    Raises:
+        UnknownBundle: it is neither.
+        DatabaseUnavailable: the database cannot be read.
+    """
+    with read(engine) as connection:
+        return require_bundle(connection, word)
+
+
+def open_named(opener: BundleOpener, bundle: Path, settings: Settings) -> Coder:
+    """The coder of ``--bundle``: a path or, where there is no such path, the name or alias of a registered bundle.
+
+    A service that is started with an alias serves the bundle that the alias stands for at that time.
+
+    Raises:
+        UnknownBundle: it is none of these.
         BundleRefused: the folder holds another bundle than was registered under its name.
         DatabaseUnavailable: the database of the names cannot be read.
         What :meth:`BundleOpener.open` raises.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from app.database.tables import Bundle, BundleAlias, BundleName
+from app.errors import UnknownBundle
 from app.inference.worker import Coder
 
 
@@ -23,13 +24,13 @@ class BundleRow(NamedTuple):
 
 
 def registered(connection: Connection) -> list[BundleRow]:
-    """All, by name."""
+    """All registered bundles, by name."""
     query = select(BundleName.name, BundleName.bundle_id, BundleName.registered_at).order_by(BundleName.name)
     return [BundleRow(*row) for row in connection.execute(query)]
 
 
 def aliases(connection: Connection) -> dict[str, list[str]]:
-    """The aliases of each name that has some, in their order."""
+    """The aliases of each name that has any, sorted."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for alias, name in connection.execute(select(BundleAlias.alias, BundleAlias.name).order_by(BundleAlias.alias)):
         found[name].append(alias)
@@ -37,19 +38,31 @@ def aliases(connection: Connection) -> dict[str, list[str]]:
 
 
 def bundle_of(connection: Connection, name: str) -> BundleRow | None:
-    """The bundle of a name, or None."""
+    """The bundle that is registered under a name, or None."""
     query = select(BundleName.name, BundleName.bundle_id, BundleName.registered_at).where(BundleName.name == name)
     row = connection.execute(query).one_or_none()
     return None if row is None else BundleRow(*row)
 
 
 def name_of(connection: Connection, alias: str) -> str | None:
-    """What an alias stands for, or None."""
+    """The name that an alias stands for, or None."""
     return connection.scalar(select(BundleAlias.name).where(BundleAlias.alias == alias))
 
 
+def require_bundle(connection: Connection, word: str) -> BundleRow:
+    """The registered bundle of a name or an alias.
+
+    Raises:
+        UnknownBundle: it is neither.
+    """
+    row = bundle_of(connection, name_of(connection, word) or word)
+    if row is None:
+        raise UnknownBundle(f"no bundle or alias '{word}' is registered: see GET /v1/bundles")
+    return row
+
+
 def put_bundle(connection: Connection, row: BundleRow) -> None:
-    """Register a bundle, also in the place of another one of its name."""
+    """Register a bundle; it replaces one of the same name."""
     changed = update(BundleName).where(BundleName.name == row.name).values(**row._asdict())
     if connection.execute(changed).rowcount == 0:
         connection.execute(insert(BundleName).values(**row._asdict()))

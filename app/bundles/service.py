@@ -14,8 +14,7 @@ from app.access.caller import Visit
 from app.access_log.chain import append
 from app.access_log.journal import write_entry
 from app.bundles import repository
-from app.bundles.names import find_bundle, require_bundle
-from app.bundles.opening import BundleOpener, folder_of, open_registered
+from app.bundles.opening import BundleOpener, find_bundle, folder_of, open_registered
 from app.bundles.repository import BundleRow
 from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
 from app.database.engine import read, write
@@ -132,7 +131,7 @@ class BundleService:
 
     def _registered(self, engine: Engine, serving: str) -> list[NamedBundle]:
         with read(engine) as connection:
-            return [_told(connection, row, serving) for row in repository.registered(connection)]
+            return [_named(connection, row, serving) for row in repository.registered(connection)]
 
     def _register(self, engine: Engine, name: str, bundle_id: str, visit: Visit) -> tuple[NamedBundle, bool]:
         row = BundleRow(name, bundle_id, datetime.now(UTC))
@@ -144,16 +143,16 @@ class BundleService:
                 repository.put_bundle(connection, row)
                 append(connection, visit.entry([bundle_id], 200 if known else 201))
             found = repository.bundle_of(connection, name) or row
-            return _told(connection, found, self.exchange.bundle_id), known is None
+            return _named(connection, found, self.exchange.bundle_id), known is None
 
     def _name(self, engine: Engine, alias: str, name: str, visit: Visit) -> NamedBundle:
         with write(engine) as connection:
             if repository.bundle_of(connection, alias) is not None:
                 raise NameTaken(f"'{alias}' is a bundle's name: choose another alias")
-            row = require_bundle(connection, name)
+            row = repository.require_bundle(connection, name)
             repository.put_alias(connection, alias, row.name)  # the word may be an alias itself
             append(connection, visit.entry([row.bundle_id]))
-            return _told(connection, row, self.exchange.bundle_id)
+            return _named(connection, row, self.exchange.bundle_id)
 
     def _place(self, name: str) -> Path:
         return folder_of(self.folder or Path(), name)
@@ -169,7 +168,7 @@ class BundleService:
         return self.engine
 
 
-def _told(connection: Connection, row: BundleRow, serving: str) -> NamedBundle:
+def _named(connection: Connection, row: BundleRow, serving: str) -> NamedBundle:
     return NamedBundle(
         name=row.name,
         bundle_id=row.bundle_id,

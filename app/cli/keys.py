@@ -147,8 +147,7 @@ def verify_log(
       icd-coder verify-log --database sqlite:///notes.sqlite3
       icd-coder verify-log --database sqlite:///notes.sqlite3 --anchor notes.anchor
     """
-    from app.access_log.anchor import read_anchor, write_anchor
-    from app.access_log.verification import verify_chain
+    from app.access_log.verification import read_anchor, verify_chain, write_anchor
     from app.database.engine import open_engine
     from app.errors import BrokenChain
 

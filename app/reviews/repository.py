@@ -7,7 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, insert, select, union
 
 from app.database.tables import AssignedCode, Note, Patient, Review, ReviewAction
-from app.reviews.replay import Action, ActionKind
+from app.neighbours.repository import assigned_codes
+from app.reviews.replay import Action, ActionKind, replay
 from model.icd import Code
 
 
@@ -115,6 +116,13 @@ def actions_on(connection: Connection, notes: Sequence[int]) -> dict[int, list[A
     for note, kind, system, code, position in connection.execute(query):
         found[note].append(Action(ActionKind(kind), Code(system, code), position))
     return found
+
+
+def current_codes(connection: Connection, notes: Sequence[ReviewedNote]) -> dict[str, list[Code]]:
+    """The codes of each note after all of its reviews, in order of priority, by its id."""
+    assigned = assigned_codes(connection, [note.note_id for note in notes])
+    actions = actions_on(connection, [note.row for note in notes])
+    return {note.note_id: replay([each.code for each in assigned[note.note_id]], actions[note.row]) for note in notes}
 
 
 def reviewed_note_ids(connection: Connection) -> list[str]:

@@ -17,7 +17,6 @@ from app.database.engine import read, write
 from app.errors import NoDatabase, UnknownNote
 from app.inference.worker import Coder
 from app.reviews import repository
-from app.reviews.current_codes import current_codes
 from app.reviews.replay import Action, ActionKind, replay
 from app.reviews.repository import NewReview, ReviewedNote
 from app.reviews.schemas import DoneAction, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery, StoredReview
@@ -117,11 +116,11 @@ class ReviewService:
             rows = repository.find_reviews(connection, query.note_id, query.since, query.after, query.limit + 1)
             page = rows[: query.limit]
             actions = repository.actions_of(connection, [row.review_id for row in page])
-        met = [] if query.note_id is None else [query.note_id]
-        write_entry(engine, visit.entry(list(dict.fromkeys([*met, *(row.note_id for row in page)]))))
+        read_notes = [] if query.note_id is None else [query.note_id]
+        write_entry(engine, visit.entry(list(dict.fromkeys([*read_notes, *(row.note_id for row in page)]))))
         return ReviewsAnswer(
             reviews=[
-                StoredReview(**row._asdict(), actions=[_told(action) for action in actions[row.review_id]])
+                StoredReview(**row._asdict(), actions=[_done(action) for action in actions[row.review_id]])
                 for row in page
             ],
             next_after=page[-1].review_id if len(rows) > len(page) else None,
@@ -165,10 +164,10 @@ def _note(connection: Connection, note_id: str) -> ReviewedNote:
 
 
 def _codes(connection: Connection, note: ReviewedNote) -> list[Code]:
-    return current_codes(connection, [note])[note.note_id]
+    return repository.current_codes(connection, [note])[note.note_id]
 
 
-def _told(action: Action) -> DoneAction:
+def _done(action: Action) -> DoneAction:
     return DoneAction(
         action=action.kind.value, system=action.code.system, code=action.code.code, position=action.position
     )

@@ -7,19 +7,23 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from app.database.engine import read
-from app.reviews.current_codes import current_codes
-from app.reviews.repository import reviewed_notes, systems_of_reviewed
+from app.access_log.chain import COMMAND_LINE, Entry
+from app.access_log.journal import write_entry
+from app.database.engine import read, require_current
+from app.reviews.repository import current_codes, reviewed_note_ids, reviewed_notes, systems_of_reviewed
+from model.atomic_output import require_no_file, staged_file
 from model.errors import InvalidOption
+from model.progress import with_progress
 
 COLUMNS = ("note_id", "subject_id", "codes")
 TEXT = "text"
 SEPARATOR = ";"
 BATCH = 100
-"""Notes that are in memory together."""
+"""Notes that are held in memory together."""
 
 
 def chosen_system(connection: Connection, system: str | None) -> str | None:
@@ -54,6 +58,27 @@ def table_lines(engine: Engine, note_ids: Sequence[str], system: str | None, wit
                 own = SEPARATOR.join(code.code for code in codes[note.note_id] if code.system == system)
                 cells = [note.note_id, note.subject_id or note.note_id, own]
                 yield _line([*cells, note.text or ""] if with_text else cells)
+
+
+def export_reviews(engine: Engine, out: Path, system: str | None, with_text: bool) -> int:
+    """Write the table into a file that only its owner may read, and a row of the access log; the number of notes.
+
+    Raises:
+        InvalidOption: see :func:`chosen_system`.
+        OutputExists, UnwritableOutput: the file.
+        MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database.
+    """
+    require_no_file(out)
+    require_current(engine)
+    with read(engine) as connection:
+        chosen = chosen_system(connection, system)
+        note_ids = reviewed_note_ids(connection)
+    write_entry(engine, Entry(COMMAND_LINE, "export-reviews", note_ids))
+    lines = table_lines(engine, note_ids, chosen, with_text)
+    with staged_file(out) as file:
+        for line in with_progress(lines, "export", len(note_ids) + 1, "note"):
+            file.write(line.encode())
+    return len(note_ids)
 
 
 def _line(cells: Sequence[str]) -> str:

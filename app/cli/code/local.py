@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.bundles.damaged_labels import require_whole_labels
+from app.bundles.opening import require_whole_labels
 from app.cli.code.note_files import NoteFile
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import build_service

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text
 
-from app.access_log.anchor import read_anchor, write_anchor
 from app.access_log.chain import row_hash
-from app.access_log.verification import COLUMNS, verify_chain
+from app.access_log.verification import COLUMNS, read_anchor, verify_chain, write_anchor
 from app.database.backup.dump import dump
 from app.database.backup.load import load
 from app.database.engine import is_sqlite, open_engine, write

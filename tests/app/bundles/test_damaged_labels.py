@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.bundles.damaged_labels import require_whole_labels
+from app.bundles.opening import require_whole_labels
 from app.cli.commands import commands
 from model.errors import InvalidOption
 from tests.app.fakes import FakeCoder

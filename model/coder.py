@@ -26,6 +26,7 @@ from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.stage_timing import stage
 from model.text.known_words import KnownWords
 from model.text.note_text import check_note
+from model.text.read_note import ReadNote
 
 FindNeighbours = Callable[[np.ndarray], Sequence[RankingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
@@ -126,7 +127,7 @@ class Coder:
     def ranked(self, text: str, neighbours: Neighbours = None) -> ThresholdedRanking:
         """Every candidate code of a note in the order of an answer, without evidence or doubt."""
         scores = self.score(text)
-        return self._rank(text, scores, self._found(neighbours, scores), None)
+        return self._rank(self.read(text), scores, self._found(neighbours, scores), None)
 
     def of_label_space(self, ranked: ThresholdedRanking) -> np.ndarray:
         """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
@@ -164,14 +165,14 @@ class Coder:
             raise NoRanker("the bundle has no ranker, so nothing can be audited: train one from enough notes, or again")
         self.explainer.require(explain)
         check_note(text)
-        scores = self.score(text)
+        scores, note = self.score(text), self.read(text)
         similar = self._found(neighbours, scores)
         with stage("rank"):
-            ranking = self.ranker.rank(text, scores.probabilities, similar)
+            ranking = self.ranker.rank(note, scores.probabilities, similar)
         found = audit_note(ranking, assigned, self.codes)
         columns = self.codes.columns([each.code for each in (*found.supported, *found.unsupported, *found.missing)])
         if explain != NONE and len(columns):
-            spans = self.explainer.spans(text, scores.windowed, scores.states, columns, explain)
+            spans = self.explainer.spans(note, scores.windowed, scores.states, columns, explain)
             found = audit_note(ranking, assigned, self.codes, spans)
         doubt = self._doubt(text)
         if doubt:
@@ -194,9 +195,13 @@ class Coder:
             labels=len(self.labels),
             device=self.device,
             lexical=None if self.ranker is None else self.ranker.lexical,
-            language=language_of(self.card),
             has_gradient=self.int8_encoder is None,
         )
+
+    def read(self, text: str) -> ReadNote:
+        """The note as ranker and evidence read it, in the language of the lexical channels or of the bundle's card."""
+        lexical = None if self.ranker is None else self.ranker.lexical
+        return ReadNote(text, language_of(self.card) if lexical is None else lexical.language)
 
     def windowed(self, text: str) -> WindowedNote:
         """The tokens of one note as the encoder reads them."""
@@ -243,17 +248,17 @@ class Coder:
         policy: str | None,
         choice: CodeChoice,
     ) -> CodedNote:
-        scores = self.score(text)
+        scores, note = self.score(text), self.read(text)
         neighbours = self._found(neighbours, scores)
         with stage("rank"):
-            ranked = self._rank(text, scores, neighbours, policy)
+            ranked = self._rank(note, scores, neighbours, policy)
         doubt = self._doubt(text)
         if doubt:
             ranked = ranked.without_confidence()
         ranked = choice.of(ranked).best(top_k)
         spans = None
         if explain != NONE and len(ranked.columns):
-            spans = self.explainer.spans(text, scores.windowed, scores.states, ranked.columns, explain)
+            spans = self.explainer.spans(note, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
         warnings = (*doubt, *self._without_neighbours(neighbours), *self._warnings(tokens, codes))
@@ -273,11 +278,11 @@ class Coder:
         return neighbours
 
     def _rank(
-        self, text: str, scores: NoteScores, neighbours: Sequence[RankingNeighbour] | None, policy: str | None
+        self, note: ReadNote, scores: NoteScores, neighbours: Sequence[RankingNeighbour] | None, policy: str | None
     ) -> ThresholdedRanking:
         if self.ranker is None:
             return classifier_ranking(scores.probabilities, self.threshold, self.policies, policy)
-        return with_thresholds(self.ranker.rank(text, scores.probabilities, neighbours), policy)
+        return with_thresholds(self.ranker.rank(note, scores.probabilities, neighbours), policy)
 
     def _ranked(
         self, place: int, ranked: ThresholdedRanking, spans: dict[int, tuple[Evidence, ...]] | None

@@ -9,6 +9,7 @@ from model.ranking.conformal import ConformalSet
 from model.ranking.fusion import Fusion
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import ThresholdPolicy
+from model.text.read_note import ReadNote
 from tests.factories import LABELS
 from tests.tiny_lexical import tiny_lexical
 
@@ -23,7 +24,7 @@ def tiny_bundle_ranker(
 ) -> Ranker:
     """A code that the words propose scores 0.99, any other 0.01."""
     candidate_builder = CandidateBuilder(LABELS, 100, tiny_lexical(LABELS, LABELS, PNEUMONIA))
-    names = candidate_builder.candidates("", np.full(len(LABELS), 0.5), None).names
+    names = candidate_builder.candidates(ReadNote(""), np.full(len(LABELS), 0.5), None).names
     line = np.array([10.0 if name in ("spoke.titles", "spoke.lexicon") else 0.0 for name in names])
     size = len(names)
     combiner = LogisticCombiner(np.zeros(size), np.ones(size), line, np.full(1, -5.0))

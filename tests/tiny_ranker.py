@@ -9,6 +9,7 @@ from model.labels import Label, LabelSpace
 from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
+from model.text.read_note import ReadNote
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
 
 TRAINED, UNSEEN = 30, 10
@@ -24,7 +25,8 @@ CODES = LabelSpace(
 class WordChannel:
     """Speaks for the code whose number stands in the note as a word, seen in training or not."""
 
-    def channels(self, text: str) -> list[Channel]:
+    def channels(self, note: ReadNote) -> list[Channel]:
+        text = note.text
         columns = sorted({int(word) for word in text.split() if word.isdecimal() and int(word) < len(CODES)})
         counts = [[float(text.split().count(str(column)))] for column in columns]
         values = np.array(counts, dtype=np.float32).reshape(-1, 1)
@@ -66,7 +68,7 @@ def judged_notes(notes: list[InventedNote], neighbours: bool) -> list[JudgedNote
     """The notes as a fit takes them; two notes a patient."""
     return [
         JudgedNote(
-            BUILDER.candidates(note.text, note.probabilities, note.neighbours if neighbours else None),
+            BUILDER.candidates(ReadNote(note.text), note.probabilities, note.neighbours if neighbours else None),
             note.assigned,
             0,
             f"p{index // 2}",

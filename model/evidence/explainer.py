@@ -19,7 +19,7 @@ from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote
 from model.prediction import ATTENTION, ATTINGRAD, Evidence
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
-from model.text.read_note import read_note
+from model.text.read_note import ReadNote
 from model.text.stemming import LANGUAGES
 
 CHANNEL_TITLES = {SIBLINGS: "sibling codes"}
@@ -39,8 +39,6 @@ class Explainer:
     """Codes that the classifier knows: the first columns of the code set."""
     device: str
     lexical: LexicalChannels | None
-    language: str
-    """Of the notes, for the scopes of negation where no lexical channel reads them."""
     has_gradient: bool
     """False where an int8 encoder stands in for the network's."""
 
@@ -76,24 +74,23 @@ class Explainer:
         return found
 
     def spans(
-        self, text: str, note: WindowedNote, states: Tensor, columns: np.ndarray, method: str
+        self, note: ReadNote, windowed: WindowedNote, states: Tensor, columns: np.ndarray, method: str
     ) -> dict[int, tuple[Evidence, ...]]:
         """Merged spans of all sources by column; a code that the classifier does not know has lexical ones alone.
 
         Args:
             columns: of the code set, int64.
         """
-        read = self.lexical.read(text) if self.lexical is not None else read_note(text, self.language)
         known = columns[columns < self.labels]
-        rows = self.token_weights(note, states, known, method)
+        rows = self.token_weights(windowed, states, known, method)
         found = {
-            column: evidence_spans(text, row, note.offsets, method)
+            column: evidence_spans(note.text, row, windowed.offsets, method)
             for column, row in zip(known.tolist(), rows, strict=True)
         }
         if self.lexical is not None:
-            for column, spans in lexical_spans(self.lexical, text, read, columns).items():
+            for column, spans in lexical_spans(self.lexical, note, columns).items():
                 found[column] = surest((*found.get(column, ()), *spans))
-        return {column: merge_evidence(text, read, spans) for column, spans in found.items()}
+        return {column: merge_evidence(note, spans) for column, spans in found.items()}
 
 
 def language_of(card: Mapping[str, Any]) -> str:

@@ -11,15 +11,15 @@ MOST_SPANS = 5
 """Of one code, all sources together; untuned."""
 
 
-def merge_evidence(text: str, note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence, ...]:
+def merge_evidence(note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Join the spans of one code that touch or are parted by spaces on one line only, and read their context.
 
     Affirmed spans come first, then those that more sources point at, then the heavier ones.
     """
     merged: list[Evidence] = []
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
-        if merged and _readable_gap(text, merged[-1].end, span.start):
-            merged[-1] = _joined(text, merged[-1], span)
+        if merged and _readable_gap(note.text, merged[-1].end, span.start):
+            merged[-1] = _joined(note.text, merged[-1], span)
         else:
             merged.append(span)
     placed = [replace(span, **vars(span_context(note, span.start, span.end))) for span in merged]

@@ -7,7 +7,7 @@ from model.candidates import Channel
 from model.lexicon.lexicon import Lexicon
 from model.lexicon.siblings import Siblings
 from model.lexicon.titles import TitleIndex
-from model.text.read_note import ReadNote, read_note
+from model.text.read_note import ReadNote
 
 LEXICON, TITLES, SIBLINGS = "lexicon", "titles", "kin"
 
@@ -29,15 +29,7 @@ class LexicalChannels:
     def language(self) -> str:
         return self.lexicon.language
 
-    def read(self, text: str) -> ReadNote:
-        """The note as all three read it."""
-        return read_note(text, self.language)
-
-    def channels(self, text: str) -> list[Channel]:
-        """What each of them says about a note."""
-        return self.note_channels(self.read(text))
-
-    def note_channels(self, note: ReadNote) -> list[Channel]:
-        """The same of a note that was read."""
+    def channels(self, note: ReadNote) -> list[Channel]:
+        """The candidates of each channel for a note in the channels' language."""
         lexical, named = self.lexicon.note_features(note), self.titles.note_features(note)
         return [Channel(LEXICON, lexical), Channel(TITLES, named), Channel(SIBLINGS, self.siblings.of(lexical, named))]

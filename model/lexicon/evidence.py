@@ -14,21 +14,18 @@ GAP = 1
 """Words between two words of a name that one span may hold ("fracture of femur"); untuned."""
 
 
-def lexical_spans(
-    channels: LexicalChannels, text: str, note: ReadNote, columns: np.ndarray
-) -> dict[int, tuple[Evidence, ...]]:
+def lexical_spans(channels: LexicalChannels, note: ReadNote, columns: np.ndarray) -> dict[int, tuple[Evidence, ...]]:
     """Spans by column: of each code's surest phrase, and of the words that cover a name of it best.
 
     Args:
-        note: the text as ``channels`` read it.
         columns: of the code set, int64.
     """
     spans: dict[int, list[Evidence]] = {}
     for column, words in channels.titles.covering_words(note, columns).items():
-        spans[column] = _spans_of_words(text, note, words)
+        spans[column] = _spans_of_words(note, words)
     for column, phrase in best_phrases(channels.lexicon, note, columns.tolist()).items():
         start, end = phrase.start, phrase.end
-        spans.setdefault(column, []).append(Evidence(start, end, text[start:end], phrase.precision, (LEXICON,)))
+        spans.setdefault(column, []).append(Evidence(start, end, note.text[start:end], phrase.precision, (LEXICON,)))
     return {column: tuple(found) for column, found in spans.items()}
 
 
@@ -38,11 +35,11 @@ def surest(spans: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return sure or spans
 
 
-def _spans_of_words(text: str, note: ReadNote, words: CoveringWords) -> list[Evidence]:
+def _spans_of_words(note: ReadNote, words: CoveringWords) -> list[Evidence]:
     """Words next to each other, or GAP apart, as one span; none is longer than its sentence."""
     breaks = np.flatnonzero(np.diff(words.places) > GAP + 1) + 1
     spans = []
     for run in np.split(words.places, breaks):
         start, end = int(note.words.start[run[0]]), int(note.words.end[run[-1]])
-        spans.append(Evidence(start, end, text[start:end], round(words.coverage, 4), (TITLES,)))
+        spans.append(Evidence(start, end, note.text[start:end], round(words.coverage, 4), (TITLES,)))
     return spans

@@ -15,7 +15,7 @@ from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
 from model.lexicon.phrase_matches import PhraseMatches
 from model.lexicon.phrase_rows import PhraseRows, phrase_rows
-from model.text.read_note import ReadNote, read_note
+from model.text.read_note import ReadNote
 
 DOCUMENT, SPAN, WHOLE = "document", "span", "whole"
 TABLES = (DOCUMENT, SPAN, WHOLE)
@@ -56,7 +56,7 @@ class Lexicon:
 
     def features(self, text: str) -> ChannelFeatures:
         """Features of every code that a phrase of the text points to; (C, F)."""
-        return self.note_features(read_note(text, self.language))
+        return self.note_features(ReadNote(text, self.language))
 
     def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
         """The same of a note that was read; ``own`` leaves the note itself out of the counts, exactly."""

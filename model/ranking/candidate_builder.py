@@ -12,12 +12,13 @@ from model.labels import LabelSpace
 from model.ranking.channels import classifier_channel, neighbour_channel
 from model.ranking.code_prior import prior_channel
 from model.ranking.neighbour_vote import RankingNeighbour
+from model.text.read_note import ReadNote
 
 
 class TextChannels(Protocol):
     """Channels that read the note itself, such as the lexical ones; their columns are those of the code set."""
 
-    def channels(self, text: str) -> Sequence[Channel]:
+    def channels(self, note: ReadNote) -> Sequence[Channel]:
         """What they say about the codes for which they speak."""
 
 
@@ -37,7 +38,7 @@ class CandidateBuilder:
         return prior_channel(self.codes, self.documents)
 
     def candidates(
-        self, text: str, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None
+        self, note: ReadNote, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None
     ) -> Candidates:
         """What the combiner sees; without neighbours their features are absent, not missing.
 
@@ -45,7 +46,7 @@ class CandidateBuilder:
             probabilities: the classifier's, of the label space (L,).
             neighbours: nearest first.
         """
-        from_text = [] if self.text_channels is None else self.text_channels.channels(text)
+        from_text = [] if self.text_channels is None else self.text_channels.channels(note)
         return self.joined(from_text, probabilities, neighbours)
 
     def joined(

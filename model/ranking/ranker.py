@@ -10,6 +10,7 @@ from model.lexicon.channels import LexicalChannels
 from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.fusion import Fusion
 from model.ranking.neighbour_vote import RankingNeighbour
+from model.text.read_note import ReadNote
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,12 @@ class Ranker:
         return channels if isinstance(channels, LexicalChannels) else None
 
     def rank(
-        self, text: str, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None = None
+        self, note: ReadNote, probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None = None
     ) -> Ranking:
         """Rank the candidates of a note.
 
         Args:
-            text: the note, for the channels that read it.
+            note: in the language of the lexical channels.
             probabilities: the classifier's, of the label space (L,).
             neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
                 fitted without them answers.
@@ -72,7 +73,7 @@ class Ranker:
         fusion, used = self.without_neighbours, None
         if neighbours is not None and self.with_neighbours is not None:
             fusion, used = self.with_neighbours, neighbours
-        candidates = self.candidate_builder.candidates(text, probabilities, used)
+        candidates = self.candidate_builder.candidates(note, probabilities, used)
         scores = fusion.scores(candidates)
         calibrated = fusion.calibration.apply(scores, candidates.columns)
         order = np.lexsort((candidates.columns, -scores, -calibrated))

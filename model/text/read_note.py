@@ -1,6 +1,7 @@
-"""A note as the lexical channels read it, once for all of them: words, their contexts, sections."""
+"""A note as the lexical channels and the evidence read it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,19 +12,26 @@ from model.text.words import Words, read_words
 
 @dataclass(frozen=True)
 class ReadNote:
-    """Words of a note and what their sentences say about them."""
+    """A text with its words, sections and assertions, each read once, when it is first needed.
 
-    words: Words
-    contexts: np.ndarray
-    """(T,) uint8, bits of :class:`model.text.assertion.Assertion`."""
-    sections: tuple[Section, ...]
-
-
-def read_note(text: str, language: str = "en") -> ReadNote:
-    """Read a note of a language ("en" or "es").
-
-    Raises:
-        InvalidOption, MissingInput: see :func:`model.text.stemming.stem`.
+    Reading raises InvalidOption and MissingInput as :func:`model.text.stemming.stem` does.
     """
-    words, sections = read_words(text, language), read_sections(text)
-    return ReadNote(words, read_contexts(words, sections, language), sections)
+
+    text: str
+    language: str = "en"
+    """Of the text: "en" or "es"."""
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the text, T of them."""
+        return read_words(self.text, self.language)
+
+    @cached_property
+    def sections(self) -> tuple[Section, ...]:
+        """The sections of the text in order."""
+        return read_sections(self.text)
+
+    @cached_property
+    def contexts(self) -> np.ndarray:
+        """Bits of :class:`model.text.assertion.Assertion` of each word, (T,) uint8."""
+        return read_contexts(self.words, self.sections, self.language)

@@ -18,6 +18,7 @@ from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import ThresholdPolicy
 from model.text.known_words import KnownWords, words_of
+from model.text.read_note import ReadNote
 from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_ranker import WordChannel
 
@@ -28,7 +29,7 @@ POLICIES = (ThresholdPolicy("global", 0.6), ThresholdPolicy("precision-0.95", 0.
 
 def fusion(candidate_builder: CandidateBuilder, neighbours: list[RankingNeighbour] | None, **weights: float) -> Fusion:
     """A line through the named features, such as ``words_count`` for words.count."""
-    names = candidate_builder.candidates("", np.full(len(LABELS), 0.5), neighbours).names
+    names = candidate_builder.candidates(ReadNote(""), np.full(len(LABELS), 0.5), neighbours).names
     known = {name.replace(".", "_"): place for place, name in enumerate(names)}
     line = np.zeros(len(names))
     for name, weight in weights.items():

@@ -143,7 +143,7 @@ def _spans(
             for column, row in zip(columns.tolist(), rows, strict=True)
         }
     if explainer.lexical is not None:
-        spans[ANSWER] = explainer.spans(text, note, scores.states, columns, ATTENTION)
+        spans[ANSWER] = explainer.spans(coder.read(text), note, scores.states, columns, ATTENTION)
     return spans
 
 

@@ -15,6 +15,7 @@ from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.channels import NEAREST
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
+from model.text.read_note import ReadNote
 from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.training_note import TrainingNote
@@ -99,8 +100,8 @@ def judged_part(
     for place, document, found in zip(
         with_progress(places, "channels", len(places), "note"), notes, voters, strict=True
     ):
-        spoken = channels.channels(document.text)
-        pair = [builder.joined(spoken, part.probabilities[place], neighbours) for neighbours in (None, found)]
+        from_text = channels.channels(ReadNote(document.text, lexical.language))
+        pair = [builder.joined(from_text, part.probabilities[place], neighbours) for neighbours in (None, found)]
         pair = [candidates.where(possible[candidates.columns]) for candidates in pair]
         judged.append((_judged(pair[0], document, builder.codes), _judged(pair[1], document, builder.codes)))
     return judged

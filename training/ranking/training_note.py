@@ -7,7 +7,7 @@ import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
-from model.text.read_note import ReadNote, read_note
+from model.text.read_note import ReadNote
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def training_note(document: Document, columns: Callable[[Iterable[Code]], np.nda
     Args:
         columns: columns of codes, such as ``LabelSpace.columns``.
     """
-    note = read_note(document.text, language)
+    note = ReadNote(document.text, language)
     spans = []
     for span in document.evidence or ():
         first = int(np.searchsorted(note.words.end, span.start, side="right"))

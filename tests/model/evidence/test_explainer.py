@@ -14,6 +14,7 @@ from model.errors import InvalidOption
 from model.evidence.explainer import Explainer, language_of, no_span
 from model.labels import Label, LabelSpace
 from model.prediction import Evidence
+from model.text.read_note import ReadNote
 from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_lexical import tiny_lexical
 
@@ -40,7 +41,7 @@ def lexical_explainer(coder: Coder) -> Explainer:
 
 def spans_of(explainer: Explainer, coder: Coder, method: str = "attention") -> dict[int, tuple[Evidence, ...]]:
     scores = coder.score(TEXT)
-    return explainer.spans(TEXT, scores.windowed, scores.states, COLUMNS, method)
+    return explainer.spans(ReadNote(TEXT), scores.windowed, scores.states, COLUMNS, method)
 
 
 @pytest.mark.parametrize("method", ["attention", "attingrad"])

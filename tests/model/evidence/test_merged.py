@@ -6,14 +6,14 @@ import pytest
 
 from model.evidence.merged import MOST_SPANS, merge_evidence
 from model.prediction import Evidence
-from model.text.read_note import read_note
+from model.text.read_note import ReadNote
 
 TEXT = (
     "Course: heart failure was treated, no pneumonia.\n"
     "Family History: stroke\n"
     "Plan: known old gout; return if fever develops"
 )
-NOTE = read_note(TEXT)
+NOTE = ReadNote(TEXT)
 
 
 def span(words: str, weight: float, *sources: str) -> Evidence:
@@ -24,7 +24,6 @@ def span(words: str, weight: float, *sources: str) -> Evidence:
 def test_spans_that_touch_become_one_with_all_sources() -> None:
     """In the order of the sources, with the largest weight; parted by a space is touching, by a line is not."""
     merged = merge_evidence(
-        TEXT,
         NOTE,
         [
             span("heart failure", 0.6, "lexicon"),
@@ -35,7 +34,7 @@ def test_spans_that_touch_become_one_with_all_sources() -> None:
     )
     joined = Evidence(8, 33, "heart failure was treated", 1.0, ("attention", "lexicon", "titles"), section="Course")
     assert merged == (joined,)
-    apart = merge_evidence(TEXT, NOTE, [span("stroke", 0.5, "attention"), span("Plan", 0.5, "attention")])
+    apart = merge_evidence(NOTE, [span("stroke", 0.5, "attention"), span("Plan", 0.5, "attention")])
     assert [found.text for found in apart] == ["stroke", "Plan"][::-1]
 
 
@@ -50,13 +49,12 @@ def test_spans_that_touch_become_one_with_all_sources() -> None:
 def test_a_span_says_what_its_sentence_says(words: str, section: str, flag: str) -> None:
     """Its section and its flags."""
     plain = span(words, 0.5, "attention")
-    assert merge_evidence(TEXT, NOTE, [plain]) == (replace(plain, section=section, **{flag: True}),)
+    assert merge_evidence(NOTE, [plain]) == (replace(plain, section=section, **{flag: True}),)
 
 
 def test_the_order_is_affirmed_then_agreed_then_heavy() -> None:
     """A denied word is shown last, however heavy."""
     merged = merge_evidence(
-        TEXT,
         NOTE,
         [
             span("pneumonia", 0.9, "attention"),
@@ -70,6 +68,6 @@ def test_the_order_is_affirmed_then_agreed_then_heavy() -> None:
 
 def test_few_spans_remain() -> None:
     """No spans give none, many give MOST_SPANS."""
-    assert merge_evidence(TEXT, NOTE, []) == ()
+    assert merge_evidence(NOTE, []) == ()
     words = ("heart", "treated", "pneumonia", "stroke", "Plan", "gout", "fever")
-    assert len(merge_evidence(TEXT, NOTE, [span(word, 0.5, "attention") for word in words])) == MOST_SPANS
+    assert len(merge_evidence(NOTE, [span(word, 0.5, "attention") for word in words])) == MOST_SPANS

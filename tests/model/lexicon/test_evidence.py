@@ -4,12 +4,13 @@ import numpy as np
 
 from model.lexicon.evidence import lexical_spans, surest
 from model.prediction import Evidence
+from model.text.read_note import ReadNote
 from tests.tiny_lexical import CODE_SET, FEMUR, GOUT, tiny_lexical
 
 
 def spans_of(text: str) -> dict[int, tuple[Evidence, ...]]:
     lexical = tiny_lexical()
-    return lexical_spans(lexical, text, lexical.read(text), np.arange(len(CODE_SET)))
+    return lexical_spans(lexical, ReadNote(text), np.arange(len(CODE_SET)))
 
 
 def test_phrases_and_names_speak_for_their_codes() -> None:

@@ -6,7 +6,7 @@ from model.dataset import CodeSpan, Document
 from model.labels import Label, LabelSpace
 from model.lexicon.lexicon import Lexicon
 from model.lexicon.phrase_evidence import SpanContext, best_phrases, span_context
-from model.text.read_note import read_note
+from model.text.read_note import ReadNote
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.training_note import training_note
 
@@ -28,7 +28,7 @@ def lexicon_of_pneumonia() -> Lexicon:
 def test_the_surest_phrase_is_shown_where_it_stands() -> None:
     """First place in the raw text, after a character of two units too; none for a code without a phrase."""
     text = "\U0001f600 Seen: Pneumonia, severe. Later pneumonia again."
-    note = read_note(text)
+    note = ReadNote(text)
     found = best_phrases(lexicon_of_pneumonia(), note, [0, 1])
     assert list(found) == [1]
     assert text[found[1].start : found[1].end] == "Pneumonia"
@@ -38,7 +38,7 @@ def test_the_surest_phrase_is_shown_where_it_stands() -> None:
 def test_flags_and_section_of_a_span() -> None:
     """Negated in one section, of the family in another, plain in a third."""
     text = "Course: no gout was seen.\nFamily History: asthma\nPast History: history of stroke and gout"
-    note = read_note(text)
+    note = ReadNote(text)
 
     def of(word: str) -> SpanContext:
         start = text.index(word)

@@ -9,7 +9,7 @@ from model.labels import Label, LabelSpace
 from model.lexicon.titles import LEAST, TitleIndex
 from model.lexicon.titles import NAMES as NAMES_OF
 from model.text.assertion import NOT_PRESENT
-from model.text.read_note import read_note
+from model.text.read_note import ReadNote
 from training.ranking.titles_fit import fit_titles, term_stems
 
 TRAINED = LabelSpace((Label("icd10cm", "I10", "Essential (primary) hypertension", 5),))
@@ -37,7 +37,7 @@ def index() -> TitleIndex:
 
 def twin(index: TitleIndex, text: str) -> dict[int, float]:
     """Best coverage of each code by every sentence and every name, with sets."""
-    note = read_note(text)
+    note = ReadNote(text)
     weight = dict(zip(index.stems, index.weight.tolist(), strict=True))
     named = [(CODE_SET.column(label.key), label.title) for label in CODE_SET.labels]
     best: dict[int, float] = {}
@@ -69,7 +69,7 @@ def test_coverage_is_that_of_the_best_sentence(index: TitleIndex, text: str) -> 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_words_that_cover_a_name_are_said_in_one_sentence(index: TitleIndex, text: str) -> None:
     """Their stems have just the coverage that the channel's feature has; no code is left out."""
-    note = read_note(text)
+    note = ReadNote(text)
     features = index.features(text)
     found = index.covering_words(note, np.arange(len(CODE_SET)))
     coverage = {column: words.coverage for column, words in found.items()}

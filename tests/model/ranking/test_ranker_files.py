@@ -11,6 +11,7 @@ from model.errors import BundleDamaged
 from model.labels import LabelSpace
 from model.ranking.ranker import Ranker
 from model.ranking.ranker_files import load_ranker, save_ranker
+from model.text.read_note import ReadNote
 from tests.tiny_ranker import CODES, TRAINED, WordChannel, invented_notes, tiny_ranker
 
 LABELS = LabelSpace(CODES.labels[:TRAINED])
@@ -34,8 +35,8 @@ def test_a_ranker_saved_and_loaded_ranks_the_same(ranker: Ranker, folder: Path) 
     assert loaded.codes == CODES
     for note in invented_notes(5, seed=7):
         for neighbours in (None, note.neighbours):
-            before = ranker.rank(note.text, note.probabilities, neighbours)
-            after = loaded.rank(note.text, note.probabilities, neighbours)
+            before = ranker.rank(ReadNote(note.text), note.probabilities, neighbours)
+            after = loaded.rank(ReadNote(note.text), note.probabilities, neighbours)
             np.testing.assert_array_equal(after.columns, before.columns)
             np.testing.assert_array_equal(after.probabilities, before.probabilities)
             assert after.fusion.conformal == before.fusion.conformal

@@ -9,6 +9,7 @@ from model.errors import InvalidOption
 from model.ranking.conformal import ConformalSet
 from model.ranking.selection import ThresholdedRanking, classifier_ranking, with_thresholds
 from model.ranking.thresholds import GlobalThreshold, ThresholdPolicy
+from model.text.read_note import ReadNote
 from tests.tiny_ranker import invented_notes, tiny_ranker
 
 OWN = ThresholdPolicy("per-code", 0.5, np.array([0.1, 0.2, 0.3]))
@@ -29,7 +30,7 @@ def test_a_policy_that_the_bundle_lacks_is_named() -> None:
         classifier_ranking(np.zeros(1), GlobalThreshold(0.5, "dev"), (OWN,), "best")
     note = invented_notes(1)[0]
     with pytest.raises(InvalidOption, match="'best'"):
-        with_thresholds(tiny_ranker(30).rank(note.text, note.probabilities), "best")
+        with_thresholds(tiny_ranker(30).rank(ReadNote(note.text), note.probabilities), "best")
 
 
 def test_without_confidence_nothing_is_selected_and_the_order_stays() -> None:
@@ -42,7 +43,7 @@ def test_without_confidence_nothing_is_selected_and_the_order_stays() -> None:
 def test_a_conformal_set_is_a_policy() -> None:
     """Its codes are selected whatever their probability, and no other."""
     note = invented_notes(1)[0]
-    ranking = tiny_ranker(30).rank(note.text, note.probabilities)
+    ranking = tiny_ranker(30).rank(ReadNote(note.text), note.probabilities)
     threshold = float(np.median(ranking.scores))
     ranking = replace(ranking, fusion=replace(ranking.fusion, conformal=(ConformalSet(0.1, threshold, 30),)))
     found = with_thresholds(ranking, "conformal-0.1")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from model.text.assertion import NOT_PRESENT, Assertion
-from model.text.read_note import read_note
+from model.text.read_note import ReadNote
 
 PAIRS = json.loads((Path(__file__).parent / "minimal_pairs.json").read_text(encoding="utf-8"))
 
 
 def assertion_of(text: str, word: str, language: str = "en") -> Assertion:
-    note = read_note(text, language)
+    note = ReadNote(text, language)
     return Assertion(int(note.contexts[note.words.plain.index(word)]))
 
 
@@ -62,17 +62,17 @@ def test_spanish_triggers(text: str, word: str, assertion: Assertion) -> None:
 
 def test_a_trigger_reaches_a_limited_number_of_words() -> None:
     """A negation holds eight words."""
-    note = read_note("No " + "word " * 9)
+    note = ReadNote("No " + "word " * 9)
     assert (note.contexts != 0).tolist() == [False] + [True] * 8 + [False]
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair["other"][:40])
 def test_every_hand_made_pair_is_told_apart(pair: dict[str, str]) -> None:
     """The other text has words in a scope that do not say what the patient has; the affirmed one has none."""
-    assert not (read_note(pair["affirmed"]).contexts & NOT_PRESENT).any()
-    assert (read_note(pair["other"]).contexts & NOT_PRESENT).any()
+    assert not (ReadNote(pair["affirmed"]).contexts & NOT_PRESENT).any()
+    assert (ReadNote(pair["other"]).contexts & NOT_PRESENT).any()
 
 
 def test_a_note_without_words_has_no_contexts() -> None:
     """Shape (0,)."""
-    assert read_note(" \n").contexts.shape == (0,)
+    assert ReadNote(" \n").contexts.shape == (0,)

@@ -1,108 +1,110 @@
-"""What a training run is made of; saved beside its result."""
+"""The options of a training run, each declared and explained once: its type, default, flag and help."""
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from model.errors import InvalidOption
 from model.losses.similarity_dissimilarity import NORMALIZATIONS, PLACEMENTS
+from training.flags import Flag
 
 PROTOCOLS = ("joint", "two-stage")
 STAGE_TWOS = ("frozen", "free")
+LEAST = {
+    "epochs": 1,
+    "patience": 1,
+    "batch_size": 1,
+    "tokens_per_batch": 0,
+    "contrastive_batch": 0,
+    "views": 1,
+    "queue": 0,
+    "accumulate": 1,
+    "max_tokens": 1,
+    "window": 3,  # two special tokens and one of the note
+    "freeze_layers": -1,
+    "seed": 0,
+    "threads": 0,
+}
+"""Lowest value of the whole numbers."""
 LOSSES = ("bce", "sd", "supcon", "all", "any", "mulsupcon", "multisupcon", "jaccard", "jscl")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Options of one run; each field is the flag of the same name."""
+    """All that the result of a run depends on beside its data; saved in the bundle's card and in every checkpoint."""
 
-    encoder: str
-    """minilm, tiny, a folder, or a hub id."""
-    loss: str = "sd"
-    """bce alone, or BCE plus the contrastive loss of this name."""
-    head: str = "plm-ca"
-    """plm-ca (cross-attention) or plm-icd (LAAT)."""
-    epochs: int = 20
-    """Most epochs; early stopping may end before."""
-    patience: int = 4
-    """Epochs without a better validation MAP before training stops."""
-    batch_size: int = 16
-    """Notes a forward pass, over all processes together, and the batch of the contrastive loss."""
-    tokens_per_batch: int = 0
-    """Tokens a forward pass, padding included, over all processes together, instead of batch_size; 0: batch_size."""
-    accumulate: int = 1
-    """Batches an optimiser step."""
-    contrastive_batch: int = 0
-    """Notes of the contrastive loss, and of the optimiser step, by gradient caching; 0: those of a batch."""
-    views: int = 1
-    """Forward passes of each note, with dropouts of their own, for the contrastive loss; BCE reads the first."""
-    learning_rate: float = 5e-5
-    """Of the encoder's unfrozen layers; 5e-5 is PLM-ICD's (Huang et al. 2022)."""
-    head_learning_rate: float = 1e-3
-    """Of label attention, embedding and projection, which start from nothing."""
+    encoder: Annotated[
+        str, Flag("minilm, tiny (random, for tests), a folder with a BERT or RoBERTa, or a hub id.", default="minilm")
+    ]
+    loss: Annotated[
+        str, Flag("bce, or BCE + lambda * one of sd, all, any, mulsupcon, multisupcon, jaccard, jscl, supcon.")
+    ] = "sd"
+    head: Annotated[str, Flag("plm-ca (cross-attention) or plm-icd (LAAT).")] = "plm-ca"
+    epochs: Annotated[int, Flag("Most epochs.")] = 20
+    patience: Annotated[int, Flag("Epochs without a better validation MAP before it stops.")] = 4
+    batch_size: Annotated[int, Flag("Notes a forward pass, over all processes. Default: 16.", default=None)] = 16
+    tokens_per_batch: Annotated[
+        int,
+        Flag("Instead of --batch-size: tokens a forward pass, of notes alike in length.", default=None, low=1),
+    ] = 0
+    """Padding included; 0: batch_size counts."""
+    accumulate: Annotated[int, Flag("Batches an optimiser step.")] = 1
+    contrastive_batch: Annotated[
+        int,
+        Flag("Notes of the contrastive loss and of an optimiser step, in the memory of one batch; 0: the batch's."),
+    ] = 0
+    views: Annotated[int, Flag("Forward passes of a note with dropouts of their own, for the contrastive loss.")] = 1
+    """BCE reads the first."""
+    learning_rate: Annotated[float, Flag("Of the encoder's trained layers.")] = 5e-5
+    """5e-5 is PLM-ICD's (Huang et al. 2022)."""
+    head_learning_rate: Annotated[float, Flag("Of label attention, embedding, projection.")] = 1e-3
     weight_decay: float = 0.01
-    warmup: float = 0.1
-    """Share of all steps."""
+    warmup: Annotated[float, Flag("Share of the steps in which the rate rises.", low=0, high=1)] = 0.1
     clip: float = 1.0
     """Largest gradient norm."""
-    max_tokens: int = 3072
-    """Tokens of a note that are read; 3,072 is PLM-ICD's."""
-    window: int = 128
-    """Tokens a window, special tokens included; 128 is PLM-ICD's."""
-    freeze_layers: int = -1
-    """Encoder layers, with the embeddings, that are not trained and whose states are cached; -1 trains all."""
-    contrastive_weight: float = 1.0
-    """lambda, the weight of the contrastive loss."""
-    temperature: float = 0.07
-    placement: str = "outside"
-    normalization: str = "weights"
-    match_scale: bool = False
-    """Whether the contrastive loss is scaled, once and for all, to the gradient of ANY on the first batch."""
-    queue: int = 0
-    """Projections of earlier steps that are further candidates of the contrastive loss."""
-    protocol: str = "joint"
-    """joint (BCE plus the contrastive loss) or two-stage (the contrastive loss, then BCE); epochs are those of each."""
-    stage_two: str = "frozen"
-    """frozen or free: whether the encoder learns from BCE in the second stage."""
-    precision: str = "fp32"
-    """fp32 or bf16, of the encoder's and the label attention's products."""
-    gradient_checkpointing: bool = False
-    """Keep only the states between the encoder's layers, and compute the rest again in the backward pass."""
-    compile: bool = False
-    """Let torch.compile fuse what the encoder does token by token."""
-    seed: int = 1
-    threads: int = 0
-    """CPU threads; 0 leaves torch's choice."""
+    max_tokens: Annotated[int, Flag("Tokens of a note that are read.")] = 3072
+    """3,072 is PLM-ICD's."""
+    window: Annotated[int, Flag("Tokens a window.")] = 128
+    """Special tokens included; 128 is PLM-ICD's."""
+    freeze_layers: Annotated[
+        int,
+        Flag(
+            "Encoder layers that stay as they are and are computed once; -1 trains all. "
+            "Default: all of them for minilm and tiny on a CPU, else -1.",
+            default=None,
+        ),
+    ] = -1
+    contrastive_weight: Annotated[float, Flag("Weight of the contrastive loss.", "--lambda")] = 1.0
+    temperature: Annotated[float, Flag("tau of the contrastive loss.")] = 0.07
+    placement: Annotated[str, Flag("Where SD's weight stands: outside, inside, pooled.")] = "outside"
+    normalization: Annotated[str, Flag("positives (the paper's) or weights.")] = "weights"
+    match_scale: Annotated[
+        bool, Flag("Scale the contrastive loss, once, to the gradient of `any` on batch one.", "--match-scale")
+    ] = False
+    queue: Annotated[int, Flag("Notes of earlier steps, with their codes, to contrast with as well; 0: none.")] = 0
+    protocol: Annotated[str, Flag("joint, or two-stage: the contrastive loss for --epochs, then BCE for --epochs.")] = (
+        "joint"
+    )
+    stage_two: Annotated[str, Flag("With two-stage: frozen or free, whether the encoder learns from BCE.")] = "frozen"
+    precision: Annotated[str, Flag("auto, fp32 or bf16 (of the matrix products).", default="auto")] = "fp32"
+    gradient_checkpointing: Annotated[
+        bool, Flag("Less memory, a third more work: the encoder runs twice.", "--gradient-checkpointing")
+    ] = False
+    compile: Annotated[bool, Flag("Let torch.compile fuse the encoder; needs a C++ compiler.", "--compile")] = False
+    seed: Annotated[int, Flag("Of weights, order and dropout.")] = 1
+    threads: Annotated[int, Flag("CPU threads; 0: torch's choice.")] = 0
 
     def __post_init__(self) -> None:
         _one_of("--loss", self.loss, LOSSES)
         _one_of("--head", self.head, ("plm-ca", "plm-icd"))
         _one_of("--precision", self.precision, ("fp32", "bf16"))
-        for flag, value, low in (
-            ("--epochs", self.epochs, 1),
-            ("--patience", self.patience, 1),
-            ("--batch-size", self.batch_size, 1),
-            ("--tokens-per-batch", self.tokens_per_batch, 0),
-            ("--contrastive-batch", self.contrastive_batch, 0),
-            ("--views", self.views, 1),
-            ("--queue", self.queue, 0),
-            ("--accumulate", self.accumulate, 1),
-            ("--max-tokens", self.max_tokens, 1),
-            ("--window", self.window, 3),  # two special tokens and one of the note
-            ("--freeze-layers", self.freeze_layers, -1),
-            ("--seed", self.seed, 0),
-            ("--threads", self.threads, 0),
-        ):
-            if value < low:
-                raise InvalidOption(f"{flag} must be at least {low}, got {value}")
-        for flag, number in (
-            ("--learning-rate", self.learning_rate),
-            ("--head-learning-rate", self.head_learning_rate),
-            ("--temperature", self.temperature),
-            ("--clip", self.clip),
-        ):
+        for name, low in LEAST.items():
+            if getattr(self, name) < low:
+                raise InvalidOption(f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}")
+        for name in ("learning_rate", "head_learning_rate", "temperature", "clip"):
+            number = getattr(self, name)
             if not (math.isfinite(number) and number > 0):
-                raise InvalidOption(f"{flag} must be a positive number, got {number}")
+                raise InvalidOption(f"--{name.replace('_', '-')} must be a positive number, got {number}")
         if not 0 <= self.warmup <= 1:
             raise InvalidOption(f"--warmup must lie between 0 and 1, got {self.warmup}")
         if not (math.isfinite(self.contrastive_weight) and self.contrastive_weight >= 0):

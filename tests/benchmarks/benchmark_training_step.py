@@ -36,14 +36,14 @@ def main() -> None:
         print(json.dumps(measured(asked.measure, asked.steps)))
         return
     for labels in LABELS:
-        found: dict[Path, list[dict[str, list[float]]]] = {tree: [] for tree in asked.trees}
+        found: dict[Path, list[dict[str, list[float]]]] = {tree.resolve(): [] for tree in asked.trees}
         for _ in range(asked.turns):
-            for tree in asked.trees:
+            for tree in found:
                 found[tree].append(in_tree(tree, labels, asked.steps))
         medians = {tree: median_of(turns) for tree, turns in found.items()}
         for tree, figures in medians.items():
             shown = ", ".join(f"{name} {value:.2f} ms" for name, value in figures.items())
-            print(f"{labels:,} labels, {tree.resolve().name}: {shown}")
+            print(f"{labels:,} labels, {tree.name}: {shown}")
         if len(asked.trees) == 2:
             old, new = medians.values()
             print(f"  ratio of the medians: {', '.join(f'{name} {new[name] / old[name]:.3f}' for name in new)}")

@@ -37,6 +37,13 @@ def preset_values(name: str) -> dict[str, Any]:
     return dict(PRESETS[name])
 
 
+def use_preset(context: Any, name: str | None) -> str | None:
+    """Callback of ``--preset``: its values stand where no flag is given. ``context`` is a typer.Context."""
+    if name is not None and not context.resilient_parsing:
+        context.default_map = {**(context.default_map or {}), **preset_values(name)}
+    return name
+
+
 def preset_line(name: str, values: Mapping[str, Any], flags: Mapping[str, str]) -> str:
     """What a preset sets, as flags to read or copy.
 

@@ -2,36 +2,63 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from training.flags import Flag
 from training.optimise.distributed import ALONE, Processes
 from training.optimise.loop import CHECKPOINT_MINUTES
 from training.optimise.run_folders import beside, cache_folder
 from training.options import TrainingOptions
+from training.run.presets import use_preset
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """Where a run reads and writes, beside its options."""
+    """Where a run reads and writes, and what it makes, beside its options."""
 
-    data: Path
-    out: Path
+    data: Annotated[Path, Flag("Dataset directory, made by `icd-coder prepare`.")]
+    out: Annotated[Path, Flag("Bundle directory to write.")]
     options: TrainingOptions
-    fit_splits: tuple[str, ...] = ("train",)
-    cache: Path | None = None
-    device: str = "cpu"
-    resume: bool = False
-    allow_download: bool = False
-    checkpoint_minutes: float = CHECKPOINT_MINUTES
+    fit_splits: Annotated[
+        tuple[str, ...], Flag("Splits to train on, with a comma: train or train,dev.", type=str, default="train")
+    ] = ("train",)
+    cache: Annotated[Path | None, Flag("Folder for the frozen layers' states; default DATA.cache.")] = None
+    device: Annotated[str, Flag("auto, cpu or cuda.", default="auto")] = "cpu"
+    resume: Annotated[bool, Flag("Go on from the last checkpoint.", "--resume")] = False
+    allow_download: Annotated[
+        bool, Flag("Let --encoder fetch a hub id; nothing else is ever fetched.", "--allow-download")
+    ] = False
+    checkpoint_minutes: Annotated[
+        float,
+        Flag("Between two checkpoints; there is one at every epoch's end and on Ctrl-C too.", low=0),
+    ] = CHECKPOINT_MINUTES
     processes: Processes = ALONE
-    preset: str | None = None
-    """Where the options came from, for the record."""
-    ranker: bool = False
-    """Whether the bundle gets a ranker over the classifier."""
-    ranker_folds: int = 5
-    """Classifiers that are trained for the ranker alone where the dev split is trained on: no note is left then that
-    the classifier does not know."""
-    code_universe: str | None = None
-    """trained, icd10cm or icd9cm: what the ranker may propose; None for the table of the label space's own codes."""
+    preset: Annotated[
+        str | None,
+        Flag(
+            "mimic3-full: the options of docs/tutorials/mimic-iii.md, each overridden by its own flag.", callback=use_preset
+        ),
+    ] = None
+    """For the record: its values are in the options."""
+    ranker: Annotated[
+        bool,
+        Flag(
+            "Fuse the classifier with neighbours, phrases, code titles and the label prior; fitted on dev.",
+            default=True,
+        ),
+    ] = False
+    ranker_folds: Annotated[
+        int,
+        Flag(
+            "With --fit-splits train,dev: classifiers, each trained without a fold, that the ranker is fitted on.",
+            low=2,
+        ),
+    ] = 5
+    """Without them no note is left that the classifier does not know."""
+    code_universe: Annotated[
+        str | None,
+        Flag("Codes that the ranker may propose: trained, icd10cm or icd9cm. Default: the table of its codes."),
+    ] = None
 
     @property
     def by_folds(self) -> bool:

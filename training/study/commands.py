@@ -1,11 +1,13 @@
 """The verb ``study``."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from model.errors import InvalidOption
+from training.flags import from_flags, takes_flags_of
+from training.study.recipe import Recipe
 
 study = typer.Typer(help="Compare the losses on a dataset, run by run.", no_args_is_help=True)
 
@@ -16,6 +18,7 @@ def _study() -> None:
 
 
 @study.command()
+@takes_flags_of(Recipe)
 def losses(
     data: Annotated[Path, typer.Option(help="Dataset directory of texts or of features.")],
     out: Annotated[
@@ -37,22 +40,13 @@ def losses(
         typer.Option(help="plain, matched (ANY's gradient at the first batch), or both with a comma."),
     ] = "plain",
     seeds: Annotated[int, typer.Option(help="Seeds 1 to this number.")] = 5,
-    encoder: Annotated[
-        str,
-        typer.Option(help="Features of texts: frozen minilm, tiny or a folder; or lsa (TF-IDF, SVD)."),
-    ] = "minilm",
-    max_tokens: Annotated[int, typer.Option(help="Tokens of a text that the encoder reads.")] = 256,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of a cell.")] = 200,
-    batch_size: Annotated[int, typer.Option(help="Documents a step, for the contrastive loss too.")] = 256,
-    hidden: Annotated[int, typer.Option(help="Width of the trunk and of the searched embedding.")] = 128,
-    dropout: Annotated[float, typer.Option(help="Dropout of trunk and classifier.")] = 0.3,
-    learning_rate: Annotated[float, typer.Option(help="Peak rate of AdamW.")] = 2e-3,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples of the report.")] = 2000,
     threads: Annotated[int, typer.Option(help="CPU threads; the numbers are repeated exactly with one.")] = 1,
     cache: Annotated[
         Path | None,
         typer.Option(help="Folder for the features of texts; default DATA.cache.", show_default=False),
     ] = None,
+    **values: Any,
 ) -> None:
     """Train a small network over frozen features with every loss, and report where they differ.
 
@@ -70,23 +64,14 @@ def losses(
     from training.optimise.run_folders import cache_folder
     from training.study.cell import grid
     from training.study.inputs import load_study_data
-    from training.study.recipe import Recipe
     from training.study.report import write_report
     from training.study.run_study import run_study
 
     taus, lambdas = _numbers("--temperatures", temperatures), _numbers("--lambdas", weights)
     cells = grid(_words(names), taus, lambdas, _words(scales), seeds)
-    recipe = Recipe(
-        encoder=encoder,
-        max_tokens=max_tokens,
-        steps=steps,
-        batch_size=batch_size,
-        hidden=hidden,
-        dropout=dropout,
-        learning_rate=learning_rate,
-    )
+    recipe = from_flags(Recipe, values)
     torch.set_num_threads(max(1, threads))
-    loaded = load_study_data(data, encoder, max_tokens, cache_folder(data, cache))
+    loaded = load_study_data(data, recipe.encoder, recipe.max_tokens, cache_folder(data, cache))
     ledger = run_study(loaded, recipe, cells, out)
     write_report(ledger, loaded, recipe, resamples)
     typer.echo(f"{len(cells)} cells asked for, {len(ledger.runs)} in the study -> {out / 'report.md'}")

@@ -2,28 +2,30 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from model.errors import InvalidOption
+from training.flags import Flag
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Numbers chosen for BCE on the validation part, once, and then kept for every loss."""
 
-    encoder: str = "minilm"
-    """Of a dataset of texts: a frozen encoder, or lsa (TF-IDF and SVD); a dataset of features has none."""
-    max_tokens: int = 256
-    """Tokens of a text that the encoder reads; 256 is what all-MiniLM-L6-v2 was made for."""
-    steps: int = 200
-    """Optimiser steps of a cell."""
-    batch_size: int = 256
-    hidden: int = 128
-    """Width of the trunk and of the embedding that is searched; small, so that thousands of cells fit on one core."""
+    encoder: Annotated[str, Flag("Features of texts: frozen minilm, tiny or a folder; or lsa (TF-IDF, SVD).")] = (
+        "minilm"
+    )
+    """A dataset of features needs none."""
+    max_tokens: Annotated[int, Flag("Tokens of a text that the encoder reads.")] = 256
+    """256 is what all-MiniLM-L6-v2 was made for."""
+    steps: Annotated[int, Flag("Optimiser steps of a cell.")] = 200
+    batch_size: Annotated[int, Flag("Documents a step, for the contrastive loss too.")] = 256
+    hidden: Annotated[int, Flag("Width of the trunk and of the searched embedding.")] = 128
+    """Small, so that thousands of cells fit on one core."""
     projection: int = 64
     """Width of the projections that the contrastive loss sees."""
-    dropout: float = 0.3
-    learning_rate: float = 2e-3
+    dropout: Annotated[float, Flag("Dropout of trunk and classifier.")] = 0.3
+    learning_rate: Annotated[float, Flag("Peak rate of AdamW.")] = 2e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
     """Share of the steps in which the rate rises."""

@@ -9,11 +9,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from icd_coder import root
 from model.bundle import load_bundle
 from model.dataset import load_dataset
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
-from training.commands import commands
 from training.optimise import loop, step
 from training.optimise.checkpoint_folder import BEST, LAST
 from training.optimise.contrastive import BY_TEMPERATURE
@@ -336,10 +336,10 @@ def test_a_bad_option_is_named_and_nothing_is_written(
 def test_two_sizes_of_a_batch_are_one_too_many() -> None:
     """On the command line, where both can be given."""
     flags = ["--data", "data", "--out", "bundle", "--tokens-per-batch", "900"]
-    result = CliRunner().invoke(commands, ["train", *flags, "--batch-size", "8"])
+    result = CliRunner().invoke(root, ["train", *flags, "--batch-size", "8"])
     assert isinstance(result.exception, InvalidOption)
     assert "--batch-size and --tokens-per-batch" in str(result.exception)
-    result = CliRunner().invoke(commands, ["train", *flags, "--preset", "mimic3-full"])
+    result = CliRunner().invoke(root, ["train", *flags, "--preset", "mimic3-full"])
     assert isinstance(result.exception, MissingInput)  # the preset's size gives way; there is no folder "data"
 
 

@@ -50,6 +50,17 @@ class Progress:
         self.epoch_tokens += tokens
         self.epoch_seconds += seconds
 
+    def judge_epoch(self, score: float | None = None) -> bool:
+        """Whether the epoch under way is the best so far by its validation score; without one the last is."""
+        if score is None:
+            self.best_epoch = self.epoch
+            return True
+        improved = score > self.best_map
+        self.bad_epochs = 0 if improved else self.bad_epochs + 1
+        if improved:
+            self.best_map, self.best_epoch = score, self.epoch
+        return improved
+
     def end_epoch(self) -> None:
         """Count the epoch under way as finished."""
         self.epoch += 1
@@ -68,7 +79,7 @@ class RunState:
     contrastive: ContrastiveTerm | None = None
     progress: Progress = field(default_factory=Progress)
     random: dict[str, Tensor] = field(default_factory=dict)
-    """Of all processes, see training.optimise.random_state."""
+    """Of all processes, see training.optimise.distributed."""
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:

@@ -9,10 +9,10 @@ COMPILERS = ("g++", "clang++", "c++")
 
 
 def require_compiler() -> None:
-    """Raise unless there is one.
+    """Check that torch.compile finds one: without it the first batch would fail halfway.
 
     Raises:
-        InvalidOption: torch.compile would fail in the middle of the first batch.
+        InvalidOption: there is none.
     """
     names = (os.environ["CXX"],) if os.environ.get("CXX") else COMPILERS
     if not any(map(shutil.which, names)):

@@ -18,7 +18,7 @@ from model.losses import (
     SimilarityDissimilarityLoss,
     SupConLoss,
 )
-from training.optimise.cross_batch_memory import ProjectionQueue
+from training.optimise.cross_batch_memory import CrossBatchMemory
 from training.optimise.matched_scale import matching_factor
 from training.options import TrainingOptions
 
@@ -37,13 +37,13 @@ class ContrastiveTerm:
     """The contrastive part of the training loss, with whatever it remembers from step to step.
 
     Args:
-        queue: projections of earlier steps that are further candidates; 0 for none.
+        memory: projections of earlier steps that are further candidates; 0 for none.
         match: the temperature at which the scale of ANY is taken over; None leaves the loss as it is.
     """
 
-    def __init__(self, loss: nn.Module, queue: int = 0, match: float | None = None) -> None:
+    def __init__(self, loss: nn.Module, memory: int = 0, match: float | None = None) -> None:
         self.loss = loss
-        self.queue = ProjectionQueue(queue) if queue else None
+        self.memory = CrossBatchMemory(memory) if memory else None
         self.match = match
         self.scale: float | None = None
 
@@ -54,39 +54,63 @@ class ContrastiveTerm:
         """
         if self.match is not None and self.scale is None:
             self.scale = matching_factor(self.loss, self.match, projections, labels)
-        if self.queue is None:
+        if self.memory is None:
             value: Tensor = self.loss(projections, labels)
         else:
-            value = self.loss(projections, labels, *self.queue.candidates(projections, labels))
+            value = self.loss(projections, labels, *self.memory.candidates(projections, labels))
         return value if self.scale is None else self.scale * value
 
     def to(self, device: torch.device | str) -> "ContrastiveTerm":
         """The same term on a device."""
         self.loss.to(device)
-        if self.queue is not None:
-            self.queue.to(device)
+        if self.memory is not None:
+            self.memory.to(device)
         return self
 
     def remember(self, projections: Tensor, labels: LabelSets) -> None:
         """Add what an optimiser step saw to the memory: (M, D), detached, with the labels of M rows."""
-        if self.queue is not None:
-            self.queue.push(projections, labels)
+        if self.memory is not None:
+            self.memory.push(projections, labels)
 
     def figures(self) -> dict[str, float]:
         """What the log should say beside the value."""
         scale = {} if self.scale is None else {"contrastive_scale": self.scale}
-        return scale if self.queue is None else scale | {"queued": len(self.queue)}
+        return scale if self.memory is None else scale | {"queued": len(self.memory)}
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold."""
         scale = {} if self.scale is None else {"scale": torch.tensor(self.scale, dtype=torch.float64)}
-        return scale if self.queue is None else scale | self.queue.state()
+        return scale if self.memory is None else scale | self.memory.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Bring back what :meth:`state` gave."""
         self.scale = state["scale"].item() if "scale" in state else None
-        if self.queue is not None:
-            self.queue.load_state(state)
+        if self.memory is not None:
+            self.memory.load_state(state)
+
+
+def projection_gradient(
+    term: ContrastiveTerm, projections: Tensor, labels: LabelSets, factor: float
+) -> tuple[Tensor, Tensor]:
+    """The term's value and ``factor`` times its gradient.
+
+    Back-propagating sum(projection * gradient) through the network gives the network the term's own gradient: the
+    chain rule, cut where it can be cached (Gao et al. 2021, Sec. 3.2) or sent to another process.
+
+    Shape:
+        projections (V, B, D) unit rows without a graph; labels of B rows; a scalar and (V, B, D) back.
+
+    Degenerate:
+        Projections that are not finite give NaN in both, for the caller to tell.
+    """
+    if not torch.isfinite(projections).all():
+        return projections.new_full((), torch.nan), torch.full_like(projections, torch.nan)
+    views = len(projections)
+    leaf = projections.flatten(0, 1).requires_grad_()  # (V * B, D), view after view
+    with torch.enable_grad():
+        value = term(leaf, LabelSets.joined([labels] * views))
+        (gradient,) = torch.autograd.grad(factor * value, leaf)
+    return value.detach(), gradient.view_as(projections)
 
 
 def contrastive_term(options: TrainingOptions) -> ContrastiveTerm | None:

@@ -10,10 +10,10 @@ from torch import Tensor
 from model.label_sets import LabelSets
 
 
-class ProjectionQueue:
+class CrossBatchMemory:
     """The projections and label sets of the last ``size`` notes, first in, first out.
 
-    A queue that is longer than an epoch holds earlier projections of the batch's own notes; they are candidates as any.
+    A memory longer than an epoch holds earlier projections of the batch's own notes; they are candidates like any.
     """
 
     def __init__(self, size: int) -> None:
@@ -38,7 +38,7 @@ class ProjectionQueue:
         """The batch itself, with its graph, then what is remembered, and each anchor's own column.
 
         Shape:
-            projections (B, D); returns (B + queued, D), as many label sets, and self_index (B,).
+            projections (B, D); returns (B + remembered, D), as many label sets, and self_index (B,).
         """
         own = torch.arange(len(projections), device=projections.device)
         if self._projections is None or self._labels is None:
@@ -52,7 +52,7 @@ class ProjectionQueue:
             self._projections, self._labels = self._projections.to(device), self._labels.to(device)
 
     def state(self) -> dict[str, Tensor]:
-        """For a checkpoint; nothing while the queue is empty."""
+        """For a checkpoint; nothing while the memory is empty."""
         if self._projections is None or self._labels is None:
             return {}
         return {

@@ -20,6 +20,8 @@ PATIENCE = timedelta(days=1)
 BUCKET = 1 << 24
 """Gradient elements that travel together, 64 MiB in float32: large enough to fill the wire, small beside the
 network; untuned."""
+OWN_STREAM = 1_000_003
+"""Keeps the seeds of the processes apart; any number that is larger than a seed in use."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,34 @@ def join_processes(device: str) -> Processes:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
     return Processes(dist.get_rank(), dist.get_world_size(), device)
+
+
+def seed_process(seed: int, processes: Processes) -> None:
+    """Give each of several processes a dropout of its own; one alone goes on with what it has."""
+    if processes.count > 1:
+        torch.manual_seed(seed + OWN_STREAM * (processes.rank + 1))
+
+
+def random_states(processes: Processes) -> dict[str, Tensor]:
+    """torch's random states of all processes, (processes, bytes) uint8; called by all.
+
+    A resumed run draws the same dropout. There is no other state: the order of the notes follows from seed and epoch.
+    """
+    states = {"cpu": processes.stacked(torch.get_rng_state().to(processes.device)).cpu()}
+    if processes.device.startswith("cuda"):
+        state = torch.cuda.get_rng_state(processes.device)
+        states["cuda"] = processes.stacked(state.to(processes.device)).cpu()
+    return states
+
+
+def restore_random_states(states: dict[str, Tensor], processes: Processes) -> bool:
+    """Bring this process's state back; False, with nothing changed, where they are those of another number of them."""
+    if len(states["cpu"]) != processes.count:
+        return False
+    torch.set_rng_state(states["cpu"][processes.rank].clone())  # torch crashes on a row in the middle of a matrix
+    if "cuda" in states and processes.device.startswith("cuda"):
+        torch.cuda.set_rng_state(states["cuda"][processes.rank].clone(), processes.device)
+    return True
 
 
 def _buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from model.network.network import CodingNetwork
 from training.optimise.distributed import Processes
+from training.optimise.failures import named_out_of_memory
 from training.optimise.note_source import NoteSource
-from training.optimise.out_of_memory import named_out_of_memory
-from training.optimise.shard import Chunk, forward_views, load_chunk
+from training.optimise.shard import Shard, forward_views, load_shard
 from training.options import TrainingOptions
 
 
@@ -47,23 +47,23 @@ def step_projections(
     parts = []
     for indices, own_seeds in zip(batches, seeds, strict=True):
         with named_out_of_memory(notes.sizes[indices], options), torch.no_grad():
-            chunk = load_chunk(notes, indices, processes)
-            projections = torch.stack([_view(network, chunk, seed, processes.device) for seed in own_seeds])
-            parts.append(processes.placed(projections, chunk.positions, len(indices)))
+            shard = load_shard(notes, indices, processes)
+            projections = torch.stack([_view(network, shard, seed, processes.device) for seed in own_seeds])
+            parts.append(processes.placed(projections, shard.positions, len(indices)))
     return processes.summed(torch.cat(parts, dim=1))
 
 
-def replayed_views(network: CodingNetwork, chunk: Chunk, seeds: Sequence[int], device: str) -> tuple[Tensor, Tensor]:
+def replayed_views(network: CodingNetwork, shard: Shard, seeds: Sequence[int], device: str) -> tuple[Tensor, Tensor]:
     """Pass two: what :func:`forward_views` gives, with the dropout of pass one."""
     with dropout_from(seeds[0], device):
-        logits, first = forward_views(network, chunk, 1)
-    others = [_view(network, chunk, seed, device) for seed in seeds[1:]]
+        logits, first = forward_views(network, shard, 1)
+    others = [_view(network, shard, seed, device) for seed in seeds[1:]]
     return logits, torch.stack([first[0], *others])
 
 
-def _view(network: CodingNetwork, chunk: Chunk, seed: int, device: str) -> Tensor:
+def _view(network: CodingNetwork, shard: Shard, seed: int, device: str) -> Tensor:
     """Projections (b, D) of one view, without label attention, which draws after them."""
-    if chunk.batch is None:
-        return forward_views(network, chunk, 1)[1][0]
+    if shard.batch is None:
+        return forward_views(network, shard, 1)[1][0]
     with dropout_from(seed, device):
-        return network.projections(chunk.batch)
+        return network.projections(shard.batch)

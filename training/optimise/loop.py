@@ -4,14 +4,13 @@ import math
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from model.network.network import CodingNetwork
 from model.progress import progress_bar
@@ -26,13 +25,11 @@ from training.optimise.checkpoint_folder import (
     set_damaged_aside,
 )
 from training.optimise.contrastive import contrastive_term
-from training.optimise.distributed import ALONE, Processes
-from training.optimise.divergence import diverged
+from training.optimise.distributed import ALONE, Processes, random_states, restore_random_states, seed_process
+from training.optimise.failures import diverged, named_out_of_memory
 from training.optimise.note_source import NoteSource
-from training.optimise.out_of_memory import named_out_of_memory
-from training.optimise.random_state import random_states, restore_random_states, seed_process
+from training.optimise.optimizer import linear_schedule, make_optimizer
 from training.optimise.run_log import RunLog
-from training.optimise.schedule import linear_schedule
 from training.optimise.step import StepGradient
 from training.optimise.stop_signal import StopSignal
 from training.options import TrainingOptions
@@ -82,16 +79,12 @@ def fit(
     contrastive = contrastive_term(options)
     if contrastive is not None:
         contrastive.to(device)
-    optimizer = make_optimizer(network, options)
-    total_steps = sum(len(epoch_steps(train.sizes, options, epoch)) for epoch in range(options.epochs))
-    warmup_steps = max(1, round(options.warmup * total_steps))
-    state = RunState(network, optimizer, contrastive)
+    state = RunState(network, make_optimizer(network, options), contrastive)
     seed_process(options.seed, processes)
     if resume and has_checkpoint(folder):
         _go_on(folder, state, identity, processes)
     progress, clock = state.progress, CheckpointClock(checkpoint_minutes)
-    measure = options.validation_measure.replace("_map", " MAP").replace("_", " ")
-    gradient = StepGradient(network, train, contrastive, options, processes)
+    take_step = OptimiserStep(StepGradient(network, train, contrastive, options, processes), state, folder)
 
     def checkpoint() -> None:
         state.random = random_states(processes)
@@ -102,82 +95,108 @@ def fit(
     with RunLog(folder, progress, silent=not processes.first) as log, StopSignal() as stop:
         while progress.epoch < options.epochs and progress.bad_epochs < options.patience:
             network.train()
-            recent: deque[float] = deque(maxlen=50)
-            name, total = f"epoch {progress.epoch + 1}/{options.epochs}", int(train.sizes.sum())
-            with progress_bar(name, total=total, unit="tok", scale=True, shown=processes.first) as bar:
-                bar.update(progress.epoch_tokens)
+            with _epoch_bar(progress, options, train, processes) as bar:
                 for batches in epoch_steps(train.sizes, options, progress.epoch)[progress.epoch_step :]:
-                    started = time.monotonic()
-                    # ---- one optimiser step ----------------------------------------------------------
-                    seen = gradient(batches)
-                    bce, term = seen.bce.sum().item(), seen.contrastive.sum().item()
-                    loss = options.bce_weight * bce + options.contrastive_weight * term
-                    if not math.isfinite(loss):
-                        names = train.names(seen.suspects(batches))
-                        raise diverged("loss", loss, progress.step, folder, names, processes.first)
-                    processes.sum_gradients(network.parameters())
-                    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), options.clip).item()
-                    if not math.isfinite(norm):
-                        names = train.names(seen.suspects(batches))
-                        raise diverged("gradient", norm, progress.step, folder, names, processes.first)
-                    factor = linear_schedule(progress.step, warmup_steps, total_steps)
-                    for group in optimizer.param_groups:
-                        group["lr"] = group["peak_lr"] * factor
-                    optimizer.step()
-                    optimizer.zero_grad(set_to_none=True)
-                    if contrastive is not None:
-                        contrastive.remember(seen.projections, seen.labels)
-                    # ---------------------------------------------------------------------------------
-                    notes = sum(map(len, batches))
-                    tokens = int(sum(train.sizes[indices].sum() for indices in batches))
-                    progress.end_step(loss, notes, tokens, time.monotonic() - started)
-                    parts = {"bce": bce} if options.bce_weight else {}
-                    if contrastive is not None:
-                        parts |= {"contrastive": term, **contrastive.figures()}
-                    log.write("step", progress.step, **parts, gradient_norm=norm, lr_factor=factor)
-                    recent.append(loss)
-                    bar.set_postfix(loss=f"{np.mean(recent):.4f}", refresh=False)
-                    bar.update(tokens)
+                    figures = take_step(batches)
+                    log.write("step", progress.step, **figures)
+                    bar.set_postfix(loss=f"{take_step.recent_loss:.4f}", refresh=False)
+                    bar.update(take_step.tokens(batches))
                     due, stopped = processes.any(clock.due(), stop.received is not None)
                     if due or stopped:
                         checkpoint()
                     if stopped:
                         stop.end()
-            rate = progress.epoch_tokens / progress.epoch_seconds
-            mean_loss = progress.epoch_loss / progress.epoch_notes
-
-            started = time.monotonic()
-            measured: dict[str, float] = {}
-            if validate is None:
-                improved, progress.best_epoch = True, progress.epoch
-            else:
+            loss, rate = progress.epoch_loss / progress.epoch_notes, progress.epoch_tokens / progress.epoch_seconds
+            started, measured = time.monotonic(), dict[str, float]()
+            if validate is not None:
                 score = processes.from_first(validate(predict_scores(network, dev, options, processes)))
                 measured[options.validation_measure] = score
-                improved = score > progress.best_map
-                progress.bad_epochs = 0 if improved else progress.bad_epochs + 1
-                if improved:
-                    progress.best_map, progress.best_epoch = score, progress.epoch
+            improved = progress.judge_epoch(*measured.values())
             if improved and processes.first:
                 save_weights(folder / BEST, network)
-            log.write(
-                "epoch",
-                progress.step,
-                epoch=progress.epoch + 1,
-                loss=mean_loss,
-                tokens_per_second=round(rate),
-                **measured,
-            )
+            shown = {"loss": loss, "tokens_per_second": round(rate), **measured}
+            log.write("epoch", progress.step, epoch=progress.epoch + 1, **shown)
             progress.epoch_seconds += time.monotonic() - started
             progress.end_epoch()
             checkpoint()
             if processes.first:
-                said = "".join(f", {measure} {value:.4f}{' (best)' if improved else ''}" for value in measured.values())
-                bar.write(f"epoch {progress.epoch}: loss {mean_loss:.4f}{said}, {rate:,.0f} tokens/s", file=sys.stderr)
+                bar.write(_epoch_line(progress.epoch, loss, measured, improved, rate), file=sys.stderr)
             if processes.any(stop.received is not None)[0]:
                 stop.end()
 
     processes.in_turn(lambda: load_weights(folder / BEST, network))
     return TrainingResult(progress, predict_scores(network, dev, options, processes))
+
+
+class OptimiserStep:
+    """One step of the optimiser; called with its batches, it changes the state and returns figures for the log."""
+
+    def __init__(self, gradient: StepGradient, state: RunState, folder: Path) -> None:
+        options = gradient.options
+        self._gradient, self._state, self._folder = gradient, state, folder
+        self._total = sum(len(epoch_steps(gradient.notes.sizes, options, epoch)) for epoch in range(options.epochs))
+        self._warmup = max(1, round(options.warmup * self._total))
+        self._recent: deque[float] = deque(maxlen=50)
+
+    @property
+    def recent_loss(self) -> float:
+        """Mean of the last 50 losses."""
+        return float(np.mean(self._recent))
+
+    def tokens(self, batches: Sequence[list[int]]) -> int:
+        """Tokens of the notes of some batches."""
+        return int(sum(self._gradient.notes.sizes[indices].sum() for indices in batches))
+
+    def __call__(self, batches: Sequence[list[int]]) -> dict[str, float]:
+        """Take the step.
+
+        Raises:
+            TrainingDiverged: the loss or its gradient is not finite.
+            OutOfMemory: a batch does not fit.
+        """
+        started = time.monotonic()
+        state, options, progress = self._state, self._gradient.options, self._state.progress
+        seen = self._gradient(batches)
+        bce, term = seen.bce.sum().item(), seen.contrastive.sum().item()
+        loss = options.bce_weight * bce + options.contrastive_weight * term
+        self._require_finite("loss", loss, seen.suspects(batches))
+        self._gradient.processes.sum_gradients(state.network.parameters())
+        norm = torch.nn.utils.clip_grad_norm_(state.network.parameters(), options.clip).item()
+        self._require_finite("gradient", norm, seen.suspects(batches))
+        factor = linear_schedule(progress.step, self._warmup, self._total)
+        for group in state.optimizer.param_groups:
+            group["lr"] = group["peak_lr"] * factor
+        state.optimizer.step()
+        state.optimizer.zero_grad(set_to_none=True)
+        figures = {"bce": bce} if options.bce_weight else {}
+        if state.contrastive is not None:
+            state.contrastive.remember(seen.projections, seen.labels)
+            figures |= {"contrastive": term, **state.contrastive.figures()}
+        self._recent.append(loss)
+        progress.end_step(loss, sum(map(len, batches)), self.tokens(batches), time.monotonic() - started)
+        return figures | {"gradient_norm": norm, "lr_factor": factor}
+
+    def _require_finite(self, what: str, value: float, notes: Sequence[int]) -> None:
+        if not math.isfinite(value):
+            names, step = self._gradient.notes.names(notes), self._state.progress.step
+            raise diverged(what, value, step, self._folder, names, self._gradient.processes.first)
+
+
+def _epoch_bar(progress: Progress, options: TrainingOptions, train: NoteSource, processes: Processes) -> Any:
+    """A bar over the tokens of the epoch, at where the epoch goes on."""
+    name = f"epoch {progress.epoch + 1}/{options.epochs}"
+    bar = progress_bar(name, total=int(train.sizes.sum()), unit="tok", scale=True, shown=processes.first)
+    bar.update(progress.epoch_tokens)
+    return bar
+
+
+def _epoch_line(epoch: int, loss: float, measured: dict[str, float], improved: bool, rate: float) -> str:
+    """What the terminal shows of a finished epoch."""
+    best = " (best)" if improved else ""
+    validation = [
+        f"{name.replace('_map', ' MAP').replace('_', ' ')} {value:.4f}{best}" for name, value in measured.items()
+    ]
+    return ", ".join([f"epoch {epoch}: loss {loss:.4f}", *validation, f"{rate:,.0f} tokens/s"])
 
 
 def _go_on(folder: Path, state: RunState, identity: dict[str, Any], processes: Processes) -> None:
@@ -188,22 +207,6 @@ def _go_on(folder: Path, state: RunState, identity: dict[str, Any], processes: P
     processes.any(False)  # nobody writes before all have read
     if processes.first and not whole:
         set_damaged_aside(folder)
-
-
-def make_optimizer(network: CodingNetwork, options: TrainingOptions) -> torch.optim.Optimizer:
-    """AdamW with one peak rate for the encoder and one for what starts from nothing; no decay on vectors."""
-    groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            rate = options.learning_rate if name.startswith("encoder.") else options.head_learning_rate
-            decay = options.weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((rate, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": members, "lr": rate, "peak_lr": rate, "weight_decay": decay}
-            for (rate, decay), members in sorted(groups.items(), key=lambda item: item[0])
-        ]
-    )
 
 
 @torch.inference_mode()

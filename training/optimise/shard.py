@@ -16,7 +16,7 @@ from training.optimise.note_source import NoteSource
 
 
 @dataclass(frozen=True)
-class Chunk:
+class Shard:
     """The notes of a batch that this process takes; none where the batch has fewer notes than there are processes.
 
     Shape:
@@ -28,21 +28,21 @@ class Chunk:
     positions: Tensor
 
 
-def load_chunk(notes: NoteSource, indices: Sequence[int], processes: Processes) -> Chunk:
+def load_shard(notes: NoteSource, indices: Sequence[int], processes: Processes) -> Shard:
     """This process's part of the notes at ``indices``, on its device."""
     positions = share(notes.sizes[indices], processes.rank, processes.count)
     own = [indices[position] for position in positions]
     batch = notes.batch(own).to(processes.device) if own else None
     labels = notes.label_sets(own).to(processes.device)
-    return Chunk(batch, labels, torch.from_numpy(positions).to(processes.device))
+    return Shard(batch, labels, torch.from_numpy(positions).to(processes.device))
 
 
-def forward_views(network: CodingNetwork, chunk: Chunk, views: int) -> tuple[Tensor, Tensor]:
+def forward_views(network: CodingNetwork, shard: Shard, views: int) -> tuple[Tensor, Tensor]:
     """Logits (b, L) of the first view and projections (V, b, D) of all, each view with a dropout of its own."""
-    if chunk.batch is None:
+    if shard.batch is None:
         return _nothing(network, views)
-    output = network(chunk.batch)
-    others = [network.projections(chunk.batch) for _ in range(views - 1)]
+    output = network(shard.batch)
+    others = [network.projections(shard.batch) for _ in range(views - 1)]
     return output.logits, torch.stack([output.projections, *others])
 
 

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from model.label_sets import LabelSets
 from model.network.network import CodingNetwork
-from training.optimise.contrastive import ContrastiveTerm
+from training.optimise.contrastive import ContrastiveTerm, projection_gradient
 from training.optimise.distributed import Processes
+from training.optimise.failures import named_out_of_memory
 from training.optimise.gradient_cache import draw_seeds, replayed_views, step_projections
 from training.optimise.note_source import NoteSource
-from training.optimise.out_of_memory import named_out_of_memory
-from training.optimise.projection_gradient import projection_gradient
-from training.optimise.shard import bce_sum, forward_views, load_chunk
+from training.optimise.shard import bce_sum, forward_views, load_shard
 from training.options import TrainingOptions
 
 
@@ -73,17 +72,17 @@ class StepGradient:
         compared: list[tuple[Tensor, LabelSets]] = []
         for indices in batches:
             with named_out_of_memory(self.notes.sizes[indices], self.options):
-                chunk = load_chunk(self.notes, indices, self.processes)
-                logits, own = forward_views(self.network, chunk, self.views)
-                loss = bce_sum(logits, chunk.labels) / total
+                shard = load_shard(self.notes, indices, self.processes)
+                logits, own = forward_views(self.network, shard, self.views)
+                loss = bce_sum(logits, shard.labels) / total
                 bce.append(loss.detach())
                 if self.contrastive is not None:
-                    everyone = self.processes.summed(self.processes.placed(own, chunk.positions, len(indices)))
+                    everyone = self.processes.summed(self.processes.placed(own, shard.positions, len(indices)))
                     labels = self.notes.label_sets(indices).to(self.processes.device)
                     weight = len(indices) / total
                     factor = self.options.contrastive_weight * weight
                     value, gradient = projection_gradient(self.contrastive, everyone, labels, factor)
-                    loss = loss + (own * gradient[:, chunk.positions]).sum()
+                    loss = loss + (own * gradient[:, shard.positions]).sum()
                     values.append(value * weight)
                     compared.append((everyone, labels))
                 _backward(loss)
@@ -105,11 +104,11 @@ class StepGradient:
         cached = torch.split(gradient, [len(indices) for indices in batches], dim=1)
         for indices, own_seeds, part in zip(batches, seeds, cached, strict=True):
             with named_out_of_memory(notes.sizes[indices], options):
-                chunk = load_chunk(notes, indices, processes)
-                logits, own = replayed_views(network, chunk, own_seeds, processes.device)
-                loss = bce_sum(logits, chunk.labels) / len(chosen)
+                shard = load_shard(notes, indices, processes)
+                logits, own = replayed_views(network, shard, own_seeds, processes.device)
+                loss = bce_sum(logits, shard.labels) / len(chosen)
                 bce.append(loss.detach())
-                _backward(loss + (own * part[:, chunk.positions]).sum())
+                _backward(loss + (own * part[:, shard.positions]).sum())
         return self._seen(bce, [value], [(everyone, labels)])
 
     def _seen(self, bce: list[Tensor], values: list[Tensor], compared: list[tuple[Tensor, LabelSets]]) -> StepSeen:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from model.network.network import CodingNetwork
 
 
-class SilentLabels(nn.Module):
+class NoLabelAttention(nn.Module):
     """Says nothing of any label: logits of 0 without a graph.
 
     Shape:
@@ -27,10 +27,12 @@ class SilentLabels(nn.Module):
 
 
 @contextmanager
-def silent_labels(network: CodingNetwork) -> Iterator[None]:
+def without_label_attention(network: CodingNetwork) -> Iterator[None]:
     """Within, the network has no label attention to compute, train or save; afterwards its own again, untouched."""
     label_attention = network.label_attention
-    network.register_module("label_attention", SilentLabels(len(label_attention.bias)).to(label_attention.bias.device))
+    network.register_module(
+        "label_attention", NoLabelAttention(len(label_attention.bias)).to(label_attention.bias.device)
+    )
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from model.network.network import CodingNetwork
 from training.optimise.checkpoint_folder import has_checkpoint
 from training.optimise.loop import TrainingResult
 from training.optimise.note_source import NoteSource
-from training.optimise.without_label_attention import silent_labels
+from training.optimise.without_label_attention import without_label_attention
 from training.options import TrainingOptions
 from training.run.neighbour_agreement import embed_notes, neighbour_jaccard
 
@@ -92,7 +92,7 @@ def run_protocol(
 
     for stage in (FIRST, SECOND):
         (folder / stage).mkdir(parents=True, exist_ok=True)
-    with silent_labels(network):
+    with without_label_attention(network):
         first = fit(options, folder / FIRST, identity | {"stage": 1}, None if validate is None else agreement)
     for part in (network.document_embedding, network.projection_head):
         part.requires_grad_(False)

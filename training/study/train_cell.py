@@ -14,9 +14,9 @@ from model.label_sets import LabelSets
 from training.evaluation.gold import Gold
 from training.evaluation.ranking import average_precisions
 from training.evaluation.standing import cells_ahead
-from training.optimise.divergence import TrainingDiverged
+from training.optimise.failures import TrainingDiverged
 from training.optimise.matched_scale import matching_factor
-from training.optimise.schedule import linear_schedule
+from training.optimise.optimizer import linear_schedule
 from training.study.cell import Cell
 from training.study.inputs import Part, StudyData
 from training.study.network import StudyNetwork, StudyOutput

@@ -11,11 +11,12 @@ from model.errors import InvalidOption
 from model.label_sets import LabelSets
 from model.losses import AnyLoss, SimilarityDissimilarityLoss
 from tests.model.losses.family import draw
-from training.optimise.contrastive import ContrastiveTerm, contrastive_term
+from training.optimise.contrastive import ContrastiveTerm, contrastive_term, projection_gradient
 from training.options import LOSSES, TrainingOptions
 
 OPTIONS = TrainingOptions(encoder="tiny", normalization="positives", temperature=0.2)
 MULTI_LABEL = [loss for loss in LOSSES if loss not in ("bce", "supcon")]
+SETS = LabelSets.from_rows([[0, 1], [0], [1, 2], [2]], 3)
 PARTLY_OVERLAPPING = torch.tensor([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]])
 
 sets = LabelSets.from_multi_hot
@@ -196,3 +197,30 @@ def test_a_bad_option_is_named_with_its_value(changes: dict[str, object], said: 
     """The flag as the user writes it."""
     with pytest.raises(InvalidOption, match=said):
         replace(OPTIONS, **changes)
+
+
+@pytest.mark.parametrize("loss", ["sd", "jaccard"])
+def test_it_is_the_gradient_of_the_term_over_all_views(loss: str) -> None:
+    """View after view, labels repeated, times the factor; the value is without it."""
+    term = contrastive_term(TrainingOptions("tiny", loss=loss, temperature=0.5))
+    assert term is not None
+    torch.manual_seed(0)
+    projections = F.normalize(torch.randn(2, 4, 5, dtype=torch.float64), dim=2)
+    value, gradient = projection_gradient(term, projections, SETS, 0.25)
+    leaf = projections.clone().requires_grad_()
+    direct = term(torch.cat([leaf[0], leaf[1]]), LabelSets.joined([SETS, SETS]))
+    torch.autograd.backward(0.25 * direct)
+    assert leaf.grad is not None
+    torch.testing.assert_close(gradient, leaf.grad)
+    torch.testing.assert_close(value, direct.detach())
+    assert not value.requires_grad
+
+
+def test_projections_that_are_no_numbers_give_none() -> None:
+    """The loss itself would raise; the loop has to name the batch instead."""
+    term = contrastive_term(TrainingOptions("tiny"))
+    assert term is not None
+    value, gradient = projection_gradient(term, torch.full((1, 4, 5), torch.nan), SETS, 1.0)
+    assert value.isnan()
+    assert gradient.isnan().all()
+    assert gradient.shape == (1, 4, 5)

@@ -16,7 +16,7 @@ from tests.factories import write_tiny_dataset
 from tests.training.tiny_notes import tiny_source, tiny_training_network
 from training.optimise import step
 from training.optimise.checkpoint_folder import BEST
-from training.optimise.without_label_attention import silent_labels
+from training.optimise.without_label_attention import without_label_attention
 from training.options import TrainingOptions
 from training.run.protocol import FIRST, SECOND
 from training.run.request import TrainingRequest
@@ -184,7 +184,7 @@ def test_without_labels_a_network_has_the_same_projections_and_says_nothing() ->
     network, source = tiny_training_network(torch.float32).eval(), tiny_source()
     batch = source.batch([0, 1, 2])
     before, own = network(batch), network.label_attention
-    with silent_labels(network):
+    with without_label_attention(network):
         silent = network(batch)
         assert not any(name.startswith("label_attention") for name, _ in network.named_parameters())
     assert network.label_attention is own

@@ -17,7 +17,7 @@ from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training.optimise import loop, step
 from training.optimise.checkpoint_folder import BEST, LAST
 from training.optimise.contrastive import BY_TEMPERATURE
-from training.optimise.divergence import TrainingDiverged
+from training.optimise.failures import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
 from training.run.request import TrainingRequest
@@ -354,7 +354,7 @@ def test_missing_data_and_an_empty_split_are_named(tmp_path: Path) -> None:
 
 def test_the_schedule_rises_then_falls_to_zero() -> None:
     """Warm-up over 10 steps, linear decay to step 100."""
-    from training.optimise.schedule import linear_schedule
+    from training.optimise.optimizer import linear_schedule
 
     values = [linear_schedule(step, 10, 100) for step in range(101)]
     assert values[9] == 1.0

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.training.study.study_data import study_data
-from training.optimise.divergence import TrainingDiverged
+from training.optimise.failures import TrainingDiverged
 from training.study.cell import Cell, Setting
 from training.study.recipe import Recipe
 from training.study.train_cell import train_cell

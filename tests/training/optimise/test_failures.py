@@ -8,7 +8,7 @@ from model.network.batch import NoteBatch
 from tests.training.tiny_notes import tiny_source, tiny_training_network
 from training.optimise.contrastive import contrastive_term
 from training.optimise.distributed import ALONE
-from training.optimise.out_of_memory import OutOfMemory, named_out_of_memory
+from training.optimise.failures import OutOfMemory, named_out_of_memory
 from training.optimise.step import StepGradient
 from training.options import TrainingOptions
 

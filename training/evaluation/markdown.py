@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.evaluation.explanations_markdown import explanations_section
-from training.evaluation.markdown_table import number, table, with_interval
+from training.evaluation.markdown_table import number, signed_interval, table, with_interval
 from training.evaluation.populations import POPULATIONS
 
 METRIC_TITLES = {
@@ -125,7 +125,7 @@ def _baselines(report: Mapping[str, Any]) -> str:
         for name, baseline in report["baselines"].items():
             theirs = baseline[population]
             values = [number(theirs[key]) for key in ("map", "precision_at_8", "micro_auc_pr")]
-            rows.append((name, population, *values, _difference(theirs["map_difference"])))
+            rows.append((name, population, *values, signed_interval(theirs["map_difference"]) or "n/a"))
     header = ("system", "population", "MAP", "P@8", "AUC-PR, micro", "coder minus baseline in MAP")
     note = "The difference is paired by document, with its 95% bootstrap interval. Baselines have no threshold."
     return f"{table(header, rows)}\n\n{note}"
@@ -171,12 +171,6 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
 def _resamples(report: Mapping[str, Any]) -> str:
     interval = report["intervals"]["all"]["map"] or report["intervals"]["all"]["micro_f1"]
     return f"{interval['resamples']:,}" if interval else "no"
-
-
-def _difference(interval: Mapping[str, float] | None) -> str:
-    if interval is None:
-        return "n/a"
-    return f"{interval['value']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
 
 
 def _threshold(threshold: float | Mapping[str, float]) -> str:

@@ -19,3 +19,10 @@ def with_interval(interval: Mapping[str, float] | None) -> str:
     if interval is None:
         return "n/a"
     return f"{number(interval['value'])} [{number(interval['low'])}, {number(interval['high'])}]"
+
+
+def signed_interval(difference: Mapping[str, float] | None) -> str:
+    """A difference with its sign and its interval; empty without one."""
+    if difference is None:
+        return ""
+    return f"{difference['value']:+.4f} [{difference['low']:+.4f}, {difference['high']:+.4f}]"

@@ -7,6 +7,8 @@ skipped. Assigned codes outside the label space count in every denominator and a
 import numpy as np
 
 from training.evaluation.gold import Gold
+from training.evaluation.score_matrix import checked_scores
+from training.evaluation.standing import cells_ahead
 
 CUTOFFS = (5, 8, 15)
 
@@ -26,12 +28,31 @@ def ranking_metrics(gold: Gold, ahead: np.ndarray) -> dict[str, float | None]:
 
 
 def average_precisions(gold: Gold, ahead: np.ndarray) -> np.ndarray:
-    """Mean of the precisions at the ranks of a document's codes, float64 (D,) as ``gold.labelled``."""
-    order = np.lexsort((ahead, gold.rows))
-    found = np.arange(1, order.size + 1) - gold.offsets[gold.rows]  # positives up to and with this one
-    precision = found / (ahead[order] + 1)
-    sums = np.bincount(gold.rows, weights=precision, minlength=gold.num_documents)
-    return _per_labelled(gold, sums)
+    """Average precision of each document, float64 (D,) as ``gold.labelled``."""
+    found: np.ndarray = average_precision(gold.rows, ahead, gold.totals)[gold.labelled]
+    return found
+
+
+def average_precision(documents: np.ndarray, ahead: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Mean of the precisions at the ranks of a document's codes, NaN without any, float64 (n,).
+
+    Args:
+        documents: document of each positive that is ranked, ascending, int64 (Q,).
+        ahead: cells ranked before each positive, int64 (Q,).
+        totals: assigned codes of each document, those that are not ranked too, int64 (n,).
+    """
+    order = np.lexsort((ahead, documents))
+    first = np.searchsorted(documents, documents)  # the first positive of the same document
+    found = np.arange(1, order.size + 1) - first  # positives up to and with this one
+    sums = np.bincount(documents, weights=found / (ahead[order] + 1), minlength=len(totals))
+    precisions: np.ndarray = np.where(totals > 0, sums / np.maximum(totals, 1), np.nan)
+    return precisions
+
+
+def mean_average_precision(scores: np.ndarray, gold: Gold) -> float:
+    """MAP over all columns of a score matrix (n, L); 0 where no document has a code."""
+    ahead = cells_ahead(checked_scores(scores, gold), gold, np.arange(gold.num_labels))
+    return mean_or_none(average_precisions(gold, ahead)) or 0.0
 
 
 def precisions_at(gold: Gold, ahead: np.ndarray, k: int) -> np.ndarray:

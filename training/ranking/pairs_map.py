@@ -3,6 +3,7 @@
 import numpy as np
 
 from training.evaluation.bootstrap import Interval, mean_interval
+from training.evaluation.ranking import average_precision
 from training.ranking.judged_pairs import JudgedPairs
 
 
@@ -15,12 +16,8 @@ def pairs_average_precision(pairs: JudgedPairs, probabilities: np.ndarray, score
     """
     order = np.lexsort((pairs.columns, -scores, -probabilities, pairs.notes))
     notes, truth = pairs.notes[order], pairs.truth[order]
-    starts = np.searchsorted(notes, np.arange(pairs.num_notes))
-    before = np.concatenate([[0], np.cumsum(truth)])
-    rank = np.arange(len(notes)) - starts[notes] + 1
-    found = before[1:] - before[starts[notes]]
-    gains = np.bincount(notes[truth], weights=(found / rank)[truth], minlength=pairs.num_notes)
-    return np.where(pairs.totals > 0, gains / np.maximum(pairs.totals, 1), np.nan)
+    ahead = np.arange(len(notes)) - np.searchsorted(notes, notes)
+    return average_precision(notes[truth], ahead[truth], pairs.totals)
 
 
 def pairs_map(pairs: JudgedPairs, probabilities: np.ndarray, scores: np.ndarray) -> Interval | None:

@@ -7,9 +7,7 @@ import numpy as np
 
 from model.ranking.neighbour_vote import label_votes
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions
-from training.evaluation.score_matrix import checked_scores
-from training.evaluation.standing import cells_ahead
+from training.evaluation.ranking import mean_average_precision
 from training.evaluation.thresholds import best_global_threshold
 from training.retrieval.search import Neighbours
 
@@ -115,12 +113,6 @@ def score(tuned: Tuned, documents: Labelled, train_rows: Sequence[np.ndarray]) -
     vote = votes(documents.neighbours, train_rows, documents.num_labels, tuned.vote)
     mixed = blend(documents.probabilities, vote, tuned.weight)
     return Scores(documents.probabilities.astype(np.float64), vote.astype(np.float64), mixed)
-
-
-def mean_average_precision(scores: np.ndarray, gold: Gold) -> float:
-    """MAP over the documents with a code, all columns."""
-    ahead = cells_ahead(checked_scores(scores, gold), gold, np.arange(gold.num_labels))
-    return float(average_precisions(gold, ahead).mean())
 
 
 def halves(subjects: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:

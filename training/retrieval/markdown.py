@@ -1,7 +1,9 @@
 """retrieval.md: the numbers of retrieval.json as tables, what they say in a sentence each, and what they mean."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from training.evaluation.markdown_table import signed_interval, table, with_interval
 
 _DEFINITIONS = """\
 - **Neighbours** are training documents alone, the {k} with the highest cosine; those of the query's own patient
@@ -68,7 +70,7 @@ def _header(report: Mapping[str, Any]) -> str:
         ("rare codes", f"{report['rare_codes']:,} with 1 to {report['rare']} training documents"),
         ("tuned on", report["tuned_on"]),
     ]
-    return _table(("", "what was evaluated"), rows)
+    return table(("", "what was evaluated"), rows)
 
 
 def _systems(report: Mapping[str, Any]) -> str:
@@ -76,13 +78,13 @@ def _systems(report: Mapping[str, Any]) -> str:
     for system in report["systems"]:
         cells = []
         for measure in TITLES:
-            cells.append(_interval(system[measure]["interval"]))
-            cells.append(_difference(system[measure]["bundle_minus_this"]))
+            cells.append(with_interval(system[measure]["interval"]))
+            cells.append(signed_interval(system[measure]["bundle_minus_this"]))
         rows.append((system["name"], *cells))
     header = ["system"]
     for title in TITLES.values():
         header += [f"{title}@{report['k']}", "bundle minus this"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _plain_words(report: Mapping[str, Any]) -> str:
@@ -91,7 +93,7 @@ def _plain_words(report: Mapping[str, Any]) -> str:
         if system["name"] == report["bundle"]:
             continue
         leads = {title: system[measure]["bundle_minus_this"] for measure, title in TITLES.items()}
-        said = ", ".join(f"{title} {_difference(lead)} ({verdict(lead)})" for title, lead in leads.items())
+        said = ", ".join(f"{title} {signed_interval(lead)} ({verdict(lead)})" for title, lead in leads.items())
         lines.append(f"- {report['bundle']} against {system['name']}: {said}.")
     return "\n".join(lines)
 
@@ -102,28 +104,11 @@ def _coders(coders: Sequence[Mapping[str, Any]] | None) -> str:
     rows = [
         (
             coder["name"],
-            _interval(coder["map"]),
-            _difference(coder["map_difference"]) if coder["map_difference"] else "",
-            _interval(coder["micro_f1"]),
+            with_interval(coder["map"]),
+            signed_interval(coder["map_difference"]) if coder["map_difference"] else "",
+            with_interval(coder["micro_f1"]),
             "; ".join(", ".join(f"{name} {value:.4g}" for name, value in each.items()) for each in coder["settings"]),
         )
         for coder in coders
     ]
-    return _table(("coder", "MAP", "MAP minus classifier's", "F1, micro", "tuned"), rows)
-
-
-def _interval(interval: Mapping[str, float] | None) -> str:
-    if interval is None:
-        return "n/a"
-    return f"{interval['value']:.4f} [{interval['low']:.4f}, {interval['high']:.4f}]"
-
-
-def _difference(interval: Mapping[str, float] | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval['value']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return table(("coder", "MAP", "MAP minus classifier's", "F1, micro", "tuned"), rows)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from training.evaluation.markdown_table import signed_interval
 from training.retrieval.markdown import TITLES, verdict
 
 
@@ -30,7 +31,7 @@ def _systems(report: Mapping[str, Any]) -> Table:
         lead = system["ndcg"]["bundle_minus_this"]
         values = [_value(system[measure]["interval"]) for measure in TITLES]
         said = "" if system["name"] == report["bundle"] else verdict(lead)
-        table.add_row(system["name"], *values, _signed(lead), said)
+        table.add_row(system["name"], *values, signed_interval(lead), said)
     return table
 
 
@@ -39,15 +40,11 @@ def _coders(report: Mapping[str, Any]) -> Table:
     for column in ("", "MAP", "minus classifier's", "micro-F1"):
         table.add_column(column, justify="right" if column else "left")
     for coder in report["coders"]:
-        table.add_row(coder["name"], _value(coder["map"]), _signed(coder["map_difference"]), _value(coder["micro_f1"]))
+        table.add_row(
+            coder["name"], _value(coder["map"]), signed_interval(coder["map_difference"]), _value(coder["micro_f1"])
+        )
     return table
 
 
 def _value(interval: Mapping[str, float] | None) -> str:
     return "-" if interval is None else f"{interval['value']:.4f}"
-
-
-def _signed(interval: Mapping[str, float] | None) -> str:
-    if interval is None:
-        return ""
-    return f"{interval['value']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}]"

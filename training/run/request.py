@@ -36,7 +36,8 @@ class TrainingRequest:
     preset: Annotated[
         str | None,
         Flag(
-            "mimic3-full: the options of docs/tutorials/mimic-iii.md, each overridden by its own flag.", callback=use_preset
+            "mimic3-full: the options of docs/tutorials/mimic-iii.md, each overridden by its own flag.",
+            callback=use_preset,
         ),
     ] = None
     """For the record: its values are in the options."""

@@ -21,8 +21,7 @@ from training.run.network import build_network, notes_of, run_identity, train_ne
 from training.run.protocol import WITHOUT
 from training.run.request import TrainingRequest
 from training.run.trained import Trained
-from training.run.validation_map import validation_map
-from training.run.with_validation import fitted_documents
+from training.run.with_validation import fitted_documents, validation_map
 
 
 def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderSource) -> Trained:

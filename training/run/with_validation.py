@@ -7,14 +7,16 @@ import numpy as np
 from model.dataset import Dataset, Document
 from model.errors import EmptyDataset
 from model.network.encoder_source import EncoderSource
+from training.evaluation.gold import Gold
 from training.evaluation.label_space import codes_outside
+from training.evaluation.ranking import mean_average_precision
 from training.optimise.contrastive import require_fitting_labels
 from training.ranking.ranker_fit import Part
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, notes_of, run_identity, train_network
+from training.run.protocol import Validate
 from training.run.request import TrainingRequest
 from training.run.trained import Trained
-from training.run.validation_map import validation_map
 
 HELD_BACK = 0.1
 """Share of the patients that validate when the dev split is trained on and no ranker is wanted."""
@@ -70,3 +72,19 @@ def fitted_documents(dataset: Dataset, fit_splits: tuple[str, ...]) -> Sequence[
     if fit_splits == ("train",):
         return dataset.require("train")
     return [document for split in dict.fromkeys(fit_splits) for document in dataset.require(split)]
+
+
+def validation_map(rows: Sequence[np.ndarray], num_labels: int, extra: np.ndarray) -> Validate:
+    """The measure that chooses an epoch: MAP over all codes of a score matrix (n, L).
+
+    Args:
+        rows: label columns of each validation note.
+        extra: codes of each that the label space lacks, (n,).
+
+    Raises:
+        EmptyDataset: no note has a code.
+    """
+    gold = Gold.from_rows(rows, num_labels, extra)
+    if not gold.labelled.size:
+        raise EmptyDataset("no validation document has a code: prepare the data with a larger dev split")
+    return lambda scores: mean_average_precision(scores, gold)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from training.study.bootstrap import Estimate, Resampling
+from training.evaluation.bootstrap import Estimate, SeedResampling
 from training.study.cell import Cell, Setting
 from training.study.ledger import Ledger, Run
 from training.study.measures import parts
@@ -25,7 +25,7 @@ class Results:
             by_setting[cell.setting][cell.seed] = run
         self.runs = dict(by_setting)
         documents = len(next(iter(ledger.runs.values())).documents()["ap"])
-        self._resampling = Resampling(documents, resamples)
+        self._resampling = SeedResampling(documents, resamples)
         self._read: dict[Cell, dict[str, np.ndarray]] = {}
 
     def settings(self, losses: Iterable[str]) -> list[Setting]:

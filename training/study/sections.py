@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from training.evaluation.bootstrap import Estimate
+from training.evaluation.markdown_table import table
 from training.study.bands import bands
-from training.study.bootstrap import Estimate
 from training.study.cell import Setting
 from training.study.inputs import StudyData
 from training.study.measures import SPARSE
@@ -63,7 +64,7 @@ def chosen_section(results: Results) -> list[str]:
             for name in FIGURES
         ]
         rows.append([setting.loss, _lambda(setting), str(len(results.seeds(setting))), *cells])
-    return ["## Every loss", "", *table(["loss", "lambda", "seeds", *FIGURES.values()], rows), ""]
+    return ["## Every loss", "", table(["loss", "lambda", "seeds", *FIGURES.values()], rows), ""]
 
 
 def verdict_section(results: Results) -> list[str]:
@@ -85,7 +86,7 @@ def lambda_section(results: Results) -> list[str]:
     found = [one for one in results.settings(WHOLE) if one.temperature == DEFAULT_TEMPERATURE and one.scale == "plain"]
     if len({one.weight for one in found}) < 2:
         return []
-    lines = ["## Every lambda", "", *_settings_table(results, found), ""]
+    lines = ["## Every lambda", "", _settings_table(results, found), ""]
     bce = results.settings([BCE])
     for ours in (one for one in found if one.loss == "sd"):
         rivals = [one for one in found if one.weight == ours.weight and one.loss in RIVALS]
@@ -99,7 +100,7 @@ def temperature_section(results: Results) -> list[str]:
     lines = []
     for group in _by_loss_and_lambda(results):
         if len({one.temperature for one in group}) > 1:
-            lines += [*_settings_table(results, group), ""]
+            lines += [_settings_table(results, group), ""]
     return ["## Temperature", "", *lines] if lines else []
 
 
@@ -109,7 +110,7 @@ def ablation_section(results: Results) -> list[str]:
     for whole in results.settings(["sd"]):
         same = [one for one in results.settings(ABLATIONS) if _numbers(one) == _numbers(whole)]
         if same:
-            lines += [f"Against {whole.name}:", "", *_settings_table(results, [whole, *same]), ""]
+            lines += [f"Against {whole.name}:", "", _settings_table(results, [whole, *same]), ""]
             lines += _pairs_table(results, [(one, whole) for one in same])
     return ["## The factors of the weight", "", *lines] if lines else []
 
@@ -127,7 +128,7 @@ def scale_section(results: Results) -> list[str]:
             rows.append([one.name, "1" if one is twin or factor is None else f"{factor:.3g}", *numbers])
     if not rows:
         return []
-    return ["## Equal lambda against matched scale", "", *table(["setting", "factor", *_names(SHORT)], rows), ""]
+    return ["## Equal lambda against matched scale", "", table(["setting", "factor", *_names(SHORT)], rows), ""]
 
 
 def cost_section(results: Results) -> list[str]:
@@ -137,13 +138,7 @@ def cost_section(results: Results) -> list[str]:
         seconds, peak = results.line_mean(setting, "seconds_a_step"), results.line_mean(setting, "peak_bytes_a_step")
         rows.append([setting.loss, f"{1e3 * (seconds or 0):.1f}", f"{(peak or 0) / 1e6:.2f}"])
     note = "Wall time is that of the machine as it was, with whatever else ran; it is no benchmark."
-    return ["## Cost of a step", "", note, "", *table(["loss", "ms", "MB of tensors at the peak"], rows), ""]
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+    return ["## Cost of a step", "", note, "", table(["loss", "ms", "MB of tensors at the peak"], rows), ""]
 
 
 def _chosen(results: Results, losses: Iterable[str]) -> list[Setting]:
@@ -157,7 +152,7 @@ def _by_loss_and_lambda(results: Results) -> list[list[Setting]]:
     return list(found.values())
 
 
-def _settings_table(results: Results, settings: Sequence[Setting]) -> list[str]:
+def _settings_table(results: Results, settings: Sequence[Setting]) -> str:
     rows = [[one.name, *(_interval(results.estimate(one, name)) for name in SHORT)] for one in settings]
     return table(["setting", *_names(SHORT)], rows)
 
@@ -168,7 +163,7 @@ def _pairs_table(results: Results, pairs: Sequence[tuple[Setting, Setting]]) -> 
         found = {(one.ours, one.theirs): one for one in verdicts(results, pairs, figure)}
         for pair, row in rows.items():
             row.append(_verdict(found[pair].difference, found[pair].word) if pair in found else "-")
-    return [*table(["difference", *_names(TESTED)], rows.values()), ""]
+    return [table(["difference", *_names(TESTED)], rows.values()), ""]
 
 
 def _verdict(difference: Estimate, word: str) -> str:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from model.atomic_output import write_atomically
 from model.errors import InvalidOption
+from training.evaluation.markdown_table import table
 from training.study.cell import Setting
 from training.study.ledger import Ledger
 from training.study.results import Results
-from training.study.sections import FIGURES, table
+from training.study.sections import FIGURES
 from training.study.study_losses import BCE, PLACED, RIVALS
 from training.study.verdicts import Verdict, verdicts
 
@@ -28,7 +29,7 @@ def write_summary(folders: Sequence[Path], out: Path, resamples: int) -> None:
         found = {name: _by_name(results, figure) for name, results in studies.items()}
         rows = list(dict.fromkeys(pair for verdict_of in found.values() for pair in verdict_of))
         cells = [[pair, *(_cell(found[name].get(pair)) for name in studies)] for pair in rows]
-        lines += [f"### {FIGURES[figure]}", "", *table(["difference", *studies], cells), "", _count(found), ""]
+        lines += [f"### {FIGURES[figure]}", "", table(["difference", *studies], cells), "", _count(found), ""]
     write_atomically(out, ("\n".join(lines).rstrip() + "\n").encode())
 
 

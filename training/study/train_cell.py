@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from model.label_sets import LabelSets
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions
-from training.evaluation.standing import cells_ahead
+from training.evaluation.ranking import mean_average_precision
 from training.optimise.failures import TrainingDiverged
 from training.optimise.matched_scale import matching_factor
 from training.optimise.optimizer import linear_schedule
@@ -129,7 +128,8 @@ class _Best:
     def after(self, step: int, network: nn.Module, tuning: Part) -> None:
         if step not in self._places:
             return
-        found = mean_average_precision(predict(network, tuning)[0], tuning)
+        scores = predict(network, tuning)[0]
+        found = mean_average_precision(scores, Gold.from_rows(tuning.rows, scores.shape[1]))
         if found > self.map:
             self.map, self.step = found, step
             self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -162,10 +162,3 @@ def predict(network: nn.Module, part: Part) -> tuple[np.ndarray, np.ndarray]:
         embeddings.append(output.embeddings.numpy())
     network.train()
     return np.concatenate(scores), np.concatenate(embeddings)
-
-
-def mean_average_precision(scores: np.ndarray, part: Part) -> float:
-    """Mean over the documents that have a label; 0 where none has."""
-    gold = Gold.from_rows(part.rows, scores.shape[1])
-    precisions = average_precisions(gold, cells_ahead(scores, gold, np.arange(scores.shape[1])))
-    return float(precisions.mean()) if precisions.size else 0.0

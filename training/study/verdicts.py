@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.study.bootstrap import Estimate, holm
+from training.evaluation.bootstrap import Estimate
 from training.study.cell import Setting
 from training.study.results import Results
 
@@ -37,3 +37,13 @@ def verdicts(results: Results, pairs: Sequence[tuple[Setting, Setting]], figure:
         Verdict(ours, theirs, figure, difference, p)
         for (ours, theirs, difference), p in zip(tested, corrected, strict=True)
     ]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for the number of tests (Holm 1979, step-down), in their own order."""
+    corrected = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda one: p_values[one])):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
+    return corrected

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from training.study.bootstrap import Resampling, holm
+from training.evaluation.bootstrap import SeedResampling
+from training.study.verdicts import holm
 
 
 def counts(seed: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,7 +16,7 @@ def counts(seed: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_interval_is_that_of_plain_loops() -> None:
     """Other draws of the same distribution: documents and seeds with replacement."""
     parts, wholes = counts(0)
-    estimate = Resampling(60, 2000).mean(parts, wholes)
+    estimate = SeedResampling(60, 2000).mean(parts, wholes)
     random = np.random.default_rng(9)
     means = []
     for _ in range(2000):
@@ -28,14 +29,14 @@ def test_the_interval_is_that_of_plain_loops() -> None:
 def test_a_run_against_itself_differs_by_nothing() -> None:
     """Same resamples on both sides, so no width; and p is 1."""
     parts, wholes = counts(1)
-    found = Resampling(60, 500).difference(parts, wholes, parts, wholes)
+    found = SeedResampling(60, 500).difference(parts, wholes, parts, wholes)
     assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
 
 
 def test_a_clear_difference_is_found_with_its_sign() -> None:
     """The smallest p that the resamples allow, and the opposite sign the other way round."""
     ours, theirs = counts(2, shift=1.0), counts(2)
-    resampling = Resampling(60, 999)
+    resampling = SeedResampling(60, 999)
     found, back = resampling.difference(*ours, *theirs), resampling.difference(*theirs, *ours)
     assert found.low > 0
     assert found.p == pytest.approx(2 / 1000)
@@ -46,7 +47,7 @@ def test_a_resample_without_anything_to_count_is_zero() -> None:
     """One document of sixty counts: some resamples miss it, and nothing divides by zero."""
     parts, wholes = np.zeros((3, 60)), np.zeros((3, 60))
     parts[:, 0] = wholes[:, 0] = 1
-    found = Resampling(60, 200).mean(parts, wholes)
+    found = SeedResampling(60, 200).mean(parts, wholes)
     assert (found.value, found.low, found.high) == (1, 0, 1)
 
 

@@ -5,23 +5,21 @@ SQLAlchemy logs an exception that is raised inside of a closing connection with 
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
 
 DEFERRED = (signal.SIGINT, signal.SIGTERM)
 
 
-@contextmanager
-def deferred_signals() -> Iterator[None]:
-    """Let a signal that arrives within the block act at its end.
+def uninterrupted(action: Callable[[], None]) -> None:
+    """Run an action; a signal that arrives meanwhile acts at its end.
 
     Only in the main thread of a command, where Ctrl-C raises KeyboardInterrupt. The handlers of a service raise
     nothing, so its requests are spared the change of handlers.
     """
-    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not raises or threading.current_thread() is not threading.main_thread():
-        yield
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        action()
         return
     received: list[int] = []
 
@@ -30,7 +28,7 @@ def deferred_signals() -> Iterator[None]:
 
     before = {number: signal.signal(number, remember) for number in DEFERRED}
     try:
-        yield
+        action()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -19,7 +19,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
 
 from app.database import postgresql, sqlite
-from app.database.deferred_signals import deferred_signals
+from app.database.deferred_signals import uninterrupted
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption
 
@@ -79,8 +79,14 @@ def read(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
     """
-    with database_errors(engine.url), _closing(engine.connect()) as connection:
-        yield connection
+    try:
+        connection = engine.connect()
+        try:
+            yield connection
+        finally:
+            uninterrupted(connection.close)
+    except SQLAlchemyError as error:
+        raise _unavailable(error, engine.url) from None
 
 
 @contextmanager
@@ -90,21 +96,16 @@ def write(engine: Engine) -> Iterator[Connection]:
     Raises:
         DatabaseUnavailable: for every SQLAlchemyError of the block, without a row in its message.
     """
-    writer = engine.execution_options(icd_coder_writes=True)
-    with database_errors(engine.url), _closing(writer.connect()) as connection:
-        connection.begin()
-        yield connection
-        with deferred_signals():
-            connection.commit()
-
-
-@contextmanager
-def _closing(connection: Connection) -> Iterator[Connection]:
     try:
-        yield connection
-    finally:
-        with deferred_signals():
-            connection.close()  # rolls back what was not committed
+        connection = engine.execution_options(icd_coder_writes=True).connect()
+        try:
+            connection.begin()
+            yield connection
+            uninterrupted(connection.commit)
+        finally:
+            uninterrupted(connection.close)  # rolls back what was not committed
+    except SQLAlchemyError as error:
+        raise _unavailable(error, engine.url) from None
 
 
 def erase_deleted(engine: Engine) -> None:
@@ -195,10 +196,14 @@ def database_errors(url: str | URL) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        name = error_name(error)
-        remedy = sqlite.remedy(name) or postgresql.remedy(name)
-        remedy = remedy or f"failed ({name}): run `icd-coder migrate`, or name another with --database"
-        raise DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}") from None
+        raise _unavailable(error, url) from None
+
+
+def _unavailable(error: SQLAlchemyError, url: str | URL) -> DatabaseUnavailable:
+    name = error_name(error)
+    remedy = sqlite.remedy(name) or postgresql.remedy(name)
+    remedy = remedy or f"failed ({name}): run `icd-coder migrate`, or name another with --database"
+    return DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}")
 
 
 def error_name(error: SQLAlchemyError) -> str:

@@ -71,7 +71,7 @@ def refused() -> dict[str, tuple[str, str | None]]:
     return {
         "expired": (token(exp=now - 60), "exp"),
         "without expiry": (token(exp=None), "exp"),
-        "of the future": (token(nbf=now + 300), "nbf"),
+        "of the future": (token(nbf=now + 86_400), "nbf"),
         "for another": (token(aud="somebody-else"), "aud"),
         "for nobody": (token(aud=None), "aud"),
         "of another issuer": (token(iss="https://evil.example"), "iss"),

@@ -1,1 +1,1 @@
-"""Everything a bundle needs to answer: labels, windows, encoder, label attention, losses, coder, bundle."""
+"""The coding model: encoder, label attention, losses, lexicon, ranking, evidence, and the bundle that holds them."""

@@ -1,7 +1,7 @@
-"""Write beside, then rename: an output directory is whole or absent.
+"""Atomic output: a file or directory is written beside its target and then renamed, so it is whole or absent.
 
 Unfinished output is named ``.NAME.partial-xxxxxxxx`` and locked (flock) by the process that writes it. The kernel
-drops the lock when that process dies, however it dies, so what is not locked was abandoned and may be removed.
+drops the lock when that process dies, however it dies, so unlocked leftovers are abandoned and can be removed.
 """
 
 import errno
@@ -24,7 +24,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
     """Yield an empty directory that becomes ``target`` when the block ends without an error.
 
     The directory lies beside the target, so that the rename is atomic; every file is flushed to disk first.
-    What killed runs left of the same target is removed.
+    Leftovers of killed runs of the same target are removed.
 
     Raises:
         OutputExists: the target is there already and is not an empty directory.
@@ -38,7 +38,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
         lock, staging = _claimed(lambda: _new_directory(target))
     except OSError as error:
         raise UnwritableOutput(
-            f"cannot write in '{target.parent}' ({error.strerror}): choose another --out or mend its permissions"
+            f"cannot write in '{target.parent}' ({error.strerror}): choose another --out or fix its permissions"
         ) from error
     try:
         staging.chmod(0o755)  # mkdtemp's 0700 would hide the result from the service's user
@@ -90,7 +90,7 @@ def staged_file(target: Path) -> Iterator[BinaryIO]:
         handle, partial = _claimed(lambda: _new_file(target))
     except OSError as error:
         raise UnwritableOutput(
-            f"cannot write in '{target.parent}' ({error.strerror}): choose another place or mend its permissions"
+            f"cannot write in '{target.parent}' ({error.strerror}): choose another place or fix its permissions"
         ) from error
     with os.fdopen(handle, "wb") as file:
         try:

@@ -31,8 +31,7 @@ from model.network.precision import RECORDED, network_precision, served_precisio
 from model.ranking.ranker import Ranker
 from model.ranking.ranker_files import load_ranker, save_ranker
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_from_json, policy_named
-from model.text.known_words import KnownWords
-from model.text.known_words_file import load_known_words, save_known_words
+from model.text.known_words import KnownWords, load_known_words, save_known_words
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")

@@ -1,4 +1,4 @@
-"""A bundle's config.json: parsed once, so that a wrong one is named and never half believed."""
+"""A bundle's config.json: parsed and checked once, with an error that names the wrong field."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

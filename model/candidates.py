@@ -1,4 +1,4 @@
-"""The candidate codes of a note: an outer join of what its channels say."""
+"""The candidate codes of a note: an outer join of the features of all channels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class ChannelFeatures:
     values: np.ndarray
     """float32 (C, F)."""
     names: tuple[str, ...]
-    """Of the F features, such as "lexicon.best": the channel, a dot, and what it says."""
+    """Of the F features, such as "lexicon.best": the channel, a dot, and the feature."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel's features of a note, and for which codes it speaks."""
+    """One channel's features for a note, and the codes that it proposes."""
 
     name: str
     features: ChannelFeatures
@@ -43,7 +43,7 @@ class Candidates:
     columns: np.ndarray
     """int64 ascending (C,)."""
     values: np.ndarray
-    """float32 (C, F), NaN where a channel is silent."""
+    """float32 (C, F), NaN where a channel has no features for the code."""
     names: tuple[str, ...]
     """Of the features: those of the channels in their order, then a flag for each channel."""
     channels: tuple[str, ...]

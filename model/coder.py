@@ -18,10 +18,9 @@ from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote, window_notes
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedNote, audit_note
-from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
-from model.ranking.selection import ThresholdedRanking, classifier_ranking, with_thresholds
+from model.ranking.selection import CodeChoice, ThresholdedRanking, classifier_ranking, with_thresholds
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.stage_timing import stage
 from model.text.known_words import KnownWords

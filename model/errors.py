@@ -1,12 +1,12 @@
 """The errors a user can meet, as nouns with a remedy.
 
 A message is one sentence that names the value, what was expected and the next step; it never holds note text.
-The command line prints it and exits with 2; the service maps the class to a status (``app/errors.py``).
+The command line prints it and exits with 2; the service maps the class to a status (``app/problem_table.py``).
 """
 
 
 class IcdCoderError(Exception):
-    """Base of every error that a user can mend."""
+    """Base of every error that a user can fix."""
 
 
 class MissingInput(IcdCoderError):

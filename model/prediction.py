@@ -1,16 +1,16 @@
-"""What a coder answers: plain data, no tensors but the embedding."""
+"""The answer of a coder, as plain data."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 ATTENTION, ATTINGRAD, LEXICON, TITLES = SOURCES = ("attention", "attingrad", "lexicon", "titles")
-"""Who can point at a span: the classifier's attention, AttInGrad, a phrase of the lexicon, a name of the code."""
+"""Sources of evidence: the classifier's attention, AttInGrad, a phrase of the lexicon, a name of the code."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A span of the note that speaks for a code; offsets are code points into the text as given, end exclusive."""
+    """A span of the note that supports a code; offsets are code points into the text as given, end exclusive."""
 
     start: int
     end: int
@@ -19,12 +19,12 @@ class Evidence:
     """0 to 1, the largest of the sources': share of the code's attention or AttInGrad that lies on the span, the
     phrase's precision in the lexicon, or the share of a name of the code that the words cover."""
     sources: tuple[str, ...] = (ATTENTION,)
-    """Who points at the span, some of SOURCES in their order."""
+    """Those of SOURCES that found the span, in their order."""
     section: str | None = None
     """Heading of the section that the span begins in, as written; None before the first."""
     negated: bool = False
     family: bool = False
-    """Of the family."""
+    """About a relative of the patient."""
     historical: bool = False
     hypothetical: bool = False
 
@@ -75,4 +75,4 @@ class CodedNote:
     tokens: TokenCount
     warnings: tuple[str, ...]
     precision: str
-    """fp32, bf16 or int8: what the encoder computed in."""
+    """Of the encoder: fp32, bf16 or int8."""

@@ -17,7 +17,7 @@ from app.wire import Tokens
 from model.errors import InvalidOption
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST
-from model.ranking.code_choice import CodeChoice
+from model.ranking.selection import CodeChoice
 from model.text.note_text import check_note
 
 NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"

@@ -20,8 +20,8 @@ from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
 from model.ranking.audit import AuditedNote
-from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import RankingNeighbour
+from model.ranking.selection import CodeChoice
 from model.ranking.thresholds import ThresholdPolicy
 from model.threads import thread_count
 

@@ -1,4 +1,4 @@
-"""AttInGrad: which tokens a code looks at and, at once, leans on.
+"""AttInGrad: attention times the norm of input times gradient, as weights of the tokens for a code.
 
 J. Edin, M. Maistro, L. Maaløe, L. Borgholt, J. D. Havtorn, T. Ruotsalo 2024, "An Unsupervised Approach to Achieve
 Supervised-Level Explainability in Healthcare Records" (arXiv 2406.08958), Section 3: attention of the code over the

@@ -1,4 +1,4 @@
-"""Which words of a note speak for the codes of its answer."""
+"""Finds the evidence spans of the codes of an answer."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ EXPLAIN = (NONE, *METHODS)
 
 @dataclass(frozen=True)
 class Explainer:
-    """What evidence needs of a bundle."""
+    """The parts of a bundle that evidence needs."""
 
     network: CodingNetwork
     pad_id: int
@@ -102,7 +102,7 @@ def language_of(card: Mapping[str, Any]) -> str:
 
 
 def no_span(channels: Sequence[str]) -> str:
-    """What is said of a code without a span: who proposed it, neighbours first.
+    """The note on a code without a span: the channels that proposed it, neighbours first.
 
     Args:
         channels: of the ranker, those that proposed the code; none where the classifier answers alone.

@@ -1,4 +1,4 @@
-"""Spans of several sources as a few readable ones, each with what its sentence and section say about it."""
+"""Merges the spans of several sources into a few readable ones, with section and assertions."""
 
 from collections.abc import Iterable
 from dataclasses import replace

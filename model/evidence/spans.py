@@ -1,4 +1,4 @@
-"""From weights of tokens to a few readable spans of the text."""
+"""Turns weights of tokens into a few readable spans of the text."""
 
 import unicodedata
 

@@ -1,5 +1,4 @@
-"""The channels that read the note's own words: the lexicon, the names of codes, and the siblings of what the lexicon
-proposes. They share one reading of the note."""
+"""The lexical channels: phrases of the lexicon, names of codes, and siblings of the codes that the lexicon proposes."""
 
 from dataclasses import dataclass
 
@@ -14,8 +13,8 @@ LEXICON, TITLES, SIBLINGS = "lexicon", "titles", "kin"
 
 @dataclass(frozen=True)
 class LexicalChannels:
-    """What a bundle knows about words. The lexicon's columns are those of the label space, which come first in the code
-    code set that the titles and the siblings range over."""
+    """The lexical channels of a bundle. Titles and siblings cover the code set; the lexicon covers the label space,
+    whose columns come first in it."""
 
     lexicon: Lexicon
     titles: TitleIndex

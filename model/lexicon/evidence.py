@@ -1,4 +1,4 @@
-"""Spans of a note by which the lexical channels speak for codes: phrases of the lexicon, words of names."""
+"""Evidence of the lexical channels: spans of a note that match phrases of the lexicon or names of codes."""
 
 import numpy as np
 
@@ -9,13 +9,13 @@ from model.prediction import LEXICON, TITLES, Evidence
 from model.text.read_note import ReadNote
 
 SURE_PHRASE = 0.1
-"""A phrase that is less precise is shown only where nothing else speaks for the code; untuned."""
+"""A less precise phrase is shown only where the code has no other evidence; untuned."""
 GAP = 1
 """Words between two words of a name that one span may hold ("fracture of femur"); untuned."""
 
 
 def lexical_spans(channels: LexicalChannels, note: ReadNote, columns: np.ndarray) -> dict[int, tuple[Evidence, ...]]:
-    """Spans by column: of each code's surest phrase, and of the words that cover a name of it best.
+    """Spans by column: of each code's most precise phrase, and of the words that cover a name of it best.
 
     Args:
         columns: of the code set, int64.
@@ -30,7 +30,7 @@ def lexical_spans(channels: LexicalChannels, note: ReadNote, columns: np.ndarray
 
 
 def surest(spans: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
-    """The spans without unsure phrases, unless there is nothing else."""
+    """The spans without imprecise phrases, unless there are no others."""
     sure = tuple(span for span in spans if span.sources != (LEXICON,) or span.weight >= SURE_PHRASE)
     return sure or spans
 

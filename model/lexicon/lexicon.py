@@ -1,8 +1,8 @@
-"""What the phrases of a note say about codes, learned from training notes.
+"""The lexicon: how precisely each phrase of a note predicts each code, counted on training notes.
 
-A phrase is one to four stems of one sentence, or a whole annotated span. For each the lexicon knows how many training
-notes say it, how many of them carry a code (document level), and in how many it stands for the code (inside an
-annotated span; being all of it). A phrase in a negated, family or hypothetical scope is a phrase of its own.
+A phrase is one to four stems of one sentence, or a whole annotated span. For each the lexicon counts the training notes
+that have it, those of them that carry a code (document level), and those in which it stands for the code (inside an
+annotated span, or as the whole span). A phrase that is negated, about the family or hypothetical counts apart.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.candidates import ChannelFeatures
-from model.lexicon.count_table import CountTable
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
-from model.lexicon.phrase_matches import PhraseMatches
-from model.lexicon.phrase_rows import PhraseRows, phrase_rows
+from model.lexicon.phrase_matches import PhraseMatches, PhraseRows, phrase_rows
 from model.text.read_note import ReadNote
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """R rows of distinct columns with their counts.
+
+    Shape:
+        notes (R,) int32, notes that have the row; indptr (R + 1,) int64; columns, counts (K,) int32.
+    """
+
+    notes: np.ndarray
+    indptr: np.ndarray
+    columns: np.ndarray
+    counts: np.ndarray
+
+    def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Cells of several rows: the place among ``rows``, the column, the count; (k,) int64 each."""
+        starts = self.indptr[rows]
+        sizes = self.indptr[rows + 1] - starts
+        place = np.repeat(np.arange(len(rows)), sizes)
+        before = np.cumsum(sizes) - sizes
+        cells = np.arange(len(place)) - before[place] + starts[place]
+        return place, self.columns[cells].astype(np.int64), self.counts[cells].astype(np.int64)
+
+
+def count_table(notes: np.ndarray, rows: np.ndarray, columns: np.ndarray, counts: np.ndarray) -> CountTable:
+    """A table from cells in ascending order of rows.
+
+    Shape:
+        notes (R,); rows, columns, counts (K,).
+    """
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(notes)))]).astype(np.int64)
+    return CountTable(notes.astype(np.int32), indptr, columns.astype(np.int32), counts.astype(np.int32))
+
 
 DOCUMENT, SPAN, WHOLE = "document", "span", "whole"
 TABLES = (DOCUMENT, SPAN, WHOLE)
 SHRINK = {DOCUMENT: 2.0, SPAN: 1.0, WHOLE: 1.0}
-"""Notes without the code that are added to a phrase's notes, for a phrase that was seen once proves little; from an
+"""Notes without the code that are added to a phrase's notes, since a single note is weak evidence. From an
 exploration on CodiEsp's training and development cases."""
 FLOOR = {DOCUMENT: 0.02, SPAN: 0.01, WHOLE: 0.01}
 """Precisions below it are no evidence; untuned."""
@@ -28,7 +60,7 @@ FLOOR = {DOCUMENT: 0.02, SPAN: 0.01, WHOLE: 0.01}
 
 @dataclass(frozen=True)
 class OwnCounts:
-    """What one training note added to the lexicon, so that it can be left out of it again."""
+    """The counts that one training note added to the lexicon, so that they can be subtracted again."""
 
     columns: np.ndarray
     """Its codes, int64, distinct."""
@@ -45,7 +77,7 @@ class Lexicon:
     language: str
     index: PhraseIndex
     tables: dict[str, CountTable]
-    """For each of TABLES; rows as in :mod:`model.lexicon.phrase_rows`. Notes of SPAN and WHOLE are annotated ones."""
+    """For each of TABLES; rows as in :mod:`model.lexicon.phrase_matches`. SPAN and WHOLE count annotated notes."""
     code_notes: np.ndarray
     """Training notes of each code, int64 (L,)."""
     notes: int
@@ -59,14 +91,14 @@ class Lexicon:
         return self.note_features(ReadNote(text, self.language))
 
     def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
-        """The same of a note that was read; ``own`` leaves the note itself out of the counts, exactly."""
+        """Features of the codes that the note's phrases point to; ``own`` subtracts the note's own counts, exactly."""
         found = phrase_rows(self.index.find(note.words), note.contexts)
         document, span, whole = (self.matches(table, found, own) for table in TABLES)
         columns, values = feature_table(document, span, whole, self.index.lengths, self.prior(own))
         return ChannelFeatures(columns, values, NAMES)
 
     def matches(self, name: str, found: PhraseRows, own: OwnCounts | None = None) -> PhraseMatches:
-        """What a table says about a note's rows: precision = count / (notes + SHRINK), from FLOOR on."""
+        """Matches of a note's rows in one table: precision = count / (notes + SHRINK), from FLOOR on."""
         table = self.tables[name]
         place, column, count = table.gather(found.row)
         row_notes = table.notes[found.row].astype(np.int64)

@@ -1,4 +1,4 @@
-"""The lexicon's features of the candidate codes of a note, from what its phrases say."""
+"""The lexicon's features of the candidate codes of a note, computed from its phrase matches."""
 
 from collections.abc import Sequence
 
@@ -25,10 +25,10 @@ all of its codes."""
 def feature_table(
     document: PhraseMatches, span: PhraseMatches, whole: PhraseMatches, lengths: np.ndarray, prior: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Candidate columns, ascending, and their features; 0 where nothing speaks.
+    """Candidate columns, ascending, and their features; 0 without a match.
 
     Args:
-        document, span, whole: what the tables say of the phrases of a note.
+        document, span, whole: matches of the note's phrases in each table.
         lengths: words of each phrase of the index.
         prior: share of the training notes with each code.
 
@@ -86,7 +86,7 @@ def _document_features(
 
 
 class _FeatureWriter:
-    """Writes one feature for the candidates that it speaks of."""
+    """Writes one feature at a time into the table of the candidates."""
 
     def __init__(self, columns: np.ndarray, codes: int, out: np.ndarray) -> None:
         self._place = np.zeros(codes, dtype=np.int64)

@@ -10,8 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from model.errors import BundleDamaged
-from model.lexicon.count_table import CountTable
-from model.lexicon.lexicon import TABLES, Lexicon
+from model.lexicon.lexicon import TABLES, CountTable, Lexicon
 from model.lexicon.phrase_index import PhraseIndex
 from model.lexicon.titles import TitleIndex
 

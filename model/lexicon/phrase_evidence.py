@@ -1,4 +1,4 @@
-"""The phrase of a note that speaks most surely for a code, and what its sentence says about it."""
+"""The most precise phrase of a note for a code, and the assertions about it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.lexicon.lexicon import TABLES, Lexicon
-from model.lexicon.phrase_rows import phrase_rows, rows_of
+from model.lexicon.phrase_matches import phrase_rows, rows_of
 from model.text.assertion import Assertion
 from model.text.read_note import ReadNote
 from model.text.sections import section_at
@@ -24,7 +24,7 @@ class PhraseEvidence:
 
 @dataclass(frozen=True)
 class SpanContext:
-    """What the sentence and the section of a span say about it."""
+    """The section and the assertions of a span."""
 
     section: str | None
     negated: bool
@@ -34,7 +34,7 @@ class SpanContext:
 
 
 def best_phrases(lexicon: Lexicon, note: ReadNote, columns: Sequence[int]) -> dict[int, PhraseEvidence]:
-    """The surest phrase that the note says for each of some codes; none for a code that no phrase points to."""
+    """The most precise phrase of the note for each of some codes; none for a code without a match."""
     occurrences = lexicon.index.find(note.words)
     rows = rows_of(occurrences, note.contexts)
     found = phrase_rows(occurrences, note.contexts)

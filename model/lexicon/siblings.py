@@ -1,4 +1,4 @@
-"""What the lexicon says about the siblings of a code: evidence for codes without a training note.
+"""The sibling channel: evidence of the lexicon for the other codes of a category, for codes without a training note.
 
 The codes of a category (ICD-10-CM: the first three characters) are variants of one disease; where a phrase points to
 one of them, another may be meant. It needs no titles, so it reaches unseen codes in other languages than theirs.
@@ -18,7 +18,7 @@ EVIDENCE = tuple(LEXICON_NAMES.index(f"lexicon.{name}") for name in ("best", "sp
 """The lexicon's features that are summed to a code's evidence, 0 to 3."""
 _TITLE_RANK = TITLE_NAMES.index("titles.log_rank")
 LEAST = 0.2
-"""Siblings with less evidence speak for nobody; untuned."""
+"""Siblings with less evidence propose no code; untuned."""
 MOST = 200
 """Codes that the siblings propose at most; untuned."""
 
@@ -48,10 +48,10 @@ class Siblings:
         return ranks
 
     def of(self, lexical: ChannelFeatures, named: ChannelFeatures) -> ChannelFeatures:
-        """Features of the codes whose siblings the lexicon proposes; what it says of the code itself is no part.
+        """Features of the codes whose siblings the lexicon proposes; evidence for the code itself is not counted.
 
         Args:
-            named: what the titles say, to rank the siblings among each other.
+            named: the features of the titles, to rank the siblings among each other.
 
         Shape:
             columns (C,), values (C, F).

@@ -1,8 +1,9 @@
-"""What the words of a note say about codes by their names: the channel that reaches codes without a training note.
+"""The title channel: codes whose names a note mentions, whether or not a training note has them.
 
 A term is a title, an inclusion term or a synonym. A sentence covers a term by the idf-weighted share of its stems that
-the sentence holds; a code has the coverage of its best term. Words in a negated or family scope cover nothing. A word
-of a note may stand for a word of a term with a strength below 1: a synonym, or a word of another language.
+the sentence holds; a code has the coverage of its best term. Negated words cover nothing, nor do those
+about the family. A word of a note may stand for a word of a term with a strength below 1: a synonym, or
+a word of another language.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ SHORTLIST = 3000
 
 @dataclass(frozen=True)
 class _Said:
-    """Stems of terms that a note says, by stem; distinct pairs of stem and sentence.
+    """Stems of terms that a note contains, by stem; distinct pairs of stem and sentence.
 
     Shape:
         stem, sentence (N,) int64; strength (N,) float64; word (N,) int64, where in the note.
@@ -98,7 +99,7 @@ class TitleIndex:
         return "titles"
 
     def features(self, text: str) -> ChannelFeatures:
-        """Features of the codes whose names the text says; (C, F)."""
+        """Features of the codes whose names the text mentions; (C, F)."""
         return self.note_features(ReadNote(text, self.language))
 
     def note_features(self, note: ReadNote) -> ChannelFeatures:
@@ -157,7 +158,7 @@ class TitleIndex:
         return np.unique(places[word[np.isin(stem, stems) & (strength == best[stem])]])
 
     def _said(self, note: ReadNote) -> _Said:
-        """Stems of terms that the sentences say, each with its greatest strength there."""
+        """Stems of terms in each sentence, each with its greatest strength there."""
         numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
         known = (numbers >= 0) & ((note.contexts & np.uint8(NOT_PRESENT)) == 0)
         place, entries = _slices(self.word_indptr, numbers[known])
@@ -182,7 +183,7 @@ class TitleIndex:
         return terms, coverage[terms]
 
     def _best_sentence(self, terms: np.ndarray, said: _Said) -> _Covered:
-        """How well the sentence that says most of each term does so."""
+        """Coverage of each term by the sentence that covers it best."""
         place, entries = _slices(self.term_indptr, terms)
         wanted = self.term_stems[entries]
         indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))

@@ -1,4 +1,4 @@
-"""The SD loss with one part of its weight taken away or changed: what the factors are worth."""
+"""Ablations of the SD loss: one part of its weight removed or changed."""
 
 from collections.abc import Callable
 
@@ -52,7 +52,7 @@ VARIANTS: dict[str, Callable[[Pairs], Tensor]] = {
 
 
 class AblatedSDLoss(SimilarityDissimilarityLoss):
-    r"""SD ``outside`` with another weight, or with K dealt out anew among an anchor's positives.
+    r"""SD ``outside`` with another weight, or with K shuffled among an anchor's positives.
 
         L_i = -1/|P(i)| sum_p w_ip log p_ip             (``normalization="weights"``: 1 / sum_p w_ip)
 
@@ -62,7 +62,7 @@ class AblatedSDLoss(SimilarityDissimilarityLoss):
         exponential:    w = K^s exp(-|T - S|)
         root:           w = K^s / sqrt(1 + |T - S|)
         relative:       w = K^s |S & T| / |T|
-        shuffled:       w = K, dealt out anew among the positives of each anchor
+        shuffled:       w = K, shuffled among the positives of each anchor
 
     The mean is over anchors that have a positive.
 

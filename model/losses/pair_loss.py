@@ -1,4 +1,4 @@
-"""What every pair loss takes, and how: one signature, one check, one precision."""
+"""Base class of the pair losses: arguments, checks and precision."""
 
 from abc import ABC, abstractmethod
 

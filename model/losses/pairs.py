@@ -1,4 +1,4 @@
-"""What a pair loss knows of its batch: sizes of label sets and of their intersections, and who is whose self."""
+"""The pairs of a batch: sizes of label sets and of their intersections, and which candidate is the anchor itself."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Label attention: every code looks at the tokens that speak for it, note by note, so that no padding is looked at."""
+"""Label attention: each code attends to the tokens of one note at a time, so padding gets no weight."""
 
 from abc import abstractmethod
 

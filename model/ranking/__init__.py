@@ -1,1 +1,1 @@
-"""What turns scores and neighbours into an answer."""
+"""Ranking: candidates of all channels, fused, calibrated and selected."""

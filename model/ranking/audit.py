@@ -24,7 +24,7 @@ NO_CHANNEL = "no channel proposed the code"
 
 @dataclass(frozen=True)
 class CodeAudit:
-    """One code of the note and what speaks for it."""
+    """One code of the note with its evidence."""
 
     code: Code
     title: str

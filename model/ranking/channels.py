@@ -1,4 +1,4 @@
-"""The channels that need no text: the classifier and the neighbours' votes."""
+"""The channels that do not read the text: the classifier and the votes of the neighbours."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,8 +24,8 @@ ColumnOf = Callable[[Code], int | None]
 def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: int = PROPOSED) -> Channel:
     """Logit, logarithm of the rank, and distance to the best logit of every code that it was trained on.
 
-    Of other codes of the label space it says nothing: that they are there at all tells of notes beyond the training
-    notes, and a combiner would learn to trust it.
+    Other codes of the label space get no features: they are in it only because of notes beyond the training notes,
+    and a combiner would learn to exploit that.
 
     Args:
         known: which codes a training note has, bool (L,).

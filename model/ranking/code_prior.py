@@ -1,7 +1,7 @@
-"""What is known about a code before a note is read: how often it and the codes around it were assigned, and its form.
+"""The label prior: how often a code and the codes around it were assigned, and the form of the code.
 
-For a code without a training note the category speaks: a variant of a disease that was often coded is likelier than
-one of a disease that never was, and of the variants the unspecified ones and the leaves.
+It ranks codes without a training note by their category: a variant of a frequent disease is likelier than one of a
+disease that was never coded, and unspecified variants and leaves are likelier than others.
 """
 
 from itertools import pairwise

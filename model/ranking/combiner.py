@@ -22,7 +22,7 @@ class Combiner(Protocol):
     kind: ClassVar[str]
 
     def scores(self, values: np.ndarray) -> np.ndarray:
-        """Scores in 0 to 1, float64 (C,), of features (C, F) with NaN where a channel is silent."""
+        """Scores in 0 to 1, float64 (C,), of features (C, F) with NaN where a channel has none."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class TreeCombiner:
     depth: np.ndarray
     """Of the deepest tree, int64 (1,)."""
     features: np.ndarray
-    """Feature that a node asks about, int64 (N,)."""
+    """Feature that a node compares, int64 (N,)."""
     thresholds: np.ndarray
     """Up to this value a candidate goes left, float64 (N,)."""
     missing_left: np.ndarray
-    """Where a missing value goes, uint8 (N,)."""
+    """1 where a missing value goes left, uint8 (N,)."""
     left: np.ndarray
     """int64 (N,)."""
     right: np.ndarray
@@ -59,7 +59,7 @@ class TreeCombiner:
     def _raw(self, values: np.ndarray) -> np.ndarray:
         rows, width = values.shape
         silent = np.isnan(values)
-        # A missing value counts as -inf for nodes that send it left and as +inf for the others: no node has to ask.
+        # A missing value is -inf for nodes that send it left and +inf for the others: one comparison serves both.
         filled = np.concatenate([np.where(silent, -np.inf, values), np.where(silent, np.inf, values)], axis=1)
         flat, first = filled.ravel(), (np.arange(rows) * 2 * width)[:, None]
         asked = self.features + np.where(self.missing_left != 0, 0, width)
@@ -96,3 +96,25 @@ class LogisticCombiner:
         """(C, F) float64 with 0 for a missing value."""
         standardised: np.ndarray = (values.astype(np.float64) - self.means) / self.scales
         return np.where(np.isnan(standardised), 0.0, standardised)
+
+
+@dataclass(frozen=True)
+class SplitCombiner:
+    """Trees for codes that the classifier knows, and trees for those without a training note.
+
+    In one forest the many assigned codes of the first kind would decide every split; a forest of their own ranks the
+    few of the second by their own features (docs/decisions/0020).
+    """
+
+    kind: ClassVar[str] = "split trees"
+    feature: np.ndarray
+    """The feature whose absence (NaN) splits the candidates, int64 (1,)."""
+    present: TreeCombiner
+    missing: TreeCombiner
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """Each candidate by the trees of its kind."""
+        missing = np.isnan(values[:, int(self.feature[0])])
+        scores = np.empty(len(values))
+        scores[missing], scores[~missing] = self.missing.scores(values[missing]), self.present.scores(values[~missing])
+        return scores

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from model.errors import MalformedInput
-from model.ranking.combiner import Combiner, LogisticCombiner, TreeCombiner
-from model.ranking.split_combiner import SplitCombiner
+from model.ranking.combiner import Combiner, LogisticCombiner, SplitCombiner, TreeCombiner
 
 _OTHER_NUMBERS = "the combiner '{}' has other numbers than it needs: fit it again"
 COMBINERS: dict[str, type[Any]] = {kind.kind: kind for kind in (TreeCombiner, LogisticCombiner, SplitCombiner)}

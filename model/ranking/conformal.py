@@ -1,4 +1,4 @@
-"""Sets of codes that hold the true ones but for a stated share.
+"""Conformal sets: sets of codes that miss at most a stated share of the true ones.
 
 Conformal risk control (Angelopoulos, Bates, Fisch, Lei & Schuster 2024, "Conformal Risk Control", ICLR, sections 2.1
 and 3.2): with the threshold of ``training/ranking/conformal_fit.py`` the expected share of a note's codes that its

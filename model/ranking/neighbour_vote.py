@@ -25,14 +25,14 @@ class RankingNeighbour:
 
 @dataclass(frozen=True)
 class Support:
-    """How the neighbours stand to one suggested code."""
+    """Support of the neighbours for one suggested code."""
 
     count: int
     """Neighbours that carry the code."""
     share: float
     """Their part of the similarity of all neighbours, 0 to 1."""
     agrees: bool
-    """The neighbours' majority and the classifier's selection say the same, yes or no."""
+    """Whether the neighbours' majority and the selection agree."""
 
 
 def vote_weights(similarities: np.ndarray, sharpness: float = 1.0) -> np.ndarray:
@@ -72,7 +72,7 @@ def label_votes(
 
 
 def support(neighbours: Sequence[RankingNeighbour], code: Code, selected: bool) -> Support | None:
-    """What the neighbours say about a code that the classifier selected or not; None without neighbours."""
+    """Support of the neighbours for a code that was selected or not; None without neighbours."""
     if not neighbours:
         return None
     carriers = np.array([code in neighbour.codes for neighbour in neighbours])

@@ -71,3 +71,20 @@ def with_thresholds(ranking: Ranking, policy: str | None) -> ThresholdedRanking:
     else:
         thresholds = policy_named(ranking.fusion.policies, policy or GLOBAL, tuple(sets)).of(ranking.columns)
     return ThresholdedRanking(ranking.columns, ranking.probabilities, thresholds, channels)
+
+
+@dataclass(frozen=True)
+class CodeChoice:
+    """The codes that an answer may list."""
+
+    allowed: np.ndarray | None = None
+    """By column of the coder's codes, bool (U,); None: every code."""
+    minimum_probability: float = 0.0
+    """Codes below it are left out, 0 to 1."""
+
+    def of(self, ranked: ThresholdedRanking) -> ThresholdedRanking:
+        """The codes of a ranking that may be listed, in its order."""
+        keep = ranked.probabilities >= self.minimum_probability
+        if self.allowed is not None:
+            keep &= self.allowed[ranked.columns]
+        return ranked.only(keep)

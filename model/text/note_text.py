@@ -1,4 +1,4 @@
-"""Which strings are notes: checked once, at the border."""
+"""Checks the text of a note before it is coded."""
 
 from model.errors import InvalidNote, NoteTooLong
 

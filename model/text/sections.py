@@ -1,4 +1,4 @@
-"""Sections of a discharge summary: headings and what they say about the words under them."""
+"""Sections of a discharge summary, found by their headings."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Sentences of a note: where a phrase, a negation and an alignment end.
+"""Sentences of a note: phrases, assertions and alignments do not cross their ends.
 
 A full stop before a blank ends one unless a small letter follows ("approx. three"), a semicolon does, and a line's
 end does unless the line was wrapped at a fixed width, as discharge summaries are.

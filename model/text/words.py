@@ -1,4 +1,4 @@
-"""Words of a note with their places: what phrases, titles and contexts are looked up in."""
+"""Words of a note with their offsets, stems and sentences."""
 
 import re
 from dataclasses import dataclass

@@ -22,8 +22,8 @@ from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
 from model.ranking.audit import AuditedNote, CodeAudit, NoteAudit
-from model.ranking.code_choice import CodeChoice
 from model.ranking.neighbour_vote import RankingNeighbour
+from model.ranking.selection import CodeChoice
 from model.ranking.thresholds import ThresholdPolicy
 from model.text.note_text import check_note
 from tests.canary import CANARY

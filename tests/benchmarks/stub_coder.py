@@ -7,7 +7,7 @@ import numpy as np
 
 from app.inference.worker import FindNeighbours
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
-from model.ranking.code_choice import CodeChoice
+from model.ranking.selection import CodeChoice
 from tests.app.fakes import LABELS, FakeCoder
 
 CODES = 20

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from model.errors import EmptyDataset
-from model.ranking.combiner import Combiner, LogisticCombiner, TreeCombiner
-from model.ranking.split_combiner import SplitCombiner
+from model.ranking.combiner import Combiner, LogisticCombiner, SplitCombiner, TreeCombiner
 
 FEW_NOTES = 150
 """Below as many notes a logistic regression: trees would learn single notes by heart; untuned."""

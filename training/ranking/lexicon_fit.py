@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from model.lexicon.count_table import CountTable, count_table
-from model.lexicon.lexicon import DOCUMENT, FLOOR, SHRINK, SPAN, WHOLE, Lexicon, OwnCounts
+from model.lexicon.lexicon import DOCUMENT, FLOOR, SHRINK, SPAN, WHOLE, CountTable, Lexicon, OwnCounts, count_table
 from model.lexicon.phrase_index import Occurrences, PhraseIndex
-from model.lexicon.phrase_rows import rows_of
+from model.lexicon.phrase_matches import rows_of
 from model.progress import with_progress
 from training.ranking.phrase_choice import choose_phrases
 from training.ranking.training_note import TrainingNote

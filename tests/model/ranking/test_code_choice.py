@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.ranking.code_choice import CodeChoice
-from model.ranking.selection import ThresholdedRanking
+from model.ranking.selection import CodeChoice, ThresholdedRanking
 from tests.factories import LABELS, NOTE, tiny_coder
 
 RANKED = ThresholdedRanking(

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from model.errors import MalformedInput
-from model.ranking.combiner import LogisticCombiner, TreeCombiner
+from model.ranking.combiner import LogisticCombiner, SplitCombiner, TreeCombiner
 from model.ranking.combiner_arrays import combiner_arrays, combiner_of
-from model.ranking.split_combiner import SplitCombiner
 
 STUMPS = TreeCombiner(
     baseline=np.array([0.5]),

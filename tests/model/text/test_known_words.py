@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.errors import BundleDamaged
-from model.text.known_words import KnownWords, words_of
-from model.text.known_words_file import FILE, load_known_words, save_known_words
+from model.text.known_words import FILE, KnownWords, load_known_words, save_known_words, words_of
 from training.ranking.known_words_fit import fit_known_words
 
 SENTENCE = "The patient was admitted with fever and cough. No pneumonia seen on chest film, discharged home"

@@ -6,8 +6,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from model.errors import EmptyDataset
-from model.ranking.combiner import LogisticCombiner, TreeCombiner
-from model.ranking.split_combiner import SplitCombiner
+from model.ranking.combiner import LogisticCombiner, SplitCombiner, TreeCombiner
 from training.ranking.combiner_fit import export_trees, fit_combiner, fit_logistic, fit_trees
 
 

@@ -10,7 +10,7 @@ from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.text.read_note import ReadNote
-from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
+from training.ranking.fusion_fit import FittedFusion, ValidationNote, fit_fusion
 
 TRAINED, UNSEEN = 30, 10
 CODES = LabelSpace(
@@ -64,10 +64,10 @@ def invented_notes(number: int = 80, seed: int = 0) -> list[InventedNote]:
     return notes
 
 
-def judged_notes(notes: list[InventedNote], neighbours: bool) -> list[JudgedNote]:
+def judged_notes(notes: list[InventedNote], neighbours: bool) -> list[ValidationNote]:
     """The notes as a fit takes them; two notes a patient."""
     return [
-        JudgedNote(
+        ValidationNote(
             BUILDER.candidates(ReadNote(note.text), note.probabilities, note.neighbours if neighbours else None),
             note.assigned,
             0,

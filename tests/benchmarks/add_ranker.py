@@ -20,7 +20,7 @@ from model.progress import with_progress
 from model.ranking.ranker_files import save_ranker
 from training.evaluation.label_space import require_same_labels
 from training.ranking.lexical_fit import lexical_fit
-from training.ranking.ranker_fit import Part, fit_ranker
+from training.ranking.ranker_fit import RankerFold, fit_ranker
 from training.run.card import ranker_card
 
 
@@ -51,11 +51,11 @@ def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", code_se
         return sign_bundle(staging)
 
 
-def _part(coder: Coder, dataset: Dataset) -> Part:
+def _part(coder: Coder, dataset: Dataset) -> RankerFold:
     train, dev = dataset.require("train"), dataset.require("dev")
     corpus, _ = _read(coder, train, "training notes")
     embeddings, probabilities = _read(coder, dev, "dev notes")
-    return Part(train, corpus, dev, embeddings, probabilities)
+    return RankerFold(train, corpus, dev, embeddings, probabilities)
 
 
 def _read(coder: Coder, documents: Documents, what: str) -> tuple[np.ndarray, np.ndarray]:

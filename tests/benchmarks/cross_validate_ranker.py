@@ -28,11 +28,10 @@ from tests.benchmarks.nested_ranking import RankedFold, ranked_folds, unseen_fou
 from training.evaluation.bootstrap import Interval, micro_f1_interval
 from training.evaluation.ranked_calibration import ranked_error_interval
 from training.options import TrainingOptions
+from training.ranking.candidate_pairs import CandidatePairs, pairs_map
 from training.ranking.conformal_fit import coverage_of
 from training.ranking.fusion_fit import TARGET_RATES, highest_pairs
-from training.ranking.judged_pairs import JudgedPairs
 from training.ranking.lexical_fit import LexicalFit, lexical_fit
-from training.ranking.pairs_map import pairs_map
 from training.run.cross_fit import HeldOut, train_without
 from training.run.network import build_network, notes_of
 from training.run.request import TrainingRequest
@@ -118,10 +117,10 @@ def report(ranked: list[RankedFold], lexical: LexicalFit) -> None:
             print(f"conformal {target:g}: out of reach of the candidates")
 
 
-def pooled(ranked: list[RankedFold]) -> JudgedPairs:
+def pooled(ranked: list[RankedFold]) -> CandidatePairs:
     """The pairs of all folds, notes counted on."""
     starts = np.cumsum([0, *(fold.pairs.num_notes for fold in ranked)])
-    return JudgedPairs(
+    return CandidatePairs(
         np.concatenate([fold.pairs.notes + start for fold, start in zip(ranked, starts, strict=False)]),
         np.concatenate([fold.pairs.columns for fold in ranked]),
         np.concatenate([fold.pairs.truth for fold in ranked]),

@@ -19,10 +19,10 @@ from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR
 from model.ranking.fusion import Fusion
 from model.ranking.thresholds import GLOBAL, policy_named
-from training.ranking.fusion_fit import JudgedNote, fit_fusion, judged
-from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.candidate_pairs import CandidatePairs
+from training.ranking.fusion_fit import ValidationNote, fit_fusion, pairs_of_notes
 from training.ranking.lexical_fit import LexicalFit
-from training.ranking.ranker_fit import Part, ReadNotes, counted, judged_part
+from training.ranking.ranker_fit import RankerFold, ReadNotes, counted, validation_notes
 from training.run.cross_fit import HeldOut
 
 Models = Callable[[frozenset[int], int], HeldOut]
@@ -43,7 +43,7 @@ class RankedFold:
     """The candidates of an outer fold's notes, ranked by fusions and by every channel alone."""
 
     notes: Sequence[Document]
-    pairs: JudgedPairs
+    pairs: CandidatePairs
     probabilities: np.ndarray
     """Calibrated, by the fusion (P,)."""
     scores: np.ndarray
@@ -74,11 +74,11 @@ def ranked_folds(
 
 def part_without(
     documents: Sequence[Document], folds: np.ndarray, without: frozenset[int], judge: int, models: Models
-) -> Part:
+) -> RankerFold:
     """The notes of the fold ``judge``, and the notes outside of all the folds in ``without`` to learn from."""
     found = models(without, judge)
     corpus, notes = np.flatnonzero(~np.isin(folds, list(without))), np.flatnonzero(folds == judge)
-    return Part(
+    return RankerFold(
         [documents[place] for place in corpus.tolist()],
         found.embeddings[corpus],
         [documents[place] for place in notes.tolist()],
@@ -99,18 +99,20 @@ def _ranked_fold(
     inner = [
         pair
         for fold in np.unique(folds[folds != outer]).tolist()
-        for pair in judged_part(part_without(documents, folds, frozenset((fold, outer)), fold, models), lexical, read)
+        for pair in validation_notes(
+            part_without(documents, folds, frozenset((fold, outer)), fold, models), lexical, read
+        )
     ]
     fitted = fit_fusion([pair[neighbours] for pair in inner])
     part = part_without(documents, folds, frozenset((outer,)), outer, models)
-    notes = [pair[neighbours] for pair in judged_part(part, lexical, read)]
+    notes = [pair[neighbours] for pair in validation_notes(part, lexical, read)]
     counts = counted(lexical.code_set, part.corpus).train_counts
     return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), lexical.alphabetical)
 
 
 def rank_notes(
     documents: Sequence[Document],
-    notes: Sequence[JudgedNote],
+    notes: Sequence[ValidationNote],
     fusion: Fusion,
     counts: np.ndarray,
     corpus: int,
@@ -123,14 +125,14 @@ def rank_notes(
         alphabetical: place of each code among all codes (U,), which becomes its column: codes that score alike must not
             come in the order of a label space that knows the held-out notes.
     """
-    pairs = judged(notes)
+    pairs = pairs_of_notes(notes)
     scores = np.concatenate([fusion.scores(note.candidates) for note in notes])
     probabilities = np.concatenate(
         [fusion.calibration.apply(fusion.scores(note.candidates), note.candidates.columns) for note in notes]
     )
     return RankedFold(
         documents,
-        JudgedPairs(pairs.notes, alphabetical[pairs.columns], pairs.truth, pairs.missed),
+        CandidatePairs(pairs.notes, alphabetical[pairs.columns], pairs.truth, pairs.missed),
         probabilities,
         scores,
         probabilities > policy_named(fusion.policies, GLOBAL).of(pairs.columns),

@@ -1,4 +1,4 @@
-"""Fits calibrations on judged pairs and chooses one by the log loss of notes that it was not fitted on."""
+"""Fits calibrations on candidate pairs and chooses one by cross-validated log loss."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,22 +17,21 @@ from model.ranking.calibration import (
     Uncalibrated,
     logit,
 )
-from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.candidate_pairs import CandidatePairs
 from training.ranking.per_code_platt import fit_slopes
 
 PLATT_SHRINKAGES = (3.0, 30.0)
-"""Precision of the normal prior of slope and offset around the global map's 1 and 0; the choice is validation's."""
+"""Precisions of the normal prior around the global map's slope 1 and offset 0; validation chooses one."""
 ISOTONIC_SHRINKAGES = (10.0, 50.0)
-"""Validation notes with a code at which its own map weighs as much as the global one; the choice is validation's."""
+"""Notes with a code at which its own map weighs as much as the global one; validation chooses one."""
 PSEUDO_WEIGHT = 0.5
-"""Of one positive at the lowest score and one negative at the highest: no block of an isotonic map is 0 or 1
-(half an observation, as in the estimate of Krichevsky and Trofimov)."""
+"""Weight of one added positive at the lowest score and one added negative at the highest, so that no block of an
+isotonic map is 0 or 1 (half an observation, as in the estimator of Krichevsky and Trofimov)."""
 
 LEAST_POSITIVES = 5
-"""Notes with a code below which it has the global map alone: what its own would say is shrunk away, and costs most;
-untuned."""
+"""A code with fewer notes uses the global map alone: shrinkage would leave little of its own; untuned."""
 
-Fit = Callable[[JudgedPairs, np.ndarray], Calibration]
+Fit = Callable[[CandidatePairs, np.ndarray], Calibration]
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class CalibrationChoice:
     """Mean over held-out pairs of every method that was tried, by name."""
 
 
-def fit_temperature(pairs: JudgedPairs, scores: np.ndarray) -> Temperature:
+def fit_temperature(pairs: CandidatePairs, scores: np.ndarray) -> Temperature:
     """The T with the lowest log loss: 1 / T is the coefficient of a logistic regression on the logit alone."""
     from sklearn.linear_model import LogisticRegression
 
@@ -56,12 +55,12 @@ def fit_temperature(pairs: JudgedPairs, scores: np.ndarray) -> Temperature:
     return Temperature(np.array([1 / slope if slope > 0 else 1.0]))
 
 
-def fit_isotonic(pairs: JudgedPairs, scores: np.ndarray) -> Isotonic:
+def fit_isotonic(pairs: CandidatePairs, scores: np.ndarray) -> Isotonic:
     """The isotonic map with the lowest squared error, strictly between 0 and 1."""
     return Isotonic(*_isotonic_knots(scores, pairs.truth))
 
 
-def fit_per_code_platt(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodePlatt:
+def fit_per_code_platt(pairs: CandidatePairs, scores: np.ndarray, shrinkage: float) -> PerCodePlatt:
     """Slope and offset of every code with LEAST_POSITIVES, on top of the global isotonic map."""
     everywhere = fit_isotonic(pairs, scores)
     positives = _positives(pairs)
@@ -74,7 +73,7 @@ def fit_per_code_platt(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float)
     return PerCodePlatt(everywhere.inputs, everywhere.outputs, slopes, offsets)
 
 
-def fit_per_code_isotonic(pairs: JudgedPairs, scores: np.ndarray, shrinkage: float) -> PerCodeIsotonic:
+def fit_per_code_isotonic(pairs: CandidatePairs, scores: np.ndarray, shrinkage: float) -> PerCodeIsotonic:
     """A map of every code with m >= LEAST_POSITIVES; it weighs m / (m + shrinkage)."""
     everywhere = fit_isotonic(pairs, scores)
     positives = _positives(pairs)
@@ -94,7 +93,7 @@ def fit_per_code_isotonic(pairs: JudgedPairs, scores: np.ndarray, shrinkage: flo
 
 
 def methods() -> dict[str, Fit]:
-    """Every method that is tried, simplest first."""
+    """The methods to choose from, simplest first."""
     found: dict[str, Fit] = {
         "none": lambda _pairs, _scores: Uncalibrated(),
         "temperature": fit_temperature,
@@ -107,11 +106,11 @@ def methods() -> dict[str, Fit]:
     return found
 
 
-def choose_calibration(pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray) -> CalibrationChoice:
-    """The method with the lowest log loss out of fold; of equals the simplest.
+def choose_calibration(pairs: CandidatePairs, scores: np.ndarray, folds: np.ndarray) -> CalibrationChoice:
+    """The method with the lowest cross-validated log loss; ties go to the simplest.
 
     Args:
-        scores: probabilities of the pairs that were not fitted on their notes, (P,).
+        scores: out-of-fold probabilities of the pairs, (P,).
         folds: of each note, int (n,).
     """
     tried = methods()
@@ -122,8 +121,8 @@ def choose_calibration(pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray
     return CalibrationChoice(best, tried[best](pairs, scores), losses)
 
 
-def held_out_probabilities(fit: Fit, pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Each pair calibrated by a map that was fitted on the other folds, (P,)."""
+def held_out_probabilities(fit: Fit, pairs: CandidatePairs, scores: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Out-of-fold calibrated probabilities: each fold by a map fitted on the others, (P,)."""
     found = np.empty(len(scores))
     for fold in np.unique(folds).tolist():
         held = (folds == fold)[pairs.notes]
@@ -133,14 +132,14 @@ def held_out_probabilities(fit: Fit, pairs: JudgedPairs, scores: np.ndarray, fol
 
 
 def log_loss(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """-mean(log of the probability of what is true); 0 over nothing."""
+    """Mean negative log likelihood of the truth; 0 for no pairs."""
     if not len(probabilities):
         return 0.0
     clipped = np.clip(probabilities, EDGE, 1 - EDGE)
     return float(-np.log(np.where(truth, clipped, 1 - clipped)).mean())
 
 
-def _positives(pairs: JudgedPairs) -> np.ndarray:
+def _positives(pairs: CandidatePairs) -> np.ndarray:
     """Notes with each code, up to the highest column that was a candidate."""
     return np.bincount(pairs.columns[pairs.truth], minlength=int(pairs.columns.max(initial=-1)) + 1)
 

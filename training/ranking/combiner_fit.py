@@ -9,14 +9,14 @@ from model.errors import EmptyDataset
 from model.ranking.combiner import Combiner, LogisticCombiner, SplitCombiner, TreeCombiner
 
 FEW_NOTES = 150
-"""Below as many notes a logistic regression: trees would learn single notes by heart; untuned."""
-FEW_TRUE = 100
-"""Below as many assigned codes of which a channel is silent they have no trees of their own; untuned."""
+"""Below this number of notes a logistic regression is fitted, because trees would overfit; untuned."""
+FEW_ASSIGNED = 100
+"""Assigned codes that each part needs before :func:`fit_combiner` fits two sets of trees; untuned."""
 
 
 @dataclass(frozen=True)
 class TreeSettings:
-    """Of scikit-learn's HistGradientBoostingClassifier; chosen small so that the trees cost milliseconds, untuned."""
+    """Settings of scikit-learn's HistGradientBoostingClassifier, small so that scoring takes milliseconds; untuned."""
 
     trees: int = 100
     depth: int = 5
@@ -26,42 +26,44 @@ class TreeSettings:
     ridge: float = 5.0
     seed: int = 0
     most_false: int = 150_000
-    """Pairs that were not assigned which the trees learn from; of more a random part stands, with its weight, for all:
-    time."""
+    """Unassigned pairs to learn from. Of more, a random sample is taken and weighted up, to save time."""
 
 
 def fit_combiner(
     values: np.ndarray,
     truth: np.ndarray,
     notes: int,
-    apart: int | None = None,
+    split_feature: int | None = None,
     settings: TreeSettings | None = None,
 ) -> Combiner:
-    """Trees, or a logistic regression where there are few notes.
+    """Fit boosted trees, or a logistic regression where there are few notes.
 
     Args:
-        values: features of candidate pairs (P, F), NaN where a channel is silent.
+        values: features of candidate pairs (P, F), NaN where a channel has no value.
         truth: whether the code was assigned, bool (P,).
-        notes: that the pairs come from.
-        apart: a feature; codes where it is missing get trees of their own if enough of them were assigned.
+        notes: number of notes that the pairs come from.
+        split_feature: column of a feature. Pairs where it is missing get trees of their own, if enough of them were
+            assigned.
 
     Raises:
-        EmptyDataset: all pairs are true, or none is.
+        EmptyDataset: all pairs were assigned, or none was.
     """
     if notes < FEW_NOTES:
         return fit_logistic(values, truth)
-    if apart is not None:
-        silent = np.isnan(values[:, apart])
-        if min(truth[silent].sum(), truth[~silent].sum()) >= FEW_TRUE:
-            return fit_split(values, truth, apart, settings)
+    if split_feature is not None:
+        unseen = np.isnan(values[:, split_feature])
+        if min(truth[unseen].sum(), truth[~unseen].sum()) >= FEW_ASSIGNED:
+            return fit_split(values, truth, split_feature, settings)
     return fit_trees(values, truth, settings)
 
 
-def fit_split(values: np.ndarray, truth: np.ndarray, apart: int, settings: TreeSettings | None = None) -> SplitCombiner:
-    """Trees for the pairs with a value of the feature ``apart``, and trees for those without; see above."""
-    silent = np.isnan(values[:, apart])
-    present, missing = (fit_trees(values[own], truth[own], settings) for own in (~silent, silent))
-    return SplitCombiner(np.array([apart], dtype=np.int64), present, missing)
+def fit_split(
+    values: np.ndarray, truth: np.ndarray, split_feature: int, settings: TreeSettings | None = None
+) -> SplitCombiner:
+    """Trees for pairs with a value of ``split_feature``, and trees for pairs without; see :func:`fit_combiner`."""
+    unseen = np.isnan(values[:, split_feature])
+    trees = [fit_trees(values[rows], truth[rows], settings) for rows in (~unseen, unseen)]
+    return SplitCombiner(np.array([split_feature], dtype=np.int64), *trees)
 
 
 def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | None = None) -> TreeCombiner:
@@ -70,7 +72,7 @@ def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | No
 
     _require_both(truth)
     settings = settings or TreeSettings()
-    kept, weights = _thinned(truth, settings)
+    kept, weights = _sampled(truth, settings)
     booster = HistGradientBoostingClassifier(
         max_iter=settings.trees,
         max_depth=settings.depth,
@@ -80,7 +82,7 @@ def fit_trees(values: np.ndarray, truth: np.ndarray, settings: TreeSettings | No
         l2_regularization=settings.ridge,
         early_stopping=False,
         random_state=settings.seed,
-    ).fit(_with_something_to_bin(values[kept]), truth[kept], sample_weight=weights)
+    ).fit(_without_empty_features(values[kept]), truth[kept], sample_weight=weights)
     return export_trees(booster)
 
 
@@ -103,8 +105,8 @@ def fit_logistic(values: np.ndarray, truth: np.ndarray, strength: float = 1.0) -
 def export_trees(booster: Any) -> TreeCombiner:
     """The nodes of a fitted binary HistGradientBoostingClassifier without categorical features.
 
-    scikit-learn keeps them in ``_predictors``, which is private: a test compares the export with predict_proba, so
-    that another layout in a later version is noticed.
+    scikit-learn keeps them in the private attribute ``_predictors``; a test compares the export with
+    ``predict_proba`` and fails if a later version changes the layout.
     """
     trees = [tree[0].nodes for tree in booster._predictors]
     sizes = np.array([len(nodes) for nodes in trees], dtype=np.int64)
@@ -117,7 +119,7 @@ def export_trees(booster: Any) -> TreeCombiner:
         roots=roots,
         depth=np.array([int(nodes["depth"].max())], dtype=np.int64),
         features=np.where(leaf, 0, nodes["feature_idx"]).astype(np.int64),
-        # An infinite threshold parts the missing from all others: every finite value stays on its left.
+        # An infinite threshold separates missing values from all others: every finite value goes left.
         thresholds=np.where(leaf, 0.0, np.minimum(nodes["num_threshold"], np.finfo(np.float64).max)),
         missing_left=nodes["missing_go_to_left"].astype(np.uint8),
         left=np.where(leaf, own, nodes["left"] + first).astype(np.int64),
@@ -126,8 +128,8 @@ def export_trees(booster: Any) -> TreeCombiner:
     )
 
 
-def _thinned(truth: np.ndarray, settings: TreeSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Every true pair and at most ``most_false`` others, ascending, and the weight of each."""
+def _sampled(truth: np.ndarray, settings: TreeSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Every assigned pair and at most ``most_false`` others: indices, ascending, and weights."""
     false = np.flatnonzero(~truth)
     weights = np.ones(len(truth))
     if len(false) > settings.most_false:
@@ -138,10 +140,10 @@ def _thinned(truth: np.ndarray, settings: TreeSettings) -> tuple[np.ndarray, np.
     return kept, weights[kept]
 
 
-def _with_something_to_bin(values: np.ndarray) -> np.ndarray:
-    """scikit-learn cannot bin a feature without a single value: a level one is never asked about either."""
-    silent = np.isnan(values).all(axis=0)
-    return np.where(silent, np.float32(0.0), values) if silent.any() else values
+def _without_empty_features(values: np.ndarray) -> np.ndarray:
+    """Features that are always missing as constants: scikit-learn cannot bin them, and never splits on a constant."""
+    empty = np.isnan(values).all(axis=0)
+    return np.where(empty, np.float32(0.0), values) if empty.any() else values
 
 
 def _require_both(truth: np.ndarray) -> None:

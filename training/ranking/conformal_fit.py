@@ -1,4 +1,4 @@
-"""The threshold of a conformal set, and its coverage on notes that it was not fitted on."""
+"""Fits conformal sets and measures their coverage by cross-validation."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 from model.errors import EmptyDataset, InvalidOption
 from model.ranking.conformal import ConformalSet
 from training.evaluation.bootstrap import Interval, mean_interval
-from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.candidate_pairs import CandidatePairs
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the sets of held-out notes were."""
+    """Measured coverage of conformal sets on held-out notes."""
 
     target: float
     false_negative_rate: Interval
@@ -23,21 +23,21 @@ class Coverage:
 
     @property
     def holds(self) -> bool:
-        """The target lies inside the interval."""
+        """Whether the target lies inside the interval."""
         return self.false_negative_rate.low <= self.target <= self.false_negative_rate.high
 
 
-def fit_conformal(pairs: JudgedPairs, scores: np.ndarray, target: float) -> ConformalSet:
+def fit_conformal(pairs: CandidatePairs, scores: np.ndarray, target: float) -> ConformalSet:
     """The highest threshold t with n / (n + 1) R(t) + 1 / (n + 1) <= target over n notes with codes.
 
-    R(t) is their mean share of codes with a score below t; codes that are no candidate are always missed
+    R(t) is their mean share of codes with a score below t; codes that are not candidates always count as missed
     (Angelopoulos et al. 2024, equation 4, with losses of at most 1).
 
     Args:
-        scores: of the pairs, not fitted on their notes (P,).
+        scores: out-of-fold scores of the pairs (P,).
 
     Raises:
-        InvalidOption: a target outside 0 to 1, or one that not even the set of all candidates reaches.
+        InvalidOption: the target is outside 0 to 1, or even the set of all candidates misses it.
         EmptyDataset: no note has a code.
     """
     if not 0 < target < 1:
@@ -63,9 +63,9 @@ def fit_conformal(pairs: JudgedPairs, scores: np.ndarray, target: float) -> Conf
 
 
 def held_out_coverage(
-    pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray, target: float, seed: int = 0
+    pairs: CandidatePairs, scores: np.ndarray, folds: np.ndarray, target: float, seed: int = 0
 ) -> Coverage:
-    """Coverage pooled over folds, each with the set that was fitted on the others.
+    """Cross-validated coverage: each fold by the set that was fitted on the others.
 
     Args:
         folds: of each note, int (n,).
@@ -80,8 +80,8 @@ def held_out_coverage(
     return coverage_of(pairs, inside, target, seed)
 
 
-def coverage_of(pairs: JudgedPairs, inside: np.ndarray, target: float, seed: int = 0) -> Coverage:
-    """Coverage of sets: ``inside`` says which pairs belong to their note's set, bool (P,)."""
+def coverage_of(pairs: CandidatePairs, inside: np.ndarray, target: float, seed: int = 0) -> Coverage:
+    """Coverage of given sets; ``inside`` (P,) marks the pairs in their note's set."""
     totals, sizes = pairs.totals, np.bincount(pairs.notes[inside], minlength=pairs.num_notes)
     found = np.bincount(pairs.notes[inside & pairs.truth], minlength=pairs.num_notes)
     labelled = totals > 0

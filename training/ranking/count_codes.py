@@ -1,4 +1,4 @@
-"""Counts of single codes on the notes that a threshold was chosen on."""
+"""Counts of true and false selections per code, on the notes that a threshold was chosen on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,12 +8,12 @@ import numpy as np
 from model.ranking.code_counts import CodeCounts
 from model.ranking.thresholds import GLOBAL, policy_named
 from training.evaluation.score_matrix import exact_threshold
-from training.ranking.judged_pairs import JudgedPairs
+from training.ranking.candidate_pairs import CandidatePairs
 from training.ranking.threshold_policies import FittedPolicies
 
 
 def count_codes(selected: Sequence[np.ndarray], assigned: Sequence[np.ndarray]) -> CodeCounts:
-    """Count what was selected for each note beside what was assigned.
+    """Count the true positives, false positives and false negatives of each code.
 
     Args:
         selected, assigned: distinct columns of each note, in the same order of notes.
@@ -32,16 +32,21 @@ def count_codes(selected: Sequence[np.ndarray], assigned: Sequence[np.ndarray]) 
 def with_counts_of_scores(
     fitted: FittedPolicies, scores: np.ndarray, positives: Sequence[np.ndarray]
 ) -> FittedPolicies:
-    """The policies, with counts at the global threshold; scores (n, L), columns of the assigned codes of each note."""
+    """The policies with counts at the global threshold.
+
+    Args:
+        scores: (n, L).
+        positives: columns of the assigned codes of each note.
+    """
     limit = exact_threshold(policy_named(fitted.policies, GLOBAL).everywhere, scores)
     selected = [np.flatnonzero(row > limit) for row in scores]
     return _with_counts(fitted, count_codes(selected, [np.unique(columns) for columns in positives]))
 
 
 def with_counts_of_pairs(
-    fitted: FittedPolicies, pairs: JudgedPairs, probabilities: np.ndarray, assigned: Sequence[np.ndarray]
+    fitted: FittedPolicies, pairs: CandidatePairs, probabilities: np.ndarray, assigned: Sequence[np.ndarray]
 ) -> FittedPolicies:
-    """The same of candidate pairs (P,); an assigned code that is no candidate was not selected."""
+    """As :func:`with_counts_of_scores`, for candidate pairs (P,); codes that are not candidates are not selected."""
     chosen = probabilities > policy_named(fitted.policies, GLOBAL).everywhere
     bounds = np.searchsorted(pairs.notes[chosen], np.arange(pairs.num_notes + 1))
     columns = pairs.columns[chosen]

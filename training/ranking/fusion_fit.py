@@ -1,4 +1,4 @@
-"""Fits a fusion on validation notes, and judges it on notes that it was not fitted on."""
+"""Fits a fusion on validation notes, and measures it by cross-validation."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,37 +15,36 @@ from model.ranking.fusion import Fusion
 from training.evaluation.bootstrap import Interval
 from training.evaluation.ranked_calibration import TOP, RankedPairs, ranked_error_interval
 from training.ranking.calibration_fit import CalibrationChoice, choose_calibration, held_out_probabilities, methods
+from training.ranking.candidate_pairs import CandidatePairs, note_folds, pairs_map
 from training.ranking.combiner_fit import fit_combiner
 from training.ranking.conformal_fit import Coverage, fit_conformal, held_out_coverage
 from training.ranking.count_codes import with_counts_of_pairs
-from training.ranking.judged_pairs import JudgedPairs, note_folds
-from training.ranking.pairs_map import pairs_map
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
 
-UNKNOWN = f"{CLASSIFIER}.logit"
-"""The feature that codes without a training note lack."""
+SPLIT_FEATURE = f"{CLASSIFIER}.logit"
+"""The feature that is missing for codes without a training note."""
 TARGET_RATES = (0.05, 0.1, 0.2, 0.3)
 """False-negative rates of the conformal sets."""
 
 
 @dataclass(frozen=True)
-class JudgedNote:
-    """A validation note: what its channels say, and the truth."""
+class ValidationNote:
+    """A validation note: its candidates and its assigned codes."""
 
     candidates: Candidates
     assigned: np.ndarray
     """Columns of its codes in the code set, distinct, int64."""
     outside: int
-    """Assigned codes that the code set lacks."""
+    """Assigned codes outside the code set."""
     subject: str
 
 
 @dataclass(frozen=True)
 class FittedFusion:
-    """A fusion fitted on all notes, and what held-out notes say of it."""
+    """A fusion fitted on all notes, with its cross-validated measurements."""
 
     fusion: Fusion
-    pairs: JudgedPairs
+    pairs: CandidatePairs
     scores: np.ndarray
     """Of each pair by a combiner that was not fitted on its note (P,)."""
     probabilities: np.ndarray
@@ -54,42 +53,42 @@ class FittedFusion:
     policies: FittedPolicies
     coverages: tuple[Coverage, ...]
     out_of_reach: dict[str, str]
-    """Conformal targets that the candidates do not allow, and why."""
+    """Conformal targets that cannot be reached, and why."""
 
 
-def fit_fusion(notes: Sequence[JudgedNote], seed: int = 0) -> FittedFusion:
+def fit_fusion(notes: Sequence[ValidationNote], seed: int = 0) -> FittedFusion:
     """Combiner, then calibration, policies and conformal sets on its out-of-fold scores.
 
-    The features must be out of fold too: no note may have been among those that its channels learned from.
+    No channel may have been trained on the notes: their features must be out of fold too.
 
     Raises:
-        EmptyDataset: fewer than two patients, or no candidate that was assigned.
+        EmptyDataset: fewer than two patients, or no candidate was assigned.
         InvalidOption: the notes have different features.
     """
     names = {note.candidates.names for note in notes}
     if len(names) > 1:
         raise InvalidOption("the notes of a ranker have different features: compute all of them by the same channels")
-    pairs, values, subjects = judged(notes), _stacked(notes), [note.subject for note in notes]
+    pairs, values, subjects = pairs_of_notes(notes), _stacked(notes), [note.subject for note in notes]
     folds = note_folds(subjects, seed=seed)
     features = names.pop()
-    apart = features.index(UNKNOWN) if UNKNOWN in features else None
-    scores = held_out_scores(pairs, values, folds, apart)
+    split_feature = features.index(SPLIT_FEATURE) if SPLIT_FEATURE in features else None
+    scores = held_out_scores(pairs, values, folds, split_feature)
     choice = choose_calibration(pairs, scores, folds)
     probabilities = held_out_probabilities(methods()[choice.name], pairs, scores, folds)
     policies = fit_policies_of_pairs(pairs, probabilities, subjects)
     policies = with_counts_of_pairs(policies, pairs, probabilities, [note.assigned for note in notes])
     sets, coverages, out_of_reach = _conformal(pairs, scores, folds)
-    combiner = fit_combiner(values, pairs.truth, pairs.num_notes, apart)
+    combiner = fit_combiner(values, pairs.truth, pairs.num_notes, split_feature)
     fusion = Fusion(features, combiner, choice.calibration, policies.policies, sets)
     return FittedFusion(fusion, pairs, scores, probabilities, choice, policies, coverages, out_of_reach)
 
 
-def judged(notes: Sequence[JudgedNote]) -> JudgedPairs:
-    """Every candidate of every note beside the truth."""
+def pairs_of_notes(notes: Sequence[ValidationNote]) -> CandidatePairs:
+    """The candidates of all notes with their truth."""
     sizes = [len(note.candidates.columns) for note in notes]
     truth = [np.isin(note.candidates.columns, note.assigned) for note in notes]
     missed = [len(note.assigned) - int(own.sum()) + note.outside for note, own in zip(notes, truth, strict=True)]
-    return JudgedPairs(
+    return CandidatePairs(
         np.repeat(np.arange(len(notes)), sizes),
         np.concatenate([np.zeros(0, dtype=np.int64), *(note.candidates.columns for note in notes)]),
         np.concatenate([np.zeros(0, dtype=bool), *truth]),
@@ -97,8 +96,13 @@ def judged(notes: Sequence[JudgedNote]) -> JudgedPairs:
     )
 
 
-def held_out_scores(pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray, apart: int | None = None) -> np.ndarray:
-    """Each pair scored by a combiner that was fitted on the other folds, (P,); ``apart`` as in ``fit_combiner``.
+def held_out_scores(
+    pairs: CandidatePairs, values: np.ndarray, folds: np.ndarray, split_feature: int | None = None
+) -> np.ndarray:
+    """Each pair scored by a combiner that was fitted on the other folds, (P,).
+
+    Args:
+        split_feature: see :func:`training.ranking.combiner_fit.fit_combiner`.
 
     Raises:
         EmptyDataset: no candidate of the other folds was assigned.
@@ -107,16 +111,16 @@ def held_out_scores(pairs: JudgedPairs, values: np.ndarray, folds: np.ndarray, a
     for fold in np.unique(folds).tolist():
         held = (folds == fold)[pairs.notes]
         others = int((folds != fold).sum())
-        combiner: Combiner = fit_combiner(values[~held], pairs.truth[~held], others, apart)
+        combiner: Combiner = fit_combiner(values[~held], pairs.truth[~held], others, split_feature)
         found[held] = combiner.scores(values[held])
     return found
 
 
 def fusion_card(fitted: FittedFusion, prior: np.ndarray | None = None) -> dict[str, Any]:
-    """What was measured on held-out notes, for the bundle's card.
+    """The cross-validated measurements, for the bundle's card.
 
     Args:
-        prior: share of the training documents with each code of the code set (U,), to stand beside.
+        prior: share of the training documents with each code of the code set (U,), for comparison.
     """
     pairs, probabilities = fitted.pairs, fitted.probabilities
     ranked = highest_pairs(pairs, probabilities)
@@ -139,7 +143,7 @@ def fusion_card(fitted: FittedFusion, prior: np.ndarray | None = None) -> dict[s
     }
 
 
-def highest_pairs(pairs: JudgedPairs, probabilities: np.ndarray, top: int = TOP) -> RankedPairs:
+def highest_pairs(pairs: CandidatePairs, probabilities: np.ndarray, top: int = TOP) -> RankedPairs:
     """The ``top`` most probable candidates of each note."""
     chosen = _places(pairs, probabilities, top)
     return RankedPairs(
@@ -147,7 +151,7 @@ def highest_pairs(pairs: JudgedPairs, probabilities: np.ndarray, top: int = TOP)
     )
 
 
-def _places(pairs: JudgedPairs, probabilities: np.ndarray, top: int = TOP) -> np.ndarray:
+def _places(pairs: CandidatePairs, probabilities: np.ndarray, top: int = TOP) -> np.ndarray:
     order = np.lexsort((pairs.columns, -probabilities, pairs.notes))
     first = np.searchsorted(pairs.notes, np.arange(pairs.num_notes))
     rank = np.arange(len(order)) - first[pairs.notes[order]]
@@ -156,7 +160,7 @@ def _places(pairs: JudgedPairs, probabilities: np.ndarray, top: int = TOP) -> np
 
 
 def _conformal(
-    pairs: JudgedPairs, scores: np.ndarray, folds: np.ndarray
+    pairs: CandidatePairs, scores: np.ndarray, folds: np.ndarray
 ) -> tuple[tuple[ConformalSet, ...], tuple[Coverage, ...], dict[str, str]]:
     sets, coverages, out_of_reach = [], [], {}
     for target in TARGET_RATES:
@@ -170,7 +174,7 @@ def _conformal(
     return tuple(sets), tuple(coverages), out_of_reach
 
 
-def _stacked(notes: Sequence[JudgedNote]) -> np.ndarray:
+def _stacked(notes: Sequence[ValidationNote]) -> np.ndarray:
     return np.concatenate([note.candidates.values for note in notes]) if notes else np.zeros((0, 0), dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Learns the lexical channels from training notes, over a code set."""
+"""Fits the lexical channels on training notes, for the codes of a code set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from training.ranking.titles_fit import Terms, read_terms, titles_of
 from training.ranking.training_note import TrainingNote, training_note
 
 PUBLIC = ("codiesp", "ohsumed")
-"""Sources whose texts anybody may read: a phrase of a single note tells nothing that is private."""
+"""Sources with public texts, whose bundles may keep phrases of a single note."""
 PRIVATE_NOTES = 2
 TRAINED = "trained"
 CODE_SETS = {TRAINED: (), "icd10cm": (ICD10CM,), "icd9cm": (ICD9CM, ICD9PCS)}
@@ -32,7 +32,7 @@ CODE_SETS = {TRAINED: (), "icd10cm": (ICD10CM,), "icd9cm": (ICD9CM, ICD9PCS)}
 
 
 def code_set_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
-    """The label space and after it the codes of a table that it lacks.
+    """The codes that a bundle can answer with: the label space, then the other codes of a published table.
 
     Args:
         name: trained, icd10cm or icd9cm; None for the table of the label space's own codes.
@@ -49,29 +49,29 @@ def code_set_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
 
 
 def language_of(dataset: Dataset) -> str:
-    """Of the notes, as far as the dataset says; English otherwise."""
+    """Language of the notes by the manifest; English where it names none."""
     language = (dataset.manifest.get("options") or {}).get("language")
     return language if language in LANGUAGES else "en"
 
 
 def least_notes(dataset: Dataset) -> int | None:
-    """Notes that a phrase must stand in to be kept: two where the notes are private, for a bundle can be read."""
+    """Fewest notes of a phrase in the bundle: two for private notes, because anybody can read a bundle's phrases."""
     public = str((dataset.manifest.get("options") or {}).get("source")) in PUBLIC
     return None if public else PRIVATE_NOTES
 
 
 @dataclass(frozen=True)
 class LexicalFit:
-    """How the lexical channels of a bundle, and of every fold before it, are learned."""
+    """Settings of the lexical channels, for a bundle and for each fold of its cross-validation."""
 
     code_set: LabelSpace
     labels: int
-    """Size of the label space, which comes first in the code set."""
+    """Size of the label space, the first columns of the code set."""
     language: str = "en"
     least: int | None = PRIVATE_NOTES
-    """Notes that a phrase has to stand in, or more of many notes; None for one."""
+    """Fewest notes of a phrase, see :func:`least_notes`; None for one."""
     dictionary: WordTable | None = None
-    """English stems for those of the notes' language."""
+    """English stems by stem of the notes' language."""
 
     @cached_property
     def terms(self) -> Terms:
@@ -81,13 +81,13 @@ class LexicalFit:
 
     @cached_property
     def in_table(self) -> np.ndarray:
-        """Which codes a published table has, bool (U,)."""
+        """Which codes are in a published table, bool (U,)."""
         table = published_titles({label.system for label in self.code_set.labels})
         return np.array([label.key in table for label in self.code_set.labels], dtype=bool)
 
     @cached_property
     def alphabetical(self) -> np.ndarray:
-        """Place of each code in the order of systems and codes, int64 (U,)."""
+        """Rank of each code by system and code, int64 (U,)."""
         return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in self.code_set.labels])))
 
     @cached_property
@@ -95,12 +95,12 @@ class LexicalFit:
         return Siblings(self.code_set.labels)
 
     def read(self, documents: Sequence[Document]) -> list[TrainingNote]:
-        """Documents as the channels learn from them."""
+        """Tokenise documents for :meth:`fit`."""
         shown = with_progress(documents, "words", len(documents), "note")
         return [training_note(document, self.code_set.columns, self.language) for document in shown]
 
     def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
-        """Learn from notes; of a code beyond the label space they have no part in the lexicon."""
+        """Fit the channels on notes. The lexicon learns codes of the label space only."""
         least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
         titles = titles_of(self.terms, self.code_set, notes, self.language, self.dictionary)

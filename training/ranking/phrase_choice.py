@@ -1,7 +1,7 @@
-"""Which phrases a lexicon counts: those of training notes that no shorter phrase makes redundant.
+"""Chooses the phrases that a lexicon counts: those of training notes that no shorter phrase makes redundant.
 
-A phrase that stands in as many notes as a phrase inside it stands in the same notes, and says nothing new: the shorter
-one is kept. Whole annotated spans are kept always.
+A phrase that is in as many notes as a shorter phrase inside it is in the same notes, so only the shorter one is kept.
+Whole annotated spans are always kept.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ LONGEST = 4
 LONGEST_SPAN = 8
 """Stems of an annotated span that is kept as a whole; untuned."""
 NOTES_PER_OCCURRENCE = 10_000
-"""A phrase has to stand in one note, and in one more for every so many notes: memory, not statistics; untuned."""
+"""A phrase needs one note, and one more for every this many notes, to bound memory; untuned."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,11 @@ class _Level:
 
 
 def choose_phrases(notes: Sequence[TrainingNote], least: int | None = None) -> PhraseIndex:
-    """The phrases of training notes, with those that they begin with.
+    """The chosen phrases of training notes, with their prefixes.
 
     Args:
-        least: training notes that a phrase has to stand in, unless it is a whole annotated span; default: 1, and 1 more
-            for every NOTES_PER_OCCURRENCE notes. Phrases of one note can be read in the bundle: take 2 or more for
-            notes that are no public text.
+        least: fewest training notes of a phrase that is not a whole annotated span; default: 1, and 1 more for
+            every NOTES_PER_OCCURRENCE notes. Anybody can read a bundle's phrases: take 2 or more for private notes.
     """
     stems = tuple(sorted({stem for note in notes for stem in note.note.words.stems}))
     places = _places(notes, stems)

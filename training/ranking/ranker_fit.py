@@ -1,4 +1,4 @@
-"""Fits a bundle's ranker on notes that none of its channels learned from."""
+"""Fits a bundle's ranker on notes that none of its channels was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,20 +16,20 @@ from model.ranking.channels import NEAREST
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.text.read_note import ReadNote
-from training.ranking.fusion_fit import FittedFusion, JudgedNote, fit_fusion
+from training.ranking.fusion_fit import FittedFusion, ValidationNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.training_note import TrainingNote
 from training.retrieval.search import highest, own_patient
 
 MOST_NOTES = 20_000
-"""Training notes that the lexical channels learn from, drawn at random where there are more: memory; untuned."""
-MOST_JUDGED = 4_000
-"""Notes that the fusions learn from, likewise."""
+"""Training notes that the lexical channels learn from, a random sample where there are more: memory; untuned."""
+MOST_VALIDATION_NOTES = 4_000
+"""Validation notes that the fusions learn from; a random sample where there are more; untuned."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """Notes to judge by, and those that the channels learned from instead: no patient is in both.
+class RankerFold:
+    """Validation notes, and the training notes that the channels learn from; no patient is in both.
 
     Shape:
         corpus_embeddings (m, H) and embeddings (n, H), unit rows of one encoder; probabilities (n, L).
@@ -44,36 +44,37 @@ class Part:
 
 @dataclass(frozen=True)
 class FittedRanker:
-    """A ranker with what was measured on held-out notes."""
+    """A ranker with its cross-validated measurements."""
 
     ranker: Ranker
     without_neighbours: FittedFusion
     with_neighbours: FittedFusion
 
 
-def fit_ranker(parts: Sequence[Part], learned_from: Sequence[Document], lexical: LexicalFit) -> FittedRanker:
-    """Two fusions over the notes of all parts, and channels that learn from ``learned_from``.
+def fit_ranker(folds: Sequence[RankerFold], learned_from: Sequence[Document], lexical: LexicalFit) -> FittedRanker:
+    """Fit two fusions on the notes of all folds, without and with neighbours, and the channels on ``learned_from``.
 
     Raises:
         EmptyDataset: the notes are of fewer than two patients, or no candidate was assigned.
     """
     read = ReadNotes(lexical)
-    judged = [pair for part in parts for pair in judged_part(part, lexical, read, MOST_JUDGED // len(parts))]
-    fusions = [fit_fusion([pair[used] for pair in judged]) for used in (0, 1)]
+    most = MOST_VALIDATION_NOTES // len(folds)
+    notes = [pair for fold in folds for pair in validation_notes(fold, lexical, read, most)]
+    fusions = [fit_fusion([pair[used] for pair in notes]) for used in (0, 1)]
     builder = candidate_builder_of(lexical, learned_from, lexical.fit(read.of(learned_from)))
     ranker = Ranker(builder, fusions[0].fusion, fusions[1].fusion)
     return FittedRanker(ranker, fusions[0], fusions[1])
 
 
 class ReadNotes:
-    """Documents as the lexical channels learn from them, each read once."""
+    """Cache of documents as the lexical channels learn from them, so that each is read once."""
 
     def __init__(self, lexical: LexicalFit) -> None:
         self._lexical = lexical
         self._known: dict[str, TrainingNote] = {}
 
     def of(self, documents: Sequence[Document]) -> list[TrainingNote]:
-        """At most as many as the channels learn from."""
+        """The documents, or a sample of MOST_NOTES of them."""
         chosen = some_of(documents, MOST_NOTES)
         fresh = [document for document in chosen if document.document_id not in self._known]
         if fresh:
@@ -82,36 +83,36 @@ class ReadNotes:
         return [self._known[document.document_id] for document in chosen]
 
 
-def judged_part(
-    part: Part, lexical: LexicalFit, read: ReadNotes, most: int = MOST_JUDGED
-) -> list[tuple[JudgedNote, JudgedNote]]:
-    """The notes of a part, at most ``most``, as the fusions learn from them: without neighbours and with.
+def validation_notes(
+    fold: RankerFold, lexical: LexicalFit, read: ReadNotes, most: int = MOST_VALIDATION_NOTES
+) -> list[tuple[ValidationNote, ValidationNote]]:
+    """At most ``most`` notes of a fold as the fusions learn from them, each without neighbours and with.
 
-    A code that neither the corpus nor a table has is no candidate: nobody could know of it but from the notes that are
-    judged.
+    A code that neither the corpus nor a published table has is not a candidate: only the validation notes know it.
     """
-    channels = lexical.fit(read.of(part.corpus))
-    builder = candidate_builder_of(lexical, part.corpus, channels)
-    possible = lexical.in_table | (builder.codes.train_counts > 0)
-    places = some_of(range(len(part.notes)), most)
-    notes = [part.notes[place] for place in places]
-    voters = nearest(part.corpus_embeddings, part.corpus, part.embeddings[list(places)], notes)
-    judged = []
-    for place, document, found in zip(
-        with_progress(places, "channels", len(places), "note"), notes, voters, strict=True
-    ):
-        from_text = channels.channels(ReadNote(document.text, lexical.language))
-        pair = [builder.joined(from_text, part.probabilities[place], neighbours) for neighbours in (None, found)]
-        pair = [candidates.where(possible[candidates.columns]) for candidates in pair]
-        judged.append((_judged(pair[0], document, builder.codes), _judged(pair[1], document, builder.codes)))
-    return judged
+    channels = lexical.fit(read.of(fold.corpus))
+    builder = candidate_builder_of(lexical, fold.corpus, channels)
+    allowed = lexical.in_table | (builder.codes.train_counts > 0)
+    places = some_of(range(len(fold.notes)), most)
+    notes = [fold.notes[place] for place in places]
+    neighbours = nearest(fold.corpus_embeddings, fold.corpus, fold.embeddings[list(places)], notes)
+    pairs = []
+    shown = with_progress(places, "channels", len(places), "note")
+    for place, document, found in zip(shown, notes, neighbours, strict=True):
+        lexical_features = channels.channels(ReadNote(document.text, lexical.language))
+        candidates = [builder.joined(lexical_features, fold.probabilities[place], used) for used in (None, found)]
+        without, with_neighbours = (
+            _validation_note(each.where(allowed[each.columns]), document, builder.codes) for each in candidates
+        )
+        pairs.append((without, with_neighbours))
+    return pairs
 
 
 Item = TypeVar("Item")
 
 
 def some_of(items: Sequence[Item], most: int, seed: int = 0) -> Sequence[Item]:
-    """All of them, or ``most`` drawn at random, in their order."""
+    """All items, or a random sample of ``most``, in their order."""
     if len(items) <= most:
         return items
     drawn = np.random.default_rng(seed).choice(len(items), most, replace=False)
@@ -121,12 +122,12 @@ def some_of(items: Sequence[Item], most: int, seed: int = 0) -> Sequence[Item]:
 def candidate_builder_of(
     lexical: LexicalFit, corpus: Sequence[Document], channels: LexicalChannels
 ) -> CandidateBuilder:
-    """Of channels that learned from a corpus: the label prior is the corpus's own."""
+    """The candidate builder of channels that were fitted on a corpus; the label prior is the corpus's."""
     return CandidateBuilder(counted(lexical.code_set, corpus), len(corpus), channels)
 
 
 def counted(codes: LabelSpace, documents: Sequence[Document]) -> LabelSpace:
-    """The same codes with the number of these documents as training documents."""
+    """The codes with ``count_train`` counted over these documents."""
     counts = np.zeros(len(codes), dtype=np.int64)
     for document in documents:
         counts[codes.columns(document.codes)] += 1
@@ -138,7 +139,7 @@ def counted(codes: LabelSpace, documents: Sequence[Document]) -> LabelSpace:
 def nearest(
     corpus: np.ndarray, learned_from: Sequence[Document], queries: np.ndarray, documents: Sequence[Document]
 ) -> list[list[RankingNeighbour]]:
-    """The most similar training notes of each query, nearest first, none of its own patient.
+    """The most similar training notes of each query, nearest first; those of its own patient are excluded.
 
     Shape:
         corpus (T, H) and queries (n, H), unit rows.
@@ -153,6 +154,6 @@ def nearest(
     return found
 
 
-def _judged(candidates: Candidates, document: Document, codes: LabelSpace) -> JudgedNote:
+def _validation_note(candidates: Candidates, document: Document, codes: LabelSpace) -> ValidationNote:
     assigned = codes.columns(document.codes)
-    return JudgedNote(candidates, assigned, len(set(document.codes)) - len(assigned), document.subject_id)
+    return ValidationNote(candidates, assigned, len(set(document.codes)) - len(assigned), document.subject_id)

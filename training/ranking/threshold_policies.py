@@ -1,4 +1,4 @@
-"""Every threshold policy of a bundle, each with the precision and recall that it had on held-out notes."""
+"""Fits the threshold policies of a bundle, with their cross-validated precision and recall."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,18 +11,18 @@ from training.evaluation.classification import select
 from training.evaluation.gold import Gold
 from training.evaluation.thresholds import best_global_threshold
 from training.evaluation.tuning import tune
-from training.ranking.judged_pairs import JudgedPairs, note_folds
+from training.ranking.candidate_pairs import CandidatePairs, note_folds
 
 TARGET_PRECISIONS = (0.8, 0.95)
 
 
 @dataclass(frozen=True)
 class FittedPolicies:
-    """The policies that validation allows, and those that it does not."""
+    """The policies that could be fitted, and those that could not."""
 
     policies: tuple[ThresholdPolicy, ...]
     out_of_reach: dict[str, str]
-    """Why, by the name of the policy."""
+    """Reason by the name of the policy."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def fit_policies(
     subjects: Sequence[str],
     targets: Sequence[float] = TARGET_PRECISIONS,
 ) -> FittedPolicies:
-    """Global, per code, and one policy for each target precision.
+    """Fit the global policy, the per-code policy, and one policy for each target precision.
 
     Args:
         scores: validation probabilities (n, L).
         positives: columns of the assigned codes of each note.
         extra: assigned codes outside the columns, (n,).
-        subjects: patient of each note; the expected values hold patients back.
+        subjects: patient of each note; cross-validation keeps a patient's notes in one fold.
 
     Raises:
         EmptyDataset: no note has a code of the label space.
@@ -72,9 +72,9 @@ def fit_policies(
 
 
 def fit_policies_of_pairs(
-    pairs: JudgedPairs, scores: np.ndarray, subjects: Sequence[str], targets: Sequence[float] = TARGET_PRECISIONS
+    pairs: CandidatePairs, scores: np.ndarray, subjects: Sequence[str], targets: Sequence[float] = TARGET_PRECISIONS
 ) -> FittedPolicies:
-    """The same of candidate pairs; a code that is no candidate of a note has the probability 0 there.
+    """As :func:`fit_policies`, for candidate pairs; other codes have the probability 0.
 
     Raises:
         EmptyDataset: no candidate was assigned.
@@ -91,7 +91,7 @@ def fit_policies_of_pairs(
 
 
 def _spread(policy: ThresholdPolicy, columns: np.ndarray, size: int) -> ThresholdPolicy:
-    """From the columns that occur to all up to the last of them."""
+    """A policy over the given columns as one over all columns below ``size``."""
     if policy.own is None:
         return policy
     own = np.full(size, policy.everywhere)
@@ -115,13 +115,12 @@ def _tuned(scored: _Scored, name: str, target: float | None) -> ThresholdPolicy:
 def _folds(subjects: Sequence[str]) -> np.ndarray | None:
     try:
         return note_folds(subjects)
-    except EmptyDataset:  # a single patient: thresholds can be tuned, but nothing is left to judge them on
+    except EmptyDataset:  # a single patient: thresholds can be tuned but not cross-validated
         return None
 
 
 def _expected(scored: _Scored, folds: np.ndarray, name: str, target: float | None) -> tuple[float | None, float | None]:
-    """Micro precision and recall over folds, each with thresholds of the others; a fold whose policy is out of reach
-    selects nothing."""
+    """Cross-validated micro precision and recall. A fold whose policy cannot be fitted selects nothing."""
     chosen = true = 0
     for fold in np.unique(folds).tolist():
         held = scored.some(folds == fold)

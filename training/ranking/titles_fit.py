@@ -1,4 +1,4 @@
-"""Makes the index of code names: their stems, without the words that only tell codes apart."""
+"""Builds the index of code titles and other names, by stems."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,7 @@ from model.labels import LabelSpace
 from model.lexicon.titles import TitleIndex
 from model.text.stemming import plain, stem
 from training.prepare.icd_titles import other_names
-from training.prepare.word_translation import WordTable
-from training.ranking.title_words import learn_title_words
+from training.prepare.word_translation import WordTable, word_strengths
 from training.ranking.training_note import TrainingNote
 
 _WITHOUT = re.compile(r"\b(?:without|not elsewhere|not specified as|(?:initial|subsequent) encounter|sequela)\b.*")
@@ -40,7 +39,9 @@ _GRAMMAR = (
 )
 _CODING = ("nec", "nos", "other", "others", "specified", "unspecified", "type", "classified", "elsewhere", "mention")
 STOP = frozenset((*_GRAMMAR, *_CODING, "with", "encounter", "initial", "state", "status", "part", "site", "region"))
-"""Words of titles that a note would not say; untuned."""
+"""Words of titles that notes leave out; untuned."""
+WORD_ROUNDS = 8
+"""Rounds of IBM model 1 over annotated spans; untuned."""
 
 
 def fit_titles(
@@ -50,13 +51,13 @@ def fit_titles(
     language: str = "en",
     dictionary: WordTable | None = None,
 ) -> TitleIndex:
-    """The index of every name of a code set's codes, for notes in a language; names are English.
+    """Index the English names of a code set's codes for notes in ``language``.
 
     Args:
-        names: names beside the titles; default: those of :func:`training.prepare.icd_titles.other_names`.
-        notes: training notes whose annotated spans teach words for words of titles; without them a note in another
-            language than English says nothing here.
-        dictionary: English stems of the language's stems.
+        names: names besides the titles; default: :func:`training.prepare.icd_titles.other_names`.
+        notes: training notes; their annotated spans link words of notes to words of titles. Notes in another
+            language than English match nothing without them or a dictionary.
+        dictionary: English stems by stem of the language.
     """
     titles = [(label.key, label.title) for label in code_set.labels]
     more = other_names(label.key for label in code_set.labels) if names is None else names
@@ -64,11 +65,11 @@ def fit_titles(
 
 
 Terms = Mapping[tuple[str, ...], set[int]]
-"""Columns of the codes that a name's stems may mean."""
+"""Columns of the codes by the stems of a name."""
 
 
 def read_terms(code_set: LabelSpace, names: Iterable[tuple[Code, str]]) -> Terms:
-    """The stems of names, with what stands in brackets and without; the slow part, which needs no notes."""
+    """Stems of names, with the text in brackets and without. This is the slow part and needs no notes."""
     terms: dict[tuple[str, ...], set[int]] = {}
     for code, name in names:
         column = code_set.column(code)
@@ -93,8 +94,10 @@ def titles_of(
 
 
 def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:
-    """Stems of notes with the numbers of those of terms and the greatest strength that a table gives; in English each
-    stands for itself."""
+    """For each stem of notes the numbers of matching title stems, with the highest strength over the tables.
+
+    In English each stem also matches itself.
+    """
     number = {stem: place for place, stem in enumerate(stems)}
     words: dict[str, dict[int, float]] = {}
     for word, found in chain.from_iterable(table.items() for table in tables):
@@ -109,7 +112,7 @@ def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> 
 
 
 def term_stems(name: str) -> tuple[str, ...]:
-    """Distinct stems of a name, ascending, without what it rules out and without STOP."""
+    """Distinct stems of a name, ascending, without excluded parts ("without ...") and STOP words."""
     words = (plain(word) for word in _WORD.findall(_WITHOUT.sub("", name)))
     return tuple(sorted({stem(word, "en") for word in words if word not in STOP}))
 
@@ -140,3 +143,21 @@ def _index(terms: Terms, stems: tuple[str, ...], words: dict[str, dict[int, floa
 
 def _pointers(sizes: Iterable[int] | np.ndarray) -> np.ndarray:
     return np.cumsum(np.concatenate([[0], np.asarray(list(sizes), dtype=np.int64)]))
+
+
+def learn_title_words(notes: Sequence[TrainingNote], titles: Mapping[int, Sequence[str]]) -> WordTable:
+    """Strength, 0 to 1, of each stem of a title for each stem of a note: "hemorrhage" for "bleeding".
+
+    A span and the title of its code say the same in two vocabularies, as two sentences in two languages do, so IBM
+    model 1 learns the words from them.
+
+    Args:
+        titles: stems of the title of each column; a column without one teaches nothing.
+    """
+    pairs = [
+        (note.note.words.stems[span.start : span.end], titles[span.column])
+        for note in notes
+        for span in note.spans
+        if titles.get(span.column)
+    ]
+    return word_strengths(pairs, WORD_ROUNDS)

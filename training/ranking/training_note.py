@@ -1,4 +1,4 @@
-"""A training note as the lexicon is fitted on it: its words, codes and annotated spans."""
+"""Training notes for the lexical channels: words, codes and annotated spans."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ class WordSpan:
 
 @dataclass(frozen=True)
 class TrainingNote:
-    """A read note and what is known about it."""
+    """A tokenised note with its codes and annotated spans."""
 
     note: ReadNote
     columns: np.ndarray
     """Its codes, int64, distinct, ascending."""
     spans: tuple[WordSpan, ...]
-    """Annotated spans that hold a word and whose code has a column."""
+    """Annotated spans with at least one word and a code that has a column."""
 
 
 def training_note(document: Document, columns: Callable[[Iterable[Code]], np.ndarray], language: str) -> TrainingNote:
-    """Read a document; a span gets every word that it touches.
+    """Tokenise a document; a span covers every word that it overlaps.
 
     Args:
         columns: columns of codes, such as ``LabelSpace.columns``.

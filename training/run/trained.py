@@ -7,7 +7,7 @@ import numpy as np
 
 from model.dataset import Document
 from model.network.network import CodingNetwork
-from training.ranking.ranker_fit import Part
+from training.ranking.ranker_fit import RankerFold
 from training.run.protocol import ProtocolResult
 
 
@@ -32,5 +32,5 @@ class Trained:
     """Whether the held-out notes chose the epoch."""
     tuned_on: str
     """What the held-out notes are, for the card."""
-    parts: Sequence[Part]
+    parts: Sequence[RankerFold]
     """For a ranker; none where none is wanted."""

@@ -14,8 +14,8 @@ from model.dataset import Dataset, Document
 from model.network.encoder_source import EncoderSource
 from training.evaluation.label_space import codes_outside
 from training.optimise.contrastive import require_fitting_labels
-from training.ranking.judged_pairs import note_folds
-from training.ranking.ranker_fit import Part
+from training.ranking.candidate_pairs import note_folds
+from training.ranking.ranker_fit import RankerFold
 from training.run.cross_fit import HeldOut, train_without
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import WITHOUT
@@ -37,7 +37,7 @@ def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderS
         folder = request.run_folder / f"{WITHOUT}{fold + 1}"
         found = train_without(request, dataset, documents, notes, folds == fold, folder)
         scores[found.places] = found.probabilities
-        parts.append(fold_part(documents, found))
+        parts.append(ranker_fold(documents, found))
     torch.manual_seed(options.seed)
     identity = run_identity(dataset, documents, [], options)
     none = notes.some(np.zeros(0, dtype=np.int64))
@@ -48,10 +48,10 @@ def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderS
     return Trained(network, outcome, documents, documents, scores, notes.rows, extra, measured, False, tuned_on, parts)
 
 
-def fold_part(documents: Sequence[Document], found: HeldOut) -> Part:
+def ranker_fold(documents: Sequence[Document], found: HeldOut) -> RankerFold:
     """The held-out notes to judge by, the others to learn from."""
     others = np.setdiff1d(np.arange(len(documents)), found.places)
-    return Part(
+    return RankerFold(
         [documents[place] for place in others.tolist()],
         found.embeddings[others],
         [documents[place] for place in found.places.tolist()],

@@ -11,7 +11,7 @@ from training.evaluation.gold import Gold
 from training.evaluation.label_space import codes_outside
 from training.evaluation.ranking import mean_average_precision
 from training.optimise.contrastive import require_fitting_labels
-from training.ranking.ranker_fit import Part
+from training.ranking.ranker_fit import RankerFold
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import Validate
@@ -37,7 +37,7 @@ def train_validated(request: TrainingRequest, dataset: Dataset, encoder: Encoder
     scores, parts = outcome.result.dev_scores, []
     if request.ranker and request.processes.first:
         embeddings = [embed_notes(network, notes, options, request.device) for notes in (train, held)]
-        parts = [Part(training, embeddings[0], validation, embeddings[1], scores)]
+        parts = [RankerFold(training, embeddings[0], validation, embeddings[1], scores)]
     return Trained(
         network,
         outcome,

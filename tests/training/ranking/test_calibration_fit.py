@@ -15,12 +15,12 @@ from training.ranking.calibration_fit import (
     log_loss,
     methods,
 )
-from training.ranking.judged_pairs import JudgedPairs, note_folds, pairs_of_matrix
+from training.ranking.candidate_pairs import CandidatePairs, note_folds, pairs_of_matrix
 
 
 def planted(
     slope: float = 1.0, offsets: tuple[float, ...] = (0.0,), notes: int = 400, codes: int = 12, seed: int = 0
-) -> tuple[JudgedPairs, np.ndarray]:
+) -> tuple[CandidatePairs, np.ndarray]:
     """Scores sigmoid(z) of codes that are true with sigmoid(slope z + offset of the code)."""
     random = np.random.default_rng(seed)
     z = random.normal(-1, 1.5, (notes, codes))
@@ -57,7 +57,7 @@ def test_the_isotonic_map_is_scikit_learns_but_for_its_ends() -> None:
 @pytest.mark.parametrize("fit", methods().values(), ids=methods())
 def test_every_method_takes_no_pairs_and_pairs_of_one_kind(fit) -> None:
     """Nothing to learn from is no crash, and the answer is still a probability."""
-    empty = JudgedPairs(*(np.zeros(0, dtype=np.int64),) * 2, np.zeros(0, dtype=bool), np.zeros(2, dtype=np.int64))
+    empty = CandidatePairs(*(np.zeros(0, dtype=np.int64),) * 2, np.zeros(0, dtype=bool), np.zeros(2, dtype=np.int64))
     level = pairs_of_matrix([np.zeros(0, dtype=np.int64)] * 3, 2)
     for pairs, scores in ((empty, np.zeros(0)), (level, np.full(6, 0.4))):
         found = fit(pairs, scores).apply(np.array([0.0, 0.4, 1.0]), np.array([0, 1, 9]))
@@ -101,7 +101,7 @@ def test_a_pair_is_never_calibrated_by_its_own_note() -> None:
     pairs, scores = planted(notes=30)
     folds = np.arange(30) % 3
     mine = (folds == 0)[pairs.notes]
-    turned = JudgedPairs(pairs.notes, pairs.columns, np.where(mine, ~pairs.truth, pairs.truth), pairs.missed)
+    turned = CandidatePairs(pairs.notes, pairs.columns, np.where(mine, ~pairs.truth, pairs.truth), pairs.missed)
     before = held_out_probabilities(fit_isotonic, pairs, scores, folds)
     after = held_out_probabilities(fit_isotonic, turned, scores, folds)
     np.testing.assert_array_equal(before[mine], after[mine])

@@ -65,12 +65,12 @@ def test_few_notes_have_the_simpler_combiner() -> None:
 def test_codes_of_which_a_channel_is_silent_have_trees_of_their_own() -> None:
     """Each kind is scored by trees that were fitted on it alone; with few assigned codes there is one forest."""
     values, truth = drawn(3000)
-    found = fit_combiner(values, truth, 150, apart=2)
+    found = fit_combiner(values, truth, 150, split_feature=2)
     assert isinstance(found, SplitCombiner)
     silent = np.isnan(values[:, 2])
     for own in (silent, ~silent):
         np.testing.assert_array_equal(found.scores(values)[own], fit_trees(values[own], truth[own]).scores(values[own]))
-    assert isinstance(fit_combiner(values[:300], truth[:300], 150, apart=2), TreeCombiner)
+    assert isinstance(fit_combiner(values[:300], truth[:300], 150, split_feature=2), TreeCombiner)
 
 
 def test_both_rank_what_is_true_above_the_rest() -> None:

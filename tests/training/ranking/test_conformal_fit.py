@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 
 from model.errors import EmptyDataset, InvalidOption
+from training.ranking.candidate_pairs import CandidatePairs
 from training.ranking.conformal_fit import coverage_of, fit_conformal, held_out_coverage
-from training.ranking.judged_pairs import JudgedPairs
 
 
-def simulated(notes: int, seed: int, candidates: int = 30) -> tuple[JudgedPairs, np.ndarray]:
+def simulated(notes: int, seed: int, candidates: int = 30) -> tuple[CandidatePairs, np.ndarray]:
     """Scores in steps of 0.001; true codes score higher; one note in ten lacks a code, some have none."""
     random = np.random.default_rng(seed)
     truth = random.random((notes, candidates)) < random.uniform(0, 0.4, notes)[:, None]
     scores = np.round(1 / (1 + np.exp(-random.normal(2.0 * truth - 1, 1))), 3)
     index = np.repeat(np.arange(notes), candidates)
     missed = (random.random(notes) < 0.1).astype(np.int64)
-    return JudgedPairs(index, np.tile(np.arange(candidates), notes), truth.ravel(), missed), scores.ravel()
+    return CandidatePairs(index, np.tile(np.arange(candidates), notes), truth.ravel(), missed), scores.ravel()
 
 
-def looped(pairs: JudgedPairs, scores: np.ndarray, target: float) -> float | None:
+def looped(pairs: CandidatePairs, scores: np.ndarray, target: float) -> float | None:
     """Every score tried as a threshold, every note counted."""
     best = None
     for threshold in sorted({*scores.tolist()}):
@@ -68,7 +68,7 @@ def test_the_mean_rate_over_many_draws_keeps_the_promise() -> None:
 
 def test_coverage_counts_note_by_note() -> None:
     """Half the codes of the first note are lost, the second has none, the third one was no candidate."""
-    pairs = JudgedPairs(
+    pairs = CandidatePairs(
         np.array([0, 0, 1, 2]), np.zeros(4, dtype=np.int64), np.array([True, True, False, False]), np.array([0, 0, 1])
     )
     found = coverage_of(pairs, np.array([True, False, True, True]), 0.5)
@@ -84,6 +84,8 @@ def test_targets_that_cannot_be_kept_are_refused() -> None:
             fit_conformal(pairs, scores, wrong)
     with pytest.raises(InvalidOption, match=r"allow 0\.\d+ or more"):
         fit_conformal(pairs, scores, 0.001)
-    empty = JudgedPairs(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=bool), np.zeros(1))
+    empty = CandidatePairs(
+        np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros(1, dtype=bool), np.zeros(1)
+    )
     with pytest.raises(EmptyDataset, match="larger split"):
         fit_conformal(empty, np.ones(1), 0.1)

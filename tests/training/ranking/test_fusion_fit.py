@@ -11,12 +11,12 @@ from tests.tiny_ranker import fitted_fusions, invented_notes
 from training.evaluation.ranked_calibration import ranked_error
 from training.ranking.fusion_fit import (
     FittedFusion,
-    JudgedNote,
+    ValidationNote,
     fit_fusion,
     fusion_card,
     held_out_scores,
     highest_pairs,
-    judged,
+    pairs_of_notes,
 )
 
 
@@ -28,7 +28,9 @@ def fitted() -> tuple[FittedFusion, FittedFusion]:
 def test_candidates_stand_beside_the_truth() -> None:
     """Assigned codes that are no candidate, and those outside the code set, are missed."""
     candidates = Candidates(np.array([2, 5]), np.zeros((2, 1), dtype=np.float32), ("a",), (), np.zeros((2, 0), bool))
-    pairs = judged([JudgedNote(candidates, np.array([5, 9]), 3, "p"), JudgedNote(candidates, np.array([2]), 0, "q")])
+    pairs = pairs_of_notes(
+        [ValidationNote(candidates, np.array([5, 9]), 3, "p"), ValidationNote(candidates, np.array([2]), 0, "q")]
+    )
     assert pairs.notes.tolist() == [0, 0, 1, 1]
     assert pairs.truth.tolist() == [False, True, True, False]
     assert pairs.missed.tolist() == [4, 0]
@@ -90,10 +92,10 @@ def test_the_card_holds_what_was_measured(fitted) -> None:
 def test_notes_that_cannot_be_fitted_are_refused() -> None:
     """Different features, a single patient, not a single assigned candidate."""
 
-    def note(names: tuple[str, ...], subject: str, assigned: int) -> JudgedNote:
+    def note(names: tuple[str, ...], subject: str, assigned: int) -> ValidationNote:
         values = np.zeros((2, len(names)), dtype=np.float32)
         candidates = Candidates(np.array([2, 5]), values, names, (), np.zeros((2, 0), bool))
-        return JudgedNote(candidates, np.array([assigned]), 0, subject)
+        return ValidationNote(candidates, np.array([assigned]), 0, subject)
 
     with pytest.raises(InvalidOption, match="different features"):
         fit_fusion([note(("a",), "p", 2), note(("b",), "q", 2)])

@@ -5,7 +5,7 @@ import pytest
 
 from model.errors import EmptyDataset
 from training.evaluation.tuning import tune
-from training.ranking.judged_pairs import JudgedPairs, pairs_of_matrix
+from training.ranking.candidate_pairs import CandidatePairs, pairs_of_matrix
 from training.ranking.threshold_policies import fit_policies, fit_policies_of_pairs
 
 CODES = 8
@@ -74,7 +74,7 @@ def test_pairs_of_every_code_give_the_policies_of_the_matrix() -> None:
     again = fit_policies_of_pairs(pairs, scores.ravel(), _patients(60), (0.8,))
     assert _plain(again.policies) == _plain(whole.policies)
     kept = (scores.ravel() > 0.05) | pairs.truth
-    some = JudgedPairs(pairs.notes[kept], 3 * pairs.columns[kept], pairs.truth[kept], missed)
+    some = CandidatePairs(pairs.notes[kept], 3 * pairs.columns[kept], pairs.truth[kept], missed)
     spread = fit_policies_of_pairs(some, scores.ravel()[kept], _patients(60), (0.8,)).policies
     assert spread[0].everywhere == whole.policies[0].everywhere
     assert spread[1].own is not None

@@ -6,8 +6,7 @@ from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
 from model.lexicon.titles import TitleIndex
-from training.ranking.title_words import learn_title_words
-from training.ranking.titles_fit import fit_titles
+from training.ranking.titles_fit import fit_titles, learn_title_words
 from training.ranking.training_note import TrainingNote, training_note
 
 LABELS = LabelSpace(

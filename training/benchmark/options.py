@@ -1,4 +1,4 @@
-"""What a throughput benchmark runs."""
+"""Options of the throughput benchmark."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,7 +31,7 @@ class BenchmarkOptions:
     gradient_checkpointing: bool = False
     compile: bool = False
     naive: bool = True
-    """Whether the published form runs too."""
+    """Whether to run the published form too."""
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Notes of random tokens: speed depends on their shapes alone."""
+"""Notes of random tokens for the benchmark; speed depends on their shapes only."""
 
 from dataclasses import dataclass
 

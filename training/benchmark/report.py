@@ -1,10 +1,10 @@
-"""The benchmark as a few lines of text."""
+"""The benchmark's report as text."""
 
 from typing import Any
 
 
 def benchmark_report(result: dict[str, Any]) -> str:
-    """A table, with what it was measured on and how it was counted."""
+    """A table of the forms, with the machine and how operations were counted."""
     options, machine = result["options"], result["machine"]
     peaks = ", ".join(f"{name} {value / 1e9:,.0f} GF/s" for name, value in result["matrix_product_peak"].items())
     lines = [

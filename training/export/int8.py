@@ -27,9 +27,9 @@ SPLIT_PRODUCTS = ".*/aten::matmul/MatMul.*"
 
 
 class WholeWindows(nn.Module):
-    """The encoder for windows without padding: no mask, and nothing that depends on values, so it can be traced.
+    """A copy of the encoder for windows without padding: without a mask or branches on values, so it can be traced.
 
-    It is a copy: outlier channels can be split off without touching the encoder.
+    As a copy, it can be changed (outlier channels are split off) without touching the encoder.
     """
 
     def __init__(self, encoder: WindowEncoder) -> None:

@@ -1,18 +1,26 @@
-"""A new bundle from an old one: the same files, and the encoder in int8."""
+"""A new bundle from an old one: the same files, and the encoder in int8, calibrated on notes or titles."""
 
 import json
 import shutil
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from model.atomic_output import require_free, staged_directory
 from model.bundle import load_bundle, sign_bundle
 from model.coder import Coder
+from model.dataset import load_dataset
 from model.errors import InvalidOption
 from model.network.int8_encoder import FOLDER, has_int8_encoder, require_openvino
-from training.export.calibration import calibration_windows, texts_of_titles, training_notes
+from model.network.windows import window_notes
 from training.export.int8 import write_int8_encoder
+
+CALIBRATION_NOTES = 64
+WINDOWS_A_NOTE = 4
+"""Both untuned."""
 
 
 def export_openvino(bundle: Path, calibration: Path | None, out: Path, seed: int = 1) -> str:
@@ -56,3 +64,42 @@ def _describe(folder: Path, coder: Coder, export: dict[str, Any]) -> None:
 
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("openvino", "nncf")}
+
+
+def calibration_windows(coder: Coder, texts: Sequence[str], seed: int = 0) -> list[np.ndarray]:
+    """Some windows of each text, chosen by the seed.
+
+    Shape:
+        each (W, T) int64, W at most WINDOWS_A_NOTE windows of one length, without padding.
+    """
+    random = np.random.default_rng(seed)
+    batches = []
+    for note in window_notes(coder.tokenizer, texts, coder.window, coder.max_tokens):
+        length = int(note.lengths[0])
+        starts = (np.cumsum(note.lengths) - note.lengths)[note.lengths == length]
+        chosen = np.sort(random.permutation(starts)[:WINDOWS_A_NOTE])
+        batches.append(note.ids[chosen[:, None] + np.arange(length)[None, :]])
+    return batches
+
+
+def training_notes(data: Path, seed: int) -> list[str]:
+    """Texts of CALIBRATION_NOTES training documents, fewer where there are fewer.
+
+    Raises:
+        MissingInput, MalformedInput, EmptyDataset: see :func:`model.dataset.load_dataset`.
+    """
+    documents = load_dataset(data).require("train")
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(documents))[:CALIBRATION_NOTES])
+    return [documents[int(index)].text for index in chosen]
+
+
+def texts_of_titles(coder: Coder, seed: int) -> list[str]:
+    """CALIBRATION_NOTES texts made of shuffled titles of the bundle's codes, each about a window long."""
+    titles = [label.title for label in coder.labels.labels]
+    random = np.random.default_rng(seed)
+    words = coder.window
+    texts = []
+    for _ in range(CALIBRATION_NOTES):
+        order = random.permutation(len(titles))[:words]
+        texts.append(". ".join(titles[index] for index in order) + ".")
+    return texts

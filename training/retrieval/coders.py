@@ -18,7 +18,7 @@ CLASSIFIER = "classifier"
 
 @dataclass(frozen=True)
 class CoderResult:
-    """What one coder reaches, all codes of the label space."""
+    """Measures of one coder over all codes of the label space."""
 
     name: str
     map: Interval | None
@@ -26,11 +26,11 @@ class CoderResult:
     map_difference: Interval | None
     """Its MAP minus the classifier's, paired by document; None for the classifier."""
     settings: list[dict[str, Any]]
-    """What was tuned, once for each part that was tuned on."""
+    """Tuned settings, one entry for each tuning split."""
 
 
 def compare_coders(
-    judged: Mapping[str, Labelled],
+    evaluated: Mapping[str, Labelled],
     tuning: Mapping[str, Labelled] | None,
     subjects: Sequence[str],
     train_rows: Sequence[np.ndarray],
@@ -39,69 +39,73 @@ def compare_coders(
     """The classifier, and for every system its k-NN coder and blend.
 
     Args:
-        judged: the evaluated documents with the neighbours of each system.
+        evaluated: the evaluated documents with the neighbours of each system.
         tuning: other documents to tune on; None tunes on each half of the evaluated patients for the other half.
         subjects: patient of each evaluated document.
 
     Returns:
-        None where there is nothing to tune on: a part without a single document with codes.
+        None where a tuning split has no document with codes.
     """
     results: list[CoderResult] = []
-    for name, documents in judged.items():
-        parts = _parts(documents, None if tuning is None else tuning[name], subjects, seed)
-        if any(not any(len(columns) for columns in part.rows) for part, _ in parts):
+    for name, documents in evaluated.items():
+        splits = _tuning_splits(documents, None if tuning is None else tuning[name], subjects, seed)
+        if any(not any(len(columns) for columns in tuning_documents.rows) for tuning_documents, _ in splits):
             return None
-        tuned, scores = _cross(documents, parts, train_rows)
-        judge = _Judge(documents, scores.classifier, seed)
+        tuned, scores = _cross(documents, splits, train_rows)
+        evaluation = _Evaluation(documents, scores.classifier, seed)
         if not results:
             thresholds = [each.classifier_threshold for each in tuned]
             settings = [{"threshold": threshold} for threshold in thresholds]
-            results.append(judge.result(CLASSIFIER, scores.classifier, _spread(thresholds, parts), settings))
+            results.append(evaluation.result(CLASSIFIER, scores.classifier, _spread(thresholds, splits), settings))
         thresholds = [each.vote_threshold for each in tuned]
         settings = [{**asdict(each.vote), "threshold": each.vote_threshold} for each in tuned]
-        results.append(judge.result(f"k-NN, {name}", scores.vote, _spread(thresholds, parts), settings))
+        results.append(evaluation.result(f"k-NN, {name}", scores.vote, _spread(thresholds, splits), settings))
         thresholds = [each.blend_threshold for each in tuned]
         settings = [{**asdict(each.vote), "weight": each.weight, "threshold": each.blend_threshold} for each in tuned]
         blended = f"{CLASSIFIER} + k-NN, {name}"
-        results.append(judge.result(blended, scores.blend, _spread(thresholds, parts), settings))
+        results.append(evaluation.result(blended, scores.blend, _spread(thresholds, splits), settings))
     return results
 
 
-Part = tuple[Labelled, np.ndarray]
-"""What to tune on, with the indices of the judged documents that it is for."""
+TuningSplit = tuple[Labelled, np.ndarray]
+"""Documents to tune on, and the indices of the evaluated documents that they tune for."""
 
 
-def _parts(judged: Labelled, tuning: Labelled | None, subjects: Sequence[str], seed: int) -> list[Part]:
+def _tuning_splits(
+    evaluated: Labelled, tuning: Labelled | None, subjects: Sequence[str], seed: int
+) -> list[TuningSplit]:
     if tuning is not None:
-        return [(tuning, np.arange(len(judged.rows)))]
+        return [(tuning, np.arange(len(evaluated.rows)))]
     first, second = halves(subjects, seed)
-    return [(judged.some(first), second), (judged.some(second), first)]
+    return [(evaluated.some(first), second), (evaluated.some(second), first)]
 
 
-def _cross(judged: Labelled, parts: Sequence[Part], train_rows: Sequence[np.ndarray]) -> tuple[list[Tuned], Scores]:
-    """What each part tuned, and the scores of all documents, each by the part that it had no say in."""
-    shape = judged.probabilities.shape
+def _cross(
+    evaluated: Labelled, splits: Sequence[TuningSplit], train_rows: Sequence[np.ndarray]
+) -> tuple[list[Tuned], Scores]:
+    """The settings that each tuning split gave, and the scores of all documents by settings tuned on others."""
+    shape = evaluated.probabilities.shape
     whole = Scores(np.zeros(shape), np.zeros(shape), np.zeros(shape))
     tuned = []
-    for part, chosen in parts:
-        found = tune(part, train_rows)
-        scores = score(found, judged.some(chosen), train_rows)
+    for tuning_documents, chosen in splits:
+        found = tune(tuning_documents, train_rows)
+        scores = score(found, evaluated.some(chosen), train_rows)
         whole.classifier[chosen], whole.vote[chosen] = scores.classifier, scores.vote
         whole.blend[chosen] = scores.blend
         tuned.append(found)
     return tuned, whole
 
 
-def _spread(thresholds: Sequence[float], parts: Sequence[Part]) -> np.ndarray:
-    """The threshold of each judged document, (n,)."""
-    spread = np.zeros(sum(len(chosen) for _, chosen in parts))
-    for threshold, (_, chosen) in zip(thresholds, parts, strict=True):
+def _spread(thresholds: Sequence[float], splits: Sequence[TuningSplit]) -> np.ndarray:
+    """The threshold of each evaluated document, (n,)."""
+    spread = np.zeros(sum(len(chosen) for _, chosen in splits))
+    for threshold, (_, chosen) in zip(thresholds, splits, strict=True):
         spread[chosen] = threshold
     return spread
 
 
-class _Judge:
-    """Measures coders on the same documents, against the classifier."""
+class _Evaluation:
+    """Measures coders on the same documents and compares them with the classifier."""
 
     def __init__(self, documents: Labelled, classifier: np.ndarray, seed: int) -> None:
         self._gold = Gold.from_rows(documents.rows, documents.num_labels, documents.extra)

@@ -1,4 +1,4 @@
-"""Notes through a coder once: mean token state, document embedding, and probabilities where they are wanted."""
+"""Encodes notes once: mean token state, document embedding and, on request, probabilities."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ class EncodedNotes:
 def encode_notes(
     coder: Coder, documents: Documents, description: str, with_probabilities: bool = False, cache: Path | None = None
 ) -> EncodedNotes:
-    """Encode every document, one at a time on a CPU, where batches do not pay.
+    """Encode every document; on a CPU one at a time, because batches are no faster there.
 
     Args:
         cache: folder of states that training left. Where it holds those of just these documents, a fully frozen

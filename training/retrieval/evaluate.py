@@ -1,4 +1,4 @@
-"""Judge the neighbours of a bundle on a split, against the raw encoder, TF-IDF and other bundles."""
+"""Evaluates the neighbours that a bundle finds, against the raw encoder, TF-IDF and other bundles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SPLITS = ("dev", "test")
 
 @dataclass(frozen=True)
 class RetrievalRequest:
-    """What to judge, and what to hold it against."""
+    """What to evaluate, and what to compare it with."""
 
     bundle: Path
     data: Path
@@ -54,22 +54,22 @@ def evaluate_retrieval(request: RetrievalRequest) -> dict[str, Any]:
         raise InvalidOption(f"--split must be dev or test, got '{request.split}'")
     require_free(request.out)
     dataset = load_dataset(request.data)
-    train, judged = dataset.require("train"), dataset.require(request.split)
+    train, evaluated = dataset.require("train"), dataset.require(request.split)
     bundles = open_bundles(request.bundle, request.against, request.encoder, request.device)
     require_same_labels(bundles.coder, dataset, request.bundle)
-    queries = {request.split: judged}
+    queries = {request.split: evaluated}
     dev = _validation(dataset, request.split, bundles)
     if dev is not None:
         queries["dev"] = dev
     found = find_all(bundles, Corpus(train, queries, request.cache_folder), request.seed)
-    train_rows, rows = dataset.rows(train), dataset.rows(judged)
+    train_rows, rows = dataset.rows(train), dataset.rows(evaluated)
     subjects = np.array(train.subject_ids, dtype=object)
     systems = {name: splits[request.split] for name, splits in found.neighbours.items()}
-    measures = measure(systems, rows, judged.subject_ids, train_rows, subjects, len(dataset.labels))
+    measures = measure(systems, rows, evaluated.subject_ids, train_rows, subjects, len(dataset.labels))
     coders = compare_coders(
-        _labelled(dataset, request.split, judged, found),
+        _labelled(dataset, request.split, evaluated, found),
         None if dev is None else _labelled(dataset, "dev", dev, found),
-        judged.subject_ids,
+        evaluated.subject_ids,
         train_rows,
         request.seed,
     )
@@ -78,7 +78,7 @@ def evaluate_retrieval(request: RetrievalRequest) -> dict[str, Any]:
 
 
 def _validation(dataset: Dataset, split: str, bundles: Bundles) -> Documents | None:
-    """The dev split where it may be tuned on: not judged itself, not trained on, and not without codes."""
+    """The dev split, or None where it is evaluated itself, was trained on, or has no codes."""
     if split == "dev" or bundles.coder.threshold.tuned_on != "dev":
         return None
     dev = dataset.documents("dev")
@@ -86,7 +86,7 @@ def _validation(dataset: Dataset, split: str, bundles: Bundles) -> Documents | N
 
 
 def _labelled(dataset: Dataset, split: str, documents: Documents, found: Found) -> dict[str, Labelled]:
-    """The documents with the neighbours of each system that could make a coder."""
+    """The documents with their neighbours by system, without the random system."""
     rows, extra = dataset.rows(documents), codes_outside(dataset, documents)
     return {
         name: Labelled(rows, extra, found.probabilities[split], splits[split])

@@ -1,4 +1,4 @@
-"""The coder that neighbours make: their vote, alone and blended with the classifier, tuned on other documents."""
+"""The k-NN coder: the vote of neighbours, alone and blended with the classifier, tuned on other documents."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 
 @dataclass(frozen=True)
 class Labelled:
-    """Documents to tune or to judge on.
+    """Documents to tune on or to evaluate.
 
     Shape:
         probabilities (n, L); extra (n,), assigned codes that the label space lacks.
@@ -54,7 +54,7 @@ class VoteSettings:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What was tuned: the vote, its weight beside the classifier, and the thresholds of all three."""
+    """Tuned settings: the vote, its weight in the blend, and the thresholds of all three coders."""
 
     vote: VoteSettings
     weight: float
@@ -94,7 +94,7 @@ def blend(probabilities: np.ndarray, vote: np.ndarray, weight: float) -> np.ndar
 def tune(documents: Labelled, train_rows: Sequence[np.ndarray]) -> Tuned:
     """The vote with the best mean average precision, then the weight, then thresholds with the best micro-F1.
 
-    Of equals the first: few neighbours, a low power, a low weight.
+    Ties go to the first: few neighbours, a low power, a low weight.
 
     Raises:
         EmptyDataset: no document has a code of the label space.
@@ -109,14 +109,14 @@ def tune(documents: Labelled, train_rows: Sequence[np.ndarray]) -> Tuned:
 
 
 def score(tuned: Tuned, documents: Labelled, train_rows: Sequence[np.ndarray]) -> Scores:
-    """Score documents with what was tuned on others."""
+    """Score documents by settings that were tuned on others."""
     vote = votes(documents.neighbours, train_rows, documents.num_labels, tuned.vote)
     mixed = blend(documents.probabilities, vote, tuned.weight)
     return Scores(documents.probabilities.astype(np.float64), vote.astype(np.float64), mixed)
 
 
 def halves(subjects: Sequence[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two halves of the documents with no patient in both; a document of an unknown patient stands alone."""
+    """Two halves of the documents with no patient in both; an empty subject counts as a patient of its own."""
     groups = np.array([subject or f"\0{index}" for index, subject in enumerate(subjects)], dtype=object)
     patients = sorted(set(groups.tolist()))
     order = np.random.default_rng(seed).permutation(len(patients))
@@ -138,7 +138,7 @@ def _best_vote(documents: Labelled, train_rows: Sequence[np.ndarray], gold: Gold
 
 
 def _grid(most: int) -> Iterator[VoteSettings]:
-    """All settings whose k the search has reached; one k at least."""
+    """All settings whose k is at most the neighbours that were searched for; at least one k."""
     for k in sorted({min(k, max(most, 1)) for k in KS}):
         for sharpness in SHARPNESSES:
             yield VoteSettings(k, sharpness)

@@ -1,4 +1,4 @@
-"""retrieval.md: the numbers of retrieval.json as tables, what they say in a sentence each, and what they mean."""
+"""Writes retrieval.md: the numbers of retrieval.json as tables, with comparisons in words and definitions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""How much the codes of the nearest training documents are those of the query."""
+"""Measures of how far the codes of the nearest training documents agree with those of the query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def discounts(k: int) -> np.ndarray:
 
 
 class Relevance:
-    """What each training document would be worth to a query, from the label sets alone.
+    """Relevance of training documents to a query, from the label sets alone.
 
     The gain is the weighted Jaccard index (Ruzicka's; Ioffe 2010, Eq. 1) of two label sets S and T:
     sum of w_c over S & T / sum of w_c over S | T. It is 1 for equal sets, and a shared rare code is worth more

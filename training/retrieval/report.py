@@ -1,4 +1,4 @@
-"""retrieval.json, retrieval.md and a plot: how good the neighbours are, and the coder that they make."""
+"""Writes the retrieval report: retrieval.json, retrieval.md and a plot."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,9 @@ from training.evaluation.bootstrap import mean_interval, paired_difference
 from training.retrieval.coders import CoderResult
 from training.retrieval.markdown import retrieval_markdown
 from training.retrieval.measures import RARE, K, Measures
-from training.retrieval.plot import plot_measures
 
 FORMAT = "icd-coder retrieval 1"
-MEASURES = ("jaccard", "ndcg", "rare_recall")
+TITLES = {"jaccard": "label Jaccard@10", "ndcg": "nDCG@10", "rare_recall": "recall of rare codes@10"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class RetrievalSubject:
     rare_codes: int
     """Codes with 1 to RARE training documents."""
     tuned_on: str
-    """Where k, sharpness, blend weight and thresholds come from."""
+    """Documents that k, sharpness, blend weight and thresholds were tuned on."""
     seed: int
 
 
@@ -72,7 +71,7 @@ def write_retrieval_report(
 
 def _system(name: str, found: Measures, reference: Measures, subject: RetrievalSubject) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for measure in MEASURES:
+    for measure in TITLES:
         theirs, ours = getattr(found, measure), getattr(reference, measure)
         defined = ~np.isnan(theirs)  # the same documents for every system
         interval = mean_interval(theirs[defined], seed=subject.seed)
@@ -83,3 +82,23 @@ def _system(name: str, found: Measures, reference: Measures, subject: RetrievalS
             "bundle_minus_this": None if name == subject.bundle or difference is None else asdict(difference),
         }
     return {"name": name, **values}
+
+
+def plot_measures(path: Path, systems: Sequence[Mapping[str, Any]]) -> None:
+    """One panel a measure, one bar a system with its 95% interval; a measure over no document has no bars."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 1.5 + 0.45 * len(systems)), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    places = np.arange(len(systems))[::-1]
+    for axes, (measure, title) in zip(figure.subplots(1, len(TITLES), sharey=True), TITLES.items(), strict=True):
+        found = [system[measure]["interval"] for system in systems]
+        values = np.array([interval["value"] if interval else 0.0 for interval in found])
+        low = np.array([interval["low"] if interval else 0.0 for interval in found])
+        high = np.array([interval["high"] if interval else 0.0 for interval in found])
+        errors = np.maximum([values - low, high - values], 0.0)
+        axes.barh(places, values, xerr=errors, color=["C0", *["C7"] * (len(systems) - 1)], capsize=3)
+        axes.set_yticks(places, [system["name"] for system in systems])
+        axes.set(title=f"{title}\n{systems[0][measure]['documents']} documents")
+    figure.savefig(path)

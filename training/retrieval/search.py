@@ -8,7 +8,7 @@ import numpy as np
 from model.progress import progress_bar
 
 NONE = -1
-"""Index where a query has fewer neighbours than asked for."""
+"""Index that fills up a query with fewer neighbours than k."""
 BLOCK_CELLS = 8_000_000
 """Similarities held at once: 32 MB of float32."""
 
@@ -36,7 +36,7 @@ class Neighbours:
 
 
 def own_patient(query_subject: str, train_subjects: np.ndarray) -> np.ndarray:
-    """Mask (T,) of the training documents of the query's patient; an empty subject is unknown, not one patient."""
+    """Mask (T,) of the training documents of the query's patient; no document for an empty (unknown) subject."""
     if not query_subject:
         return np.zeros(len(train_subjects), dtype=bool)
     same: np.ndarray = train_subjects == query_subject
@@ -46,7 +46,7 @@ def own_patient(query_subject: str, train_subjects: np.ndarray) -> np.ndarray:
 def nearest(
     similarity: Similarity, query_subjects: Sequence[str], train_subjects: np.ndarray, k: int, description: str
 ) -> Neighbours:
-    """The k most similar training documents of each query, exactly; of equals the earlier document.
+    """Exact search for the k most similar training documents of each query; ties go to the earlier document.
 
     Shape:
         train_subjects: (T,) of str.
@@ -68,7 +68,7 @@ def nearest(
 
 
 def highest(line: np.ndarray, k: int) -> np.ndarray:
-    """Places of the k largest finite values, falling, ties by place."""
+    """Indices of the k largest finite values, descending, ties by index."""
     allowed = np.flatnonzero(line > -np.inf)
     if len(allowed) > k:
         kth = np.partition(line[allowed], len(allowed) - k)[len(allowed) - k]

@@ -1,4 +1,4 @@
-"""The ways to find neighbours that are compared, each as similarities of queries and training documents."""
+"""The systems that find neighbours: bundles, the raw encoder, TF-IDF and a random baseline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Bundles:
-    """The coder that is judged, its name, and others to hold its neighbours against."""
+    """The coder that is evaluated, its name, and others to compare its neighbours with."""
 
     name: str
     coder: Coder
@@ -82,7 +82,7 @@ def open_bundles(bundle: Path, against: Sequence[Path], encoder: str | None, dev
 
 
 def bundle_name(path: Path, coder: Coder) -> str:
-    """How a report calls a bundle: its folder and its loss."""
+    """Name of a bundle in reports: its folder and its loss."""
     training = coder.card.get("training", {})
     loss = training.get("loss")
     weight = "" if loss in (None, "bce") else f", lambda {training.get('contrastive_weight')}"
@@ -90,7 +90,7 @@ def bundle_name(path: Path, coder: Coder) -> str:
 
 
 def find_all(bundles: Bundles, corpus: Corpus, seed: int) -> Found:
-    """Search with every system; each different encoder reads each document once."""
+    """Neighbours by every system; each distinct encoder encodes each document once."""
     coder = bundles.coder
     encoded = {"train": encode_notes(coder, corpus.train, f"embed train, {bundles.name}", cache=corpus.cache)}
     for split, documents in corpus.queries.items():
@@ -111,7 +111,7 @@ def _raw(coder: Coder, encoder: str | None) -> tuple[Coder, str]:
     if name is None:
         raise InvalidOption("the bundle's card does not name its encoder: name it with --encoder minilm or a folder")
     if name not in (MINILM, TINY) and not Path(name).is_dir():
-        raise MissingInput(f"the encoder '{name}' that training started from is no folder here: name it with --encoder")
+        raise MissingInput(f"the encoder '{name}' of the training is not a folder here: name it with --encoder")
     torch.manual_seed(training.get("seed", 0))  # the weights that `train --encoder tiny` started from
     source = open_encoder(name)
     positions = source.backbone.config.max_position_embeddings
@@ -161,7 +161,7 @@ def _nearest(similarity: Any, split: str, name: str, corpus: Corpus) -> Neighbou
 
 
 def _random_vectors(corpus: Corpus, seed: int) -> dict[str, np.ndarray]:
-    """A floor: neighbours that know nothing."""
+    """Random vectors, for a baseline."""
     random = np.random.default_rng(seed)
     sizes = {"train": len(corpus.train)} | {split: len(documents) for split, documents in corpus.queries.items()}
     return {split: random.normal(size=(size, 32)).astype(np.float32) for split, size in sizes.items()}

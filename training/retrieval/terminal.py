@@ -1,4 +1,4 @@
-"""The retrieval report's figures in the terminal."""
+"""Prints the retrieval report."""
 
 from collections.abc import Mapping
 from pathlib import Path

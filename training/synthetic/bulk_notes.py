@@ -1,4 +1,4 @@
-"""Notes of other categories by the million: passages written once and put together at random.
+"""Notes of other categories by the million, assembled at random from a pool of passages.
 
 Passages of a few sentences are rendered from the wording files into a pool for each category; a note is a line
 with its date and as many passages as its length asks for, which costs microseconds.
@@ -22,7 +22,7 @@ PASSAGE_WORDS = 45
 SPREAD = 0.5  # of the log-normal lengths; untuned
 
 SLOTS = {"year": "2150", "x": "the above", "he": "pt", "He": "Pt", "him": "pt", "his": "the pt's"}
-"""The passages are about nobody in particular."""
+"""Fillers of the slots in passages, which do not belong to a patient."""
 
 
 @dataclass(frozen=True, slots=True)

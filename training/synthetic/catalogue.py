@@ -1,4 +1,4 @@
-"""The code set: what can be coded, how often, with what, and in which words.
+"""The catalogue of codes for synthetic notes: frequencies, companions and wordings, read from ``lexicon/``.
 
 Each file of ``lexicon/`` holds groups. A code's line is ``CODE WEIGHT FLAGS``, followed by lines of wordings
 separated by semicolons: ``=`` names, ``~`` findings that only hint at it, ``@`` drugs. Weights are relative
@@ -26,7 +26,7 @@ MISSPELT_SHARE = 0.04  # of all names; untuned
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A code with its frequency, its company and its wordings."""
+    """A code with its frequency, companions and wordings."""
 
     code: Code
     title: IcdTitle
@@ -66,7 +66,7 @@ class Entry:
         return {"M": "f", "F": "m"}[sex] not in self.flags
 
     def name(self, rng: Random) -> str:
-        """One way to say it, at times reworded from the title, at times misspelt."""
+        """A random wording of the code, sometimes reworded from the title, sometimes misspelt."""
         from_title = not self.names or (self.title_names and rng.random() < TITLE_SHARE)
         text = pick(self.title_names if from_title else self.names, rng).render(rng)
         return misspelt(text, rng) if rng.random() < MISSPELT_SHARE else text

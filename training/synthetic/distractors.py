@@ -1,11 +1,11 @@
-"""Mentions of what the patient does not have, in the words of codes: negated, of kin, past, possible."""
+"""Mentions of conditions that the patient does not have: negated, family history, resolved, hypothetical."""
 
 from collections.abc import Iterator
 from random import Random
 
 from training.synthetic.catalogue import Entry
-from training.synthetic.draft import Draft
 from training.synthetic.draws import Draws
+from training.synthetic.mentions import Draft
 from training.synthetic.patients import Admission
 from training.synthetic.wording import pick, wording
 
@@ -16,7 +16,7 @@ ATTEMPTS = 8
 
 
 class Distractions:
-    """Distractors for one admission: never of a category that it has, coded or not."""
+    """Distractors for one admission, never of a category that the patient has, coded or not."""
 
     def __init__(self, draws: Draws, admission: Admission) -> None:
         self._draws = draws

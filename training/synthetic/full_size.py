@@ -33,7 +33,7 @@ from training.synthetic.tables import COLUMNS, write_titles
 from training.synthetic.tail_codes import Tail
 
 BLOCK = 200  # admissions; about 14 MB of notes
-LEAST_NOTES = 8  # an admission has at most 3 summary rows, 3 other notes and its share of strays
+NOTES_PER_ADMISSION = 8  # at least: an admission has at most 3 summary rows, 3 other notes and its share of strays
 CODE_TABLES = {"DIAGNOSES_ICD": ICD9CM, "PROCEDURES_ICD": ICD9PCS}
 PACKING = 1  # level of gzip: 3.7 GB in two minutes rather than ten
 
@@ -96,10 +96,10 @@ def write_full_tables(
 
 
 def require_notes(admissions: int, noteevents: int) -> None:
-    """Raise InvalidOption when the admissions may have more notes than that of their own."""
-    if noteevents < LEAST_NOTES * admissions:
+    """Raise InvalidOption when ``noteevents`` is too small for the notes that the admissions have themselves."""
+    if noteevents < NOTES_PER_ADMISSION * admissions:
         raise InvalidOption(
-            f"--noteevents is {noteevents}: {admissions} admissions need {LEAST_NOTES * admissions} or more "
+            f"--noteevents is {noteevents}: {admissions} admissions need {NOTES_PER_ADMISSION * admissions} or more "
             "(MIMIC-III has 40 an admission); leave it out for a small corpus"
         )
 
@@ -158,7 +158,7 @@ def _blocks(tasks: list[BlockTask], processes: int) -> Iterator[Block]:
 
 
 def _follow_parent() -> None:
-    """Ctrl-C is for the main process, which stops the others; when it is killed, they end by themselves."""
+    """Leave Ctrl-C to the main process, and end when the main process is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 
@@ -172,12 +172,12 @@ def _end_with_parent() -> None:
 
 @cache
 def _sources(seed: int) -> tuple[Draws, BulkNotes, Tail]:
-    """What all blocks of a process draw from."""
+    """Sources of random content that all blocks of a process share."""
     return Draws(catalogue()), BulkNotes(seed), Tail(tuple(catalogue().by_code))
 
 
 def _with_everything(patient: Patient) -> Patient:
-    """The patient with a summary and codes for every admission: those of MIMIC-III's splits have both."""
+    """The patient with a summary and codes in every admission, as in MIMIC-III's splits."""
     stays = [replace(admission, coded=True, has_summary=True) for admission in patient.admissions]
     return replace(patient, admissions=stays)
 

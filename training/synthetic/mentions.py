@@ -1,13 +1,13 @@
-"""Where and how a summary tells what the patient has: named, hinted at, or not at all.
+"""Writes what the patient has into the draft of a discharge summary: named, hinted at, or left out.
 
 The shares are judgement, untuned: 7% of the coded entries are left out, as in real summaries, and of those
 that have findings 8% are told by a finding alone.
 """
 
+from dataclasses import dataclass, field
 from random import Random
 
 from training.synthetic.catalogue import Entry
-from training.synthetic.draft import Draft
 from training.synthetic.patients import Admission
 from training.synthetic.wording import pick, sentence, wording
 
@@ -31,6 +31,32 @@ FALLBACK = {
     "cause": "story",
     "procedure": "course",
 }
+
+
+@dataclass(slots=True)
+class Draft:
+    """Content of a discharge summary: sentences, lines or phrases by section, in the order of writing.
+
+    ``intro`` holds the phrases behind "74 year old woman"; ``course`` problems and sentences; ``results``
+    findings. ``has_diagnoses`` and ``has_operations`` say whether the summary has those sections at all;
+    ``terse`` is the style of short summaries; ``headed`` puts each problem of the course under its name.
+    """
+
+    has_diagnoses: bool
+    has_operations: bool
+    terse: bool
+    headed: bool
+    intro: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    history: list[str] = field(default_factory=list)
+    family: list[str] = field(default_factory=list)
+    operations: list[str] = field(default_factory=list)
+    results: list[str] = field(default_factory=list)
+    course: list[str] = field(default_factory=list)
+    home_drugs: list[str] = field(default_factory=list)
+    new_drugs: list[str] = field(default_factory=list)
+    diagnoses: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
 
 def tell_coded(draft: Draft, admission: Admission, rng: Random) -> list[Entry]:

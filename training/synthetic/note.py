@@ -8,10 +8,9 @@ from random import Random
 
 from training.synthetic.catalogue import Entry
 from training.synthetic.distractors import Distractions, distract
-from training.synthetic.draft import Draft
 from training.synthetic.draws import Draws
 from training.synthetic.filler import Filler
-from training.synthetic.mentions import tell_coded, tell_unlisted, told_late
+from training.synthetic.mentions import Draft, tell_coded, tell_unlisted, told_late
 from training.synthetic.patients import Admission, Patient
 from training.synthetic.wording import pick, sentence, wording
 
@@ -49,7 +48,7 @@ HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class NoteShape:
-    """How long summaries are, and how many have an addendum that tells nothing new."""
+    """Length of summaries, and the share with an addendum without new content."""
 
     median_words: int = 640
     addendum_share: float = 0.09

@@ -1,4 +1,4 @@
-"""Notes that preparation must pass over: other categories, and notes that belong to no admission."""
+"""Notes that preparation must skip: other categories, and notes without an admission."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class OtherNote:
 
 
 def notes_of_stay(admission: Admission, rng: Random) -> Iterator[OtherNote]:
-    """None to three notes of other categories within the stay."""
+    """Up to three notes of other categories within the stay."""
     for _ in range(int(rng.random() * 4)):
         category, description, block = pick(CATEGORIES, rng)
         moment = admission.admitted + (admission.discharged - admission.admitted) * rng.random()
@@ -42,7 +42,7 @@ def notes_of_stay(admission: Admission, rng: Random) -> Iterator[OtherNote]:
 
 
 def stray_notes(patient: Patient, rng: Random) -> Iterator[OtherNote]:
-    """Now and then an outpatient study, or a discharge summary that was never tied to an admission."""
+    """Sometimes an outpatient study, or a discharge summary without an admission."""
     if rng.random() >= STRAY_SHARE:
         return
     moment = patient.admissions[0].admitted - timedelta(days=3 + rng.random() * 300)

@@ -1,4 +1,4 @@
-"""Fictional patients and their admissions: who they are, what they have, what is coded of it.
+"""Fictional patients and their admissions, with coded and uncoded conditions.
 
 An admission has a leading comorbidity group. Diagnoses are drawn from that group, from related groups and
 from the background of everyone, each by the Zipf-like weights of the catalogue, so that codes co-occur and

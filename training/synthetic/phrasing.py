@@ -1,4 +1,4 @@
-"""How a code's title is said on a ward: reworded by rules, and now and then misspelt."""
+"""Rewords code titles by rules as notes would put them, and sometimes misspells them."""
 
 import re
 from random import Random

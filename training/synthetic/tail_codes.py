@@ -1,7 +1,7 @@
-"""The long tail of codes of a corpus of full size: assigned at random, and told in no note.
+"""The long tail of codes of a full-size corpus: assigned at random and mentioned in no note.
 
-The lexicon knows a few hundred frequent codes; MIMIC-III has 8,929. These rows give the tables the size and the
-label space of the real ones, so that what depends on both is exercised; nothing can be learnt from them.
+The lexicon has a few hundred frequent codes, MIMIC-III 8,929. These rows give the tables the size and the label space
+of the real ones. A model cannot learn these codes.
 """
 
 from bisect import bisect

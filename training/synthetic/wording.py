@@ -63,7 +63,7 @@ def parse(text: str) -> Template:
     pieces = iter(_PIECE.findall(text))
     options, closed = _options(pieces)
     if closed or len(options) != 1:
-        raise MalformedInput(f"the template '{text}' has an unbalanced brace or a bare bar: mend the wording file")
+        raise MalformedInput(f"the template '{text}' has an unbalanced brace or a bare bar: fix the wording file")
     return options[0]
 
 
@@ -85,7 +85,7 @@ def _options(pieces: Iterator[str]) -> tuple[list[Template], bool]:
 def _choice(pieces: Iterator[str]) -> "Number | tuple[Template, ...]":
     options, closed = _options(pieces)
     if not closed:
-        raise MalformedInput("a template has a '{' without '}': mend the wording file")
+        raise MalformedInput("a template has a '{' without '}': fix the wording file")
     only = options[0].parts[0] if len(options) == 1 and options[0].parts else None
     number = _NUMBER.fullmatch(only) if isinstance(only, str) else None
     if number:

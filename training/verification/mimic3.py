@@ -1,4 +1,4 @@
-"""A prepared MIMIC-III beside the published statistics, count by count."""
+"""Compares a prepared MIMIC-III with its published statistics, count by count."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Check:
 
     name: str
     expected: tuple[float, ...]
-    """What was published; the first is shown, any is right."""
+    """Published values, each of which is right."""
     found: float
     meaning: str
     """What a difference usually means."""
@@ -44,7 +44,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """All checks of a dataset and why some were not made."""
+    """All checks of a dataset, and remarks on checks that were left out."""
 
     labels: str
     published_splits: bool

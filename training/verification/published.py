@@ -1,7 +1,7 @@
-"""What a preparation of MIMIC-III v1.4 must count, by label set.
+"""Published counts of MIMIC-III v1.4, by label set.
 
 Sources: id lists of jamesmullenbach/caml-mimic (``full-caml``, ``50``) and of JoakimEdin/medical-coding-reproducibility
-(``full``, ``clean``); the rest was counted on the lists of Edin et al. 2023. What is None was not published.
+(``full``, ``clean``); the rest was counted on the lists of Edin et al. 2023. None: not published.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Published:
     """Published counts of one label set."""
 
     documents: dict[str, tuple[int, ...]]
-    """By split; a second number is as good, see ``CODELESS``."""
+    """By split; a second number is also right, see ``CODELESS``."""
     codes: dict[str, int]
     """Distinct codes by system."""
     assignments: int | None = None
@@ -34,7 +34,7 @@ class Published:
     """Procedure codes that begin with 0."""
     leading_zero_assignments: int | None = None
     splits_only: bool = False
-    """The documents are a choice of the published lists, so that a seeded split has others."""
+    """Whether the published lists select the documents, so that a seeded split has other ones."""
 
 
 CODELESS = 4  # training admissions of CAML's lists without a code: 109963, 110220, 142890, 182252

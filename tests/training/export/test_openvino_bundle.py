@@ -12,9 +12,8 @@ from model.network.encoder import WindowEncoder
 from model.network.encoder_source import open_encoder
 from model.network.int8_encoder import require_openvino
 from tests.factories import SHORT_NOTE, save_tiny_bundle, tiny_documents, write_tiny_roberta
-from training.export.calibration import calibration_windows, texts_of_titles, training_notes
 from training.export.int8 import WholeWindows, converted_encoder
-from training.export.openvino_bundle import export_openvino
+from training.export.openvino_bundle import calibration_windows, export_openvino, texts_of_titles, training_notes
 from training.prepare.dataset_directory import Record, write_dataset
 
 

@@ -26,7 +26,7 @@ def test_a_number_stays_in_its_range_and_decimals() -> None:
 @pytest.mark.parametrize("text", ["{a|b", "a}", "a|b"])
 def test_an_unbalanced_template_is_refused(text: str) -> None:
     """A slip in a wording file is found when it is read."""
-    with pytest.raises(MalformedInput, match="mend the wording file"):
+    with pytest.raises(MalformedInput, match="fix the wording file"):
         parse(text)
 
 

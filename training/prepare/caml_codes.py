@@ -33,7 +33,7 @@ DEFECT = (
 
 @dataclass(frozen=True)
 class DamagedCodes:
-    """What the published pipeline would have assigned."""
+    """Codes that the published pipeline assigns."""
 
     coded: Coded
     labels: tuple[Code, ...]
@@ -58,8 +58,8 @@ def as_published(
     of the same number; one without such an entry is dropped. Entries that no admission has stay labels.
 
     Raises:
-        MissingInput, MalformedInput: the list cannot be read or names no code of the data, or a procedure code is no
-            number.
+        MissingInput, MalformedInput: the list cannot be read or names no code of the data, or a procedure code is
+            not a number.
     """
     diagnoses, procedures = (
         replace(rows, frame=rows.frame.filter(pl.col("HADM_ID").is_in(list(admissions)))) for rows in read
@@ -114,8 +114,8 @@ def _require_numbers(procedures: CodeRows, raw: pl.Series) -> None:
     if len(broken):
         row = procedures.frame["ROW_ID"][broken[0]]
         raise MalformedInput(
-            f"the ICD9_CODE of ROW_ID {row} in '{procedures.table.path}' is no number: --labels full-caml reproduces a "
-            "reading of these codes as numbers, take --labels full"
+            f"the ICD9_CODE of ROW_ID {row} in '{procedures.table.path}' is not a number: --labels full-caml "
+            "reproduces a reading of these codes as numbers, take --labels full"
         )
 
 
@@ -126,7 +126,7 @@ def _code(system: str, spelled: str) -> Code | None:
 
 
 def _entry(line: str) -> Code:
-    """A dot after two digits, or one, is a damaged procedure; everything else a diagnosis."""
+    """The code of a line of the list: a damaged procedure where the dot follows one or two digits, else a diagnosis."""
     return Code(ICD9PCS if 0 < line.find(".") <= 2 else ICD9CM, line)
 
 

@@ -38,7 +38,7 @@ TABLES: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class _Split:
-    """The files of one split that are read."""
+    """The files of one split."""
 
     name: str
     texts: Path
@@ -55,9 +55,9 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
 
     A case is kept when it has a text and a code. ``subject_id`` is the article, since an article may describe
     one patient in several cases; the published splits share some articles, which the manifest counts. Where the
-    X tables are, documents have their annotated spans as evidence: as they are in Spanish, projected by alignment
-    in English. A Spanish dataset has a dictionary, learned from all texts that are there in both languages, so that
-    the English names of codes reach it.
+    X tables are, documents have their annotated spans as evidence: unchanged in Spanish, projected by alignment in
+    English. A Spanish dataset has a dictionary that links Spanish words to the English names of codes, learned from
+    all texts that exist in both languages.
 
     Raises:
         MissingInput, MalformedInput, EmptyDataset, OutputExists, UnwritableOutput.
@@ -81,7 +81,9 @@ def prepare_codiesp(source: Path, out: Path, language: str = "en", codes: str = 
 
 def _splits(source: Path, folder: str, codes: str) -> list[_Split]:
     if not source.is_dir():
-        raise MissingInput(f"'{source}' is no folder: unpack the CodiEsp archive and name the folder that holds train/")
+        raise MissingInput(
+            f"'{source}' is not a folder: unpack the CodiEsp archive and name the folder that holds train/"
+        )
     splits = []
     for name in SPLITS:
         tables = tuple((system, source / name / f"{name}{task}.tsv") for task, system in TABLES[codes])
@@ -134,8 +136,11 @@ def _with_evidence(
     systems: set[str],
     record: Record,
 ) -> list[Document]:
-    """The documents with the annotated spans of the X tables, where there is such a table; projected on the texts
-    that ``translated`` has."""
+    """The documents with the annotated spans of the X tables, where there are any.
+
+    Args:
+        translated: parallel texts that the spans are projected on; None for the Spanish spans themselves.
+    """
     tables = [path for name in SPLITS if (path := source / name / f"{name}X.tsv").is_file()]
     if not tables:
         return documents
@@ -154,7 +159,7 @@ def _with_evidence(
 
 
 def _dictionary(source: Path, texts: Mapping[str, ParallelText], record: Record) -> WordTable:
-    """What the translations teach; the manifest has their hashes."""
+    """The dictionary learned from the translations, whose hashes go into the manifest."""
     english = TEXT_FOLDERS["en"]
     for folder in sorted(path for path in source.iterdir() if (path / english).is_dir()):
         record.source.append(hashed_folder(f"{folder.name}/{english}", sorted((folder / english).glob("*.txt"))))

@@ -1,4 +1,4 @@
-"""CodiEsp's annotated spans: the X tables, which fit the Spanish text, and their projection on the English one."""
+"""CodiEsp's annotated spans: read from the X tables for the Spanish texts, and projected on the English ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ def read_evidence(table: Path, texts: Mapping[str, str], systems: set[str], reco
     """Spans of each case, in the order of the table; a discontinuous mention is several.
 
     Args:
-        texts: the Spanish text of each case; spans of other cases are passed over.
+        texts: the Spanish text of each case; spans of other cases are skipped.
 
     Raises:
         MalformedInput: a line of another form, or offsets outside of the text.
@@ -32,7 +32,7 @@ def read_evidence(table: Path, texts: Mapping[str, str], systems: set[str], reco
             continue
         if len(fields) != 5 or fields[1] not in SYSTEMS:
             raise MalformedInput(
-                f"line {number} of '{table}' is no case, kind, code, words and offsets, parted by tabs: "
+                f"line {number} of '{table}' does not have case, kind, code, words and offsets, separated by tabs: "
                 "take the table from the archive again"
             )
         code = normalise_cell(SYSTEMS[fields[1]], fields[2])
@@ -45,7 +45,7 @@ def read_evidence(table: Path, texts: Mapping[str, str], systems: set[str], reco
 
 
 def _offsets(field: str, length: int, number: int, table: Path) -> list[tuple[int, int]]:
-    """The parts of "10 14;20 25"; four lines of the archive hold an empty part, which says nothing."""
+    """The spans of "10 14;20 25". Four lines of the archive have an empty span, which is skipped."""
     parts = [part.split() for part in field.split(";")]
     if all(len(part) == 2 and part[0].isdigit() and part[1].isdigit() for part in parts):
         offsets = [(int(start), int(end)) for start, end in parts]
@@ -57,12 +57,12 @@ def _offsets(field: str, length: int, number: int, table: Path) -> list[tuple[in
 
 
 def project_evidence(texts: Mapping[str, ParallelText], spans: Spans, record: Record) -> Spans:
-    """The spans in the translated texts; what cannot be found there is counted and left out.
+    """Project spans on the translated texts; spans without a match are counted and left out.
 
-    Sentences are aligned by length and words by a table of translations that these texts alone teach.
+    Sentences are aligned by length, words by translation probabilities learned from these texts.
 
     Args:
-        texts: parallel texts by case, those of cases without spans too: they teach words.
+        texts: parallel texts by case, also of cases without spans, which add translations.
     """
     pairs = _sentence_pairs(texts, record)
     translations = learn_translations(pairs)
@@ -80,7 +80,7 @@ def project_evidence(texts: Mapping[str, ParallelText], spans: Spans, record: Re
 
 
 def learn_dictionary(texts: Mapping[str, ParallelText], record: Record) -> WordTable:
-    """Which English stems the Spanish stems stand for, learned from these texts alone."""
+    """Strengths of English stems by Spanish stem, learned from these texts."""
     return word_strengths(_sentence_pairs(texts, record))
 
 

@@ -1,4 +1,4 @@
-"""`icd-coder prepare`: every source to the one dataset directory."""
+"""The verb ``prepare``: turns each source into a dataset directory."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -258,7 +258,7 @@ def _report(written: "Written", remedy: str) -> None:
 
 
 def _dropped(dataset: Path) -> list[str]:
-    """What the manifest says was left out, such as "3 rows: code but no text"."""
+    """What was left out, by the manifest, such as "3 rows: code but no text"."""
     import json
 
     rows = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))["rows"]

@@ -1,7 +1,7 @@
 """A CSV file as batches of string columns: .csv or .csv.gz, UTF-8, quoted text over lines, memory bounded.
 
 Every value is a string: a number guessed from a code column would lose its leading zeros. polars' own
-messages quote the cells that they stumble over, perhaps note text: :func:`fault` replaces them, unchained.
+messages quote the offending cells, which may be note text: :func:`fault` replaces them, without a cause.
 """
 
 import csv
@@ -44,8 +44,8 @@ def csv_header(path: Path) -> list[str]:
 def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """The named columns in file order, ``BATCH_ROWS`` rows at a time, every one a string ("" where empty).
 
-    A row with too few fields is refused after the last batch: polars fills it up, but then its last field is null,
-    as it also is for an empty one without quotes, so that only such a file is looked through once more.
+    A row with too few fields is refused after the last batch. polars fills its last field with null. An unquoted empty
+    field is null too, so a file with such a null is read once more to tell the two apart.
 
     Raises:
         MalformedInput: the file breaks off, is not UTF-8, or has a quote or a row that does not end.
@@ -70,7 +70,7 @@ def csv_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
 def _arrow_finds_whole_rows(path: Path, header: Sequence[str]) -> bool:
     """Whether every row has the header's number of fields, by a reader that is strict about it and seven times faster.
 
-    A False may have another reason (a quote that is not doubled): Python's reader then has the word, and the line.
+    False may have another reason, such as a quote that is not doubled; Python's reader then decides and finds the line.
     """
     options = pa.csv.ConvertOptions(include_columns=[header[0]], column_types={header[0]: pa.binary()})
     try:
@@ -135,7 +135,7 @@ def _first_fault(path: Path, width: int) -> str | None:
         return (
             f"the row that begins in line {begin:,} of '{path}' has a quote that is never closed or not "
             "doubled: "
-            "mend the row, or copy or download the file again"
+            "fix the row, or copy or download the file again"
         )
     return None
 

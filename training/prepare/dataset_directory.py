@@ -1,4 +1,4 @@
-"""The one writer of a dataset directory: documents.parquet, labels.parquet, manifest.json."""
+"""Writes dataset directories: documents.parquet, labels.parquet, manifest.json."""
 
 import json
 import platform
@@ -31,21 +31,21 @@ DICTIONARY = ["subject_id", "split", "codes.list.element.system", "codes.list.el
 
 @dataclass(frozen=True)
 class SourcedDocument(Document):
-    """A document that knows which rows of the source it was made of, in the order of its text."""
+    """A document with the numbers of the source rows that its text was made of, in that order."""
 
     source_rows: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class FeatureDocument(Document):
-    """A document that is a row of numbers, (F,) float32; its text is ""."""
+    """A document of features, (F,) float32, with an empty text."""
 
     features: np.ndarray
 
 
 @dataclass
 class Record:
-    """How a dataset came about: filled while it is prepared, written as its manifest."""
+    """Provenance of a dataset: filled during preparation, written as its manifest."""
 
     options: dict[str, Any]
     source: list[dict[str, Any]] = field(default_factory=list)
@@ -53,13 +53,13 @@ class Record:
     remarks: dict[str, Any] = field(default_factory=dict)
 
     def count(self, step: str, rows: int) -> None:
-        """Note how many rows are left, or were dropped, at a step."""
+        """Record how many rows are left, or were dropped, at a step."""
         self.rows.append({"step": step, "rows": rows})
 
 
 @dataclass(frozen=True)
 class Written:
-    """What lies in a dataset directory that was just written."""
+    """Summary of a dataset directory that was written."""
 
     path: Path
     documents: dict[str, int]
@@ -75,19 +75,19 @@ def write_dataset(
     labels: Iterable[Code] = (),
     dictionary: WordTable | None = None,
 ) -> Written:
-    """Write the documents as they come, then their labels and the manifest; ``out`` is whole or absent.
+    """Write the documents, then their labels and the manifest. On an error ``out`` is not created.
 
     Args:
         documents: consumed once, ``ROW_GROUP`` in memory at a time; ``record`` may grow until they end. When they
             are :class:`SourcedDocument`, all of them, the file has the column ``source_rows`` too; when they are
             :class:`FeatureDocument`, all of them, it has ``features`` instead of ``text``. When their evidence is
             not None, that of all of them, it has ``evidence`` too.
-        titles: a code that it does not name keeps the title "" and is counted.
-        labels: codes that belong to the label space even when no document has them.
+        titles: a code without one gets the title "" and is counted.
+        labels: codes of the label space in addition to those of the documents.
         dictionary: English stems for the stems of notes in another language.
 
     Raises:
-        EmptyDataset: there was no document.
+        EmptyDataset: there is no document.
         MalformedInput: two documents have one id.
         OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
@@ -129,7 +129,7 @@ def _write(
 
 
 def _write_documents(path: Path, documents: Iterator[Document]) -> None:
-    """Row group by row group; compressed in a thread while the next group is gathered."""
+    """Write row group by row group, each compressed in a thread while the next is collected."""
     group = list(islice(documents, ROW_GROUP))
     schema = _schema(group)
     with (
@@ -148,7 +148,7 @@ def _write_documents(path: Path, documents: Iterator[Document]) -> None:
 
 
 def _schema(documents: Sequence[Document]) -> pa.Schema:
-    """Of the file that can hold what the documents have."""
+    """The file's schema for documents of this kind."""
     if documents and isinstance(documents[0], FeatureDocument):
         return FEATURES_SCHEMA
     schema = DOCUMENTS_SCHEMA
@@ -160,7 +160,7 @@ def _schema(documents: Sequence[Document]) -> pa.Schema:
 
 
 class _Tally:
-    """Counts documents by split, and codes by split, as the documents pass; an id may come once."""
+    """Counts documents and codes by split while documents are written, and refuses a repeated id."""
 
     def __init__(self) -> None:
         self.documents: Counter[str] = Counter()
@@ -171,7 +171,7 @@ class _Tally:
         for document in documents:
             if document.document_id in self._ids:
                 raise MalformedInput(
-                    f"two documents have the id {shown_id(document.document_id)}: give every document an id of its own"
+                    f"two documents have the id {shown_id(document.document_id)}: give every document its own id"
                 )
             self._ids.add(document.document_id)
             self.documents[document.split] += 1

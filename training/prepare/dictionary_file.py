@@ -1,6 +1,6 @@
-"""The dictionary of a dataset whose notes are not in English: which English words its words stand for.
+"""The dictionary file of a dataset with notes in another language: English stems by stem, with a strength.
 
-The names of codes are English; the file lets them speak about notes in another language. Words are stems.
+Because of it the English names of codes match notes in that language.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def read_dictionary(folder: Path) -> dict[str, dict[str, float]]:
     """The dictionary of a dataset directory; empty where it has none.
 
     Raises:
-        MalformedInput: the file is another one, or a strength is not above 0 and up to 1.
+        MalformedInput: the file has another format, or a strength outside 0 (excluded) to 1.
     """
     path = folder / NAME
     if not path.is_file():
@@ -34,7 +34,7 @@ def read_dictionary(folder: Path) -> dict[str, dict[str, float]]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise MalformedInput(f"'{path}' is no Parquet file: prepare the data again") from error
+        raise MalformedInput(f"'{path}' is not a Parquet file: prepare the data again") from error
     if not table.schema.equals(SCHEMA):
         raise MalformedInput(f"'{path}' has other columns than {', '.join(SCHEMA.names)}: prepare the data again")
     words: dict[str, dict[str, float]] = {}

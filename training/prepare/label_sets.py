@@ -1,4 +1,4 @@
-"""Label sets cut from the codes of a MIMIC edition; an admission left without a code goes."""
+"""Restricts the codes of MIMIC to a label set; admissions without a code left are dropped."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -70,28 +70,28 @@ def read_label_list(path: Path) -> list[str]:
     """Lines of a list of codes, upper case, each once, in their order.
 
     Raises:
-        MissingInput, MalformedInput: the file cannot be read, or a line is no code.
+        MissingInput, MalformedInput: the file cannot be read, or a line is not a code.
     """
     lines: dict[str, None] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         code = line.strip().upper()
         if code and not (len(code) <= 9 and code.replace(".", "").isalnum()):
-            raise MalformedInput(f"line {number} of '{path}' is no code: expected one dotted code a line, no header")
+            raise MalformedInput(f"line {number} of '{path}' is not a code: expected one dotted code a line, no header")
         if code:
             lines[code] = None
     return list(lines)
 
 
 def keep(coded: Coded, wanted: set[Code]) -> Coded:
-    """The codes wanted, of the admissions that have one."""
+    """The wanted codes of each admission that has one."""
     kept = {admission: tuple(code for code in codes if code in wanted) for admission, codes in coded.items()}
     return {admission: codes for admission, codes in kept.items() if codes}
 
 
 def _listed(line: str, systems: list[str], counts: Mapping[Code, int]) -> Code | None:
-    """The code of a line: published lists name no system, and the place of the dot tells it in ICD-9.
+    """The code of a line. Published lists name no system; in ICD-9 the position of the dot shows it.
 
-    A line whose dot stands where no system of the data has it is that code of none of them.
+    Where the dot fits no system of the data, the code is spelled anew.
     """
     spelled = [code for system in systems if (code := normalise_cell(system, line)) is not None]
     fitting = [code for code in spelled if code.code == line] or spelled

@@ -1,4 +1,4 @@
-"""MIMIC-III v1.4 to a dataset directory, by the published protocol (Mullenbach 2018, Edin 2023)."""
+"""Turns MIMIC-III v1.4 into a dataset directory, by the published protocol (Mullenbach 2018, Edin 2023)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Admissions with a summary and their codes in the label set; labels that belong to it even without documents."""
+    """Codes in the label set by admission with a summary; labels of the set, also those without documents."""
 
     coded: Coded
     titles: dict[Code, str]
@@ -66,7 +66,7 @@ def prepare_mimic3(
         splits: folder with published id lists; without it a seeded split by patient, stratified by code.
         labels: "full"; "clean": codes of at least 10 admissions; "50": the codes of ``label_list``, or the 50
             most frequent; "full-caml": the published, damaged codes of ``label_list``.
-        show: takes the lines of the overview when there is no text to prepare.
+        show: called with each line of the overview of the tables when there are no notes.
 
     Raises:
         MissingInput, MalformedInput, InvalidOption, EmptyDataset, OutputExists, UnwritableOutput.
@@ -143,8 +143,7 @@ def _no_notes(tables: MimicTables, read: Sequence[CodeRows], show: Callable[[str
     show(f"{tables.notes.name:<16}{0:>10}")
     return EmptyDataset(
         f"'{tables.notes.path}' has no rows, so there is no text to prepare: the open demo ships without notes; "
-        "the full "
-        "MIMIC-III v1.4 needs credentialed access at https://physionet.org/content/mimiciii/1.4/, or try "
+        "the full MIMIC-III v1.4 needs credentialed access at https://physionet.org/content/mimiciii/1.4/, or try "
         "`icd-coder synth mimic3`"
     )
 
@@ -157,7 +156,9 @@ def find_tables(source: Path) -> MimicTables:
         MalformedInput: it is MIMIC-IV, or a header cannot be read.
     """
     if not source.is_dir():
-        raise MissingInput(f"'{source}' is no folder: --source is the folder with NOTEEVENTS.csv.gz of MIMIC-III v1.4")
+        raise MissingInput(
+            f"'{source}' is not a folder: --source is the folder with NOTEEVENTS.csv.gz of MIMIC-III v1.4"
+        )
     files = files_in(source)
     if any(sign in files for sign in MIMIC4_SIGNS):
         raise _mimic4(source)

@@ -1,4 +1,4 @@
-"""MIMIC-IV to a dataset directory, by the protocol of Edin et al. 2023: one ICD version, discharge summaries."""
+"""Turns MIMIC-IV into a dataset directory, by the protocol of Edin et al. 2023."""
 
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ def find_tables(source: Path, icd: str) -> MimicTables:
         MalformedInput: it is MIMIC-III, or a header cannot be read.
     """
     if not source.is_dir():
-        raise MissingInput(f"'{source}' is no folder: {EXPECTED}")
+        raise MissingInput(f"'{source}' is not a folder: {EXPECTED}")
     if find(files_in(source), "NOTEEVENTS") is not None:
         raise MalformedInput(f"'{source}' holds MIMIC-III: take `prepare mimic3`, or name the MIMIC-IV folder")
     hosp, note = source / "hosp", source / "note"

@@ -37,7 +37,7 @@ def read_codes(tables: MimicTables, record: Record) -> tuple[Coded, list[CodeRow
     """Distinct codes of every admission: diagnoses by SEQ_NUM, then procedures by SEQ_NUM.
 
     Raises:
-        MalformedInput: an identifier is no number, or a table cannot be read.
+        MalformedInput: an identifier is not a number, or a table cannot be read.
     """
     read = [read_rows(table) for table in tables.codes]
     return collect_codes(read, normalise_cell, record), read
@@ -47,7 +47,7 @@ def read_rows(table: CodeTable) -> CodeRows:
     """The rows of the table's ICD version; identifiers checked, codes untouched.
 
     Raises:
-        MalformedInput: an identifier is no number, or the table cannot be read.
+        MalformedInput: an identifier is not a number, or the table cannot be read.
     """
     rows = 0
     frames = [pl.DataFrame(schema=_schema())]

@@ -1,4 +1,4 @@
-"""The part of the preparation that MIMIC-III and MIMIC-IV share: from codes and summaries to a dataset directory."""
+"""Steps that MIMIC-III and MIMIC-IV share: from codes and summaries to documents with a split."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from training.prepare.stratified_splits import stratified_splits
 
 @dataclass(frozen=True)
 class Splitting:
-    """Published lists, or else a seeded split by patient."""
+    """How to split: by published lists, or seeded by patient."""
 
     published: PublishedSplits | None
     seed: int
@@ -37,7 +37,7 @@ class Splitting:
 
 
 def with_text(coded: Mapping[Admission, tuple[Code, ...]], summaries: Summaries, record: Record) -> Coded:
-    """The admissions that have both, sorted.
+    """The codes of the admissions with a discharge summary, sorted by admission.
 
     Raises:
         EmptyDataset: there is none.
@@ -61,7 +61,7 @@ def split_admissions(coded: Coded, splitting: Splitting, record: Record) -> dict
     """Split of every admission that gets one; no patient in two splits.
 
     Raises:
-        MalformedInput: the published lists match no admission, or tear a patient's admissions apart.
+        MalformedInput: the published lists match no admission, or put a patient in two splits.
     """
     if splitting.published:
         split_of = _published(coded, splitting.published, record)

@@ -1,6 +1,6 @@
-"""Discharge summaries of MIMIC in little memory: texts go to an unnamed file, only their places stay.
+"""Reads the discharge summaries of MIMIC in little memory: texts go to an unnamed file, offsets stay in memory.
 
-The gigabytes of notes pass once, a batch at a time; an admission's text is joined when it is written.
+The gigabytes of notes are read once, in batches; an admission's text is joined when it is written.
 """
 
 import os
@@ -43,7 +43,7 @@ class Summaries:
         return " ".join(os.pread(self._spill, length, at).decode() for at, length, _ in self._places[admission])
 
     def source_rows(self, admission: Admission) -> tuple[int, ...]:
-        """The rows that the text was made of, in its order."""
+        """The source rows of the text, in order."""
         return tuple(row for _, _, row in self._places[admission])
 
 
@@ -52,16 +52,16 @@ def read_summaries(notes: NoteTable, near: Path, record: Record) -> Iterator[Sum
     """Read the notes once and keep the discharge summaries in an unnamed file beside ``near``.
 
     Raises:
-        MalformedInput: the file cannot be read, or an identifier is no number.
+        MalformedInput: the file cannot be read, or an identifier is not a number.
         UnwritableOutput: there is no place for the unnamed file.
     """
     folder = next(parent for parent in near.absolute().parents if parent.exists())
     try:
-        # no name: a kill leaves nothing behind; no buffer: what does not fit is told here
+        # unnamed: a killed process leaves nothing; unbuffered: a full disk is reported at the write
         spill = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by the with statement below
     except OSError as error:
         raise UnwritableOutput(
-            f"cannot write in '{folder}' ({error.strerror}): choose another --out or mend its permissions"
+            f"cannot write in '{folder}' ({error.strerror}): choose another --out or fix its permissions"
         ) from error
     with spill:
         rows, places = _spill_batches(notes, spill.fileno(), record)
@@ -89,7 +89,7 @@ def _spill_batches(notes: NoteTable, spill: int, record: Record) -> tuple[int, p
 
 
 def _gathered(notes: NoteTable) -> Iterator[tuple[pl.DataFrame, int]]:
-    """Summaries of several batches, and the rows read so far: a step costs as much for few summaries as for many."""
+    """Summaries of several batches together, to save overhead per batch, and the number of rows read so far."""
     waiting: list[pl.DataFrame] = []
     rows = 0
     for batch in notes.batches():
@@ -136,7 +136,7 @@ def _in_order(places: list[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _append(spill: int, texts: pl.Series) -> int:
-    """Write the texts one behind the other; the number of bytes."""
+    """Append the texts; returns the number of bytes."""
     content = memoryview("".join(texts).encode())
     written = 0
     try:

@@ -92,7 +92,7 @@ class NoteTable(Table):
 
 @dataclass(frozen=True)
 class MimicTables:
-    """Where the tables lie; title tables may be absent, the published titles stand in."""
+    """The tables of an edition. Without title tables, published titles are used."""
 
     notes: NoteTable
     codes: tuple[CodeTable, ...]
@@ -137,7 +137,7 @@ def whole_numbers(path: Path, column: pl.Series, data_rows: pl.Series) -> pl.Ser
         data_rows: number of each row in the file, for the message.
 
     Raises:
-        MalformedInput: a value is no whole number; the data row is named (a shifted cell may hold note text).
+        MalformedInput: a value is not a whole number; the data row is named (a shifted cell may hold note text).
     """
     if column.dtype != pl.String:
         return column
@@ -145,7 +145,7 @@ def whole_numbers(path: Path, column: pl.Series, data_rows: pl.Series) -> pl.Ser
     numbers = stripped.cast(pl.Int64, strict=False)
     if numbers.null_count() and len(broken := (numbers.is_null() & (stripped != "")).arg_true()):
         raise MalformedInput(
-            f"{column.name} in data row {data_rows[broken[0]]:,} of '{path}' is no whole number: "
+            f"{column.name} in data row {data_rows[broken[0]]:,} of '{path}' is not a whole number: "
             "use the file as PhysioNet ships it, not one saved by a spreadsheet or a data frame"
         )
     return numbers

@@ -1,4 +1,4 @@
-"""A span of a text, found again in its translation: first the sentence, then the words."""
+"""Projects spans of a text on its translation: sentences are aligned first, then words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from model.text.words import Words, read_words
 from training.prepare.gale_church import Bead, align_sentences
 from training.prepare.word_translation import Pair
 
-SURE = 0.05
-"""A word of the translation is taken from this probability on; untuned."""
+LEAST_PROBABILITY = 0.05
+"""Least translation probability of a projected word; untuned."""
 SLACK = 4
-"""Words that a projected span may reach beyond its middle, above the words of the source span; untuned."""
+"""Words by which a projected span may be longer, on each side of its middle, than the source span; untuned."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class ParallelText:
         return align_sentences(*([end - start for start, end in sentences(t)] for t in (self.source, self.target)))
 
     def pairs(self) -> list[Pair]:
-        """Stems of the sentences that translate each other."""
+        """Stems of the aligned sentences."""
         return [
             (
                 [self.source_words.stems[place] for place in _places(self.source_words, bead.source)],
@@ -50,10 +50,10 @@ class ParallelText:
         ]
 
     def project(self, start: int, end: int, translations: Mapping[str, Mapping[str, float]]) -> tuple[int, int] | None:
-        """The span of the translation that says what source[start:end] says; None where no word is sure.
+        """The span of the translation for source[start:end]; None where no word has a probable translation.
 
-        Each word goes to the likeliest word of the aligned sentences; the span covers those that lie near the
-        middle one.
+        Each word maps to the most probable word of the aligned sentences. The span covers the mapped words that are
+        near their median.
         """
         inside = np.flatnonzero((self.source_words.end > start) & (self.source_words.start < end))
         found = [place for word in inside if (place := self._translated(int(word), translations)) is not None]
@@ -66,7 +66,7 @@ class ParallelText:
     def _translated(self, word: int, translations: Mapping[str, Mapping[str, float]]) -> int | None:
         known = translations.get(self.source_words.stems[word], {})
         sentence = int(self.source_words.sentence[word])
-        best, place = SURE, None
+        best, place = LEAST_PROBABILITY, None
         for candidate in self._opposite.get(sentence, ()):
             if (probability := known.get(self.target_words.stems[candidate], 0.0)) > best:
                 best, place = probability, candidate

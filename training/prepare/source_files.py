@@ -16,7 +16,7 @@ LONGEST_ID = 40
 
 
 def hashed(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
-    """Manifest entry of one input file; broken off, and worthless, once ``stop`` is set.
+    """Manifest entry of one input file; incomplete once ``stop`` is set.
 
     Raises:
         MissingInput: the file cannot be read.
@@ -35,7 +35,7 @@ def hashed(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:
 
 @contextmanager
 def hashing(paths: Sequence[Path]) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Hash files in a thread while the block reads them: hashlib releases the interpreter, the pages are warm.
+    """Hash files in a thread while the block reads them. hashlib releases the GIL, and the file cache is shared.
 
     Yields a function that waits for the manifest entries, in the order of ``paths``; it raises as :func:`hashed`.
     """
@@ -45,7 +45,7 @@ def hashing(paths: Sequence[Path]) -> Iterator[Callable[[], list[dict[str, Any]]
         try:
             yield lambda: [entry.result() for entry in entries]
         finally:
-            stop.set()  # after an error or Ctrl-C nobody waits for 4 GB of hashing
+            stop.set()  # after an error or Ctrl-C, do not wait for 4 GB of hashing
 
 
 def hashed_folder(name: str, paths: Iterable[Path]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Published id lists, in CAML's csv or Edin's feather form, and what every split must hold."""
+"""Reads published id lists (CAML's csv, Edin's feather), and checks splits."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -38,19 +38,18 @@ class PublishedSplits:
 def read_published(directory: Path, label_set: str) -> PublishedSplits:
     """Read the lists of a label set ("full", "50", "clean", "icd9", "icd10") from a folder.
 
-    The form is told by the content.
+    The format is recognised by the content.
 
     CAML: files of one admission id a line, ``train|dev|test`` and the label set in their names
     (jamesmullenbach/caml-mimic). Edin: a feather file with ``_id`` and ``split``
-    (JoakimEdin/medical-coding-reproducibility). Lists that name no label set are
-    taken for any.
+    (JoakimEdin/medical-coding-reproducibility). Lists without a label set in their names serve any.
 
     Raises:
         MissingInput: the folder or the lists of the label set are not there.
         MalformedInput: a list is neither form, or an id is in two splits.
     """
     if not directory.is_dir():
-        raise MissingInput(f"'{directory}' is no folder: --splits is a folder with published id lists")
+        raise MissingInput(f"'{directory}' is not a folder: --splits is a folder with published id lists")
     files = sorted(path for path in directory.iterdir() if path.is_file())
     feathers = _of_label_set([path for path in files if _is_feather(path)], label_set)
     if len(feathers) == 1:
@@ -67,7 +66,7 @@ def read_published(directory: Path, label_set: str) -> PublishedSplits:
 
 
 def require_shares(dev_share: float, test_share: float) -> None:
-    """Raise InvalidOption unless both shares are at least 0 and leave something to train on."""
+    """Raise InvalidOption unless both shares are at least 0 and their sum is below 1."""
     for name, share in (("--dev-share", dev_share), ("--test-share", test_share)):
         if not 0 <= share < 1:
             raise InvalidOption(f"{name} {share} is outside 0 to 1: name a share such as 0.1")
@@ -83,9 +82,8 @@ def require_patients_apart(split_of_document: Iterable[tuple[str, str]], where: 
     for subject, split in split_of_document:
         if seen.setdefault(subject, split) != split:
             raise MalformedInput(
-                f"patient {shown_id(subject)} is in {seen[subject]} and in {split} by {where}: no patient may be in "
-                "two splits, "
-                "mend the lists or leave the option out for a split by patient"
+                f"patient {shown_id(subject)} is in {seen[subject]} and in {split} by {where}: "
+                "no patient may be in two splits, fix the lists or leave the option out for a split by patient"
             )
 
 
@@ -136,7 +134,9 @@ def _read_id_lists(paths: Iterable[Path]) -> dict[int, str]:
             if not line.strip():
                 continue
             if not line.strip().isdecimal():
-                raise MalformedInput(f"line {number} of '{path}' is no admission id: expected one id a line, no header")
+                raise MalformedInput(
+                    f"line {number} of '{path}' is not an admission id: expected one id a line, no header"
+                )
             _assign(split_of, int(line), _known(path, _split_in(path) or ""), path)
     return split_of
 
@@ -150,5 +150,5 @@ def _known(path: Path, value: str) -> str:
 def _assign(split_of: dict[int, str], admission: int, split: str, path: Path) -> None:
     if split_of.setdefault(admission, split) != split:
         raise MalformedInput(
-            f"admission {admission} is in {split_of[admission]} and in {split} ('{path}'): mend the lists"
+            f"admission {admission} is in {split_of[admission]} and in {split} ('{path}'): fix the lists"
         )

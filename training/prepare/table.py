@@ -1,4 +1,4 @@
-"""Any table of coded notes, .csv(.gz) or .parquet, to a dataset directory: one document a row."""
+"""Turns a table of coded notes, .csv(.gz) or .parquet, into a dataset directory: one document a row."""
 
 import re
 from collections import Counter
@@ -61,7 +61,7 @@ def prepare_table(
     """Write the dataset directory of the rows that have a text and a code.
 
     The codes of a cell are separated by ";", ",", "|" or blanks, or are a list column in parquet. The table
-    is read twice, first without the texts, so that they never lie in memory together.
+    is read twice, first without the texts, so that the texts are never all in memory.
 
     Raises:
         MissingInput, MalformedInput, InvalidOption, EmptyDataset, OutputExists, UnwritableOutput.

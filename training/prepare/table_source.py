@@ -10,7 +10,7 @@ from model.errors import InvalidOption, MalformedInput, MissingInput
 from training.prepare.csv_table import BATCH_ROWS, csv_batches, csv_header, require_whole_rows
 
 LONGEST_NAME = 30
-"""Characters of a column's name that is shown; in a file without a header a longer one is a note."""
+"""Characters of a column's name in messages; a longer one may be a note, in a file without a header."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def open_table(source: Path, text: str, codes: str, keys: Sequence[str]) -> Tabl
         MalformedInput: it cannot be read, or its codes are numbers.
     """
     if not source.is_file():
-        raise MissingInput(f"'{source}' is no file: --source is a .csv, .csv.gz or .parquet file")
+        raise MissingInput(f"'{source}' is not a file: --source is a .csv, .csv.gz or .parquet file")
     name = source.name.lower()
     if name.endswith((".csv", ".csv.gz")):
         _require_columns(source, csv_header(source), [text, *keys])

@@ -1,7 +1,9 @@
-"""Which words translate which, learned from pairs of sentences by IBM model 1.
+"""Word translation probabilities, learned from aligned sentences by IBM model 1.
 
 Brown, Della Pietra, Della Pietra & Mercer 1993, "The Mathematics of Statistical Machine Translation",
-Computational Linguistics 19(2), section 4.1; without the empty word.
+Computational Linguistics 19(2), section 4.1, without the empty word.
+
+Computed with numpy because the loops of ``nltk.translate.IBMModel1`` take 28 times as long (1,505 sentence pairs).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,20 +13,20 @@ import numpy as np
 from model.progress import progress_bar
 
 ROUNDS = 6
-"""Of expectation-maximisation; untuned."""
-KEPT = 0.02
-"""Translations below this probability are forgotten; untuned."""
-LEAST = 0.01
-"""Words go together from this product of the two probabilities on: chosen on CodiEsp's first fold, as is DOUBLED."""
-DOUBLED = 2.0
-"""strength = min(1, DOUBLED * sqrt(p(right | left) * p(left | right))): two halves make it sure."""
+"""Rounds of expectation-maximisation; untuned."""
+LEAST_PROBABILITY = 0.02
+"""Translations with a lower probability are dropped; untuned."""
+LEAST_PRODUCT = 0.01
+"""Least product of the probabilities of both directions; like SCALE chosen on CodiEsp's first fold."""
+SCALE = 2.0
+"""strength = min(1, SCALE * sqrt(p(right | left) * p(left | right))): 1 when both probabilities are a half."""
 
 WordTable = Mapping[str, Mapping[str, float]]
 Pair = tuple[Sequence[str], Sequence[str]]
 
 
 def learn_translations(pairs: Sequence[Pair], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
-    """t(target word | source word) of each source word, at least KEPT; nothing from no pairs.
+    """t(target word | source word) of each source word, at least LEAST_PROBABILITY; empty without pairs.
 
     Args:
         pairs: the words of a sentence, and those of its translation; a side may be empty.
@@ -39,7 +41,7 @@ def learn_translations(pairs: Sequence[Pair], rounds: int = ROUNDS) -> dict[str,
     probability = _maximise(cell, group, rows, rounds)
     table: dict[str, dict[str, float]] = {}
     names, translations = list(source), list(target)
-    for k in np.flatnonzero(probability >= KEPT):
+    for k in np.flatnonzero(probability >= LEAST_PROBABILITY):
         table.setdefault(names[rows[k]], {})[translations[cells[k] % len(target)]] = float(probability[k])
     return table
 
@@ -67,8 +69,8 @@ def _numbered(words: Iterable[str]) -> dict[str, int]:
 
 
 def _links(pairs: Sequence[Pair], source: dict[str, int], target: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Every word of a sentence with every word of its translation: a number for the two words, and one for the
-    target word's place, ascending."""
+    """All pairs of a word and a word of the translated sentence: the number of the word pair, and the position of the
+    target word, ascending."""
     links, groups, places = [], [], 0
     for left, right in pairs:
         if len(left) and len(right):
@@ -84,14 +86,16 @@ def word_strengths(pairs: Sequence[Pair], rounds: int = ROUNDS) -> dict[str, dic
     """Strength, 0 to 1, of each right word for each left word, by IBM model 1 in both directions.
 
     Args:
-        pairs: the words of a text, and those of another that says the same.
+        pairs: the words of a text, and those of its translation or paraphrase.
     """
     forward = learn_translations(pairs, rounds)
     back = learn_translations([(right, left) for left, right in pairs], rounds)
     table = {}
     for left, found in forward.items():
         products = {right: probability * back.get(right, {}).get(left, 0.0) for right, probability in found.items()}
-        strengths = {right: min(1.0, DOUBLED * product**0.5) for right, product in products.items() if product >= LEAST}
+        strengths = {
+            right: min(1.0, SCALE * product**0.5) for right, product in products.items() if product >= LEAST_PRODUCT
+        }
         if strengths:
             table[left] = strengths
     return table

@@ -25,7 +25,7 @@ def prepare_yeast(source: Path, out: Path) -> Written:
 
     Raises:
         MissingInput: a file, or the package h5py, is not there.
-        MalformedInput: a file is no HDF5, or its tables do not fit together.
+        MalformedInput: a file is not an HDF5, or its tables do not fit together.
         OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     require_free(out)
@@ -58,7 +58,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with h5py.File(path, "r") as file:
             features, targets = np.asarray(file["feature"], np.float32), np.asarray(file["target"])
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise MalformedInput(f"'{path}' is no HDF5 file with 'feature' and 'target': copy it again") from error
+        raise MalformedInput(f"'{path}' is not an HDF5 file with 'feature' and 'target': copy it again") from error
     if features.ndim != 2 or targets.ndim != 2 or len(features) != len(targets):
         raise MalformedInput(f"'{path}' has features {features.shape} and targets {targets.shape}: copy it again")
     return features, targets

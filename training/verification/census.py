@@ -90,12 +90,12 @@ def _manifest(path: Path) -> dict[str, Any]:
     file = path / "manifest.json"
     if not file.is_file():
         raise MissingInput(
-            f"'{path}' is no dataset directory (manifest.json is missing): make one with `icd-coder prepare`"
+            f"'{path}' is not a dataset directory (manifest.json is missing): make one with `icd-coder prepare`"
         )
     try:
         manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise MalformedInput(f"'{file}' is no JSON: prepare the data again") from error
+        raise MalformedInput(f"'{file}' is not JSON: prepare the data again") from error
     if manifest.get("format") != FORMAT:
         raise MalformedInput(
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': prepare the data again"

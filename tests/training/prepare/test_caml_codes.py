@@ -110,13 +110,13 @@ def test_the_list_is_needed(mimic: Path, tmp_path: Path) -> None:
 def test_a_code_that_is_no_number_is_refused(tmp_path: Path) -> None:
     """A table with such a code would have been read as text by the published pipeline too."""
     source = write_mimic(tmp_path / "mimic", procedures=[["7", "1", "100", "1", "00A1"]])
-    with pytest.raises(MalformedInput, match=r"ROW_ID 7 in .*PROCEDURES_ICD.* is no number"):
+    with pytest.raises(MalformedInput, match=r"ROW_ID 7 in .*PROCEDURES_ICD.* is not a number"):
         prepare(source, tmp_path / "out")
 
 
 def test_a_list_with_a_header_is_refused(mimic: Path, tmp_path: Path) -> None:
     """The line is named."""
-    with pytest.raises(MalformedInput, match=r"line 1 of .*list.txt' is no code"):
+    with pytest.raises(MalformedInput, match=r"line 1 of .*list.txt' is not a code"):
         prepare(mimic, tmp_path / "out", "ICD9 codes:\n401.9\n")
 
 

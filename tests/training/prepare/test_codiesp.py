@@ -119,7 +119,7 @@ def test_the_manifest_changes_with_a_text(source: Path, tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     """--source that is not there."""
-    with pytest.raises(MissingInput, match="is no folder: unpack the CodiEsp archive"):
+    with pytest.raises(MissingInput, match="is not a folder: unpack the CodiEsp archive"):
         prepare_codiesp(tmp_path / "nowhere", tmp_path / "out")
 
 
@@ -230,5 +230,5 @@ def test_offsets_outside_of_the_text_are_refused(source: Path, tmp_path: Path, o
 def test_an_annotation_of_another_form_is_refused(source: Path, tmp_path: Path) -> None:
     """Four fields."""
     (source / "train" / "trainX.tsv").write_text("S1-1\tDIAGNOSTICO\tn44.8\t1 2\n", encoding="utf-8")
-    with pytest.raises(MalformedInput, match="line 1 of .* is no case, kind, code, words and offsets"):
+    with pytest.raises(MalformedInput, match="line 1 of .* does not have case, kind, code, words and offsets"):
         prepare_codiesp(source, tmp_path / "out")

@@ -31,7 +31,7 @@ def test_a_strength_outside_of_0_to_1_is_refused(tmp_path: Path, strength: float
 def test_another_file_is_refused(tmp_path: Path) -> None:
     """Text, and a table of other columns."""
     (tmp_path / NAME).write_text("word,english", encoding="utf-8")
-    with pytest.raises(MalformedInput, match="no Parquet file"):
+    with pytest.raises(MalformedInput, match="not a Parquet file"):
         read_dictionary(tmp_path)
     pq.write_table(pa.table({"word": ["a"]}), tmp_path / NAME)
     with pytest.raises(MalformedInput, match="other columns"):

@@ -239,7 +239,7 @@ def test_lists_of_other_data_are_refused(mimic: Path, tmp_path: Path, out: Path)
 
 def test_a_missing_folder_is_named(tmp_path: Path, out: Path) -> None:
     """--source that is not there."""
-    with pytest.raises(MissingInput, match="nowhere' is no folder"):
+    with pytest.raises(MissingInput, match="nowhere' is not a folder"):
         prepare(tmp_path / "nowhere", out)
 
 
@@ -336,7 +336,7 @@ def test_a_short_row_of_another_category_is_refused_too(mimic: Path, out: Path, 
 def test_an_admission_that_is_no_number_in_a_code_table_is_refused(tmp_path: Path, out: Path) -> None:
     """Table, column and data row are named."""
     source = write_mimic(tmp_path / "mimic", diagnoses=[*DIAGNOSES, ["9", "1", "1e2", "5", "4019"]])
-    with pytest.raises(MalformedInput, match=r"HADM_ID in data row 9 of .*DIAGNOSES_ICD.csv.gz' is no whole number"):
+    with pytest.raises(MalformedInput, match=r"HADM_ID in data row 9 of .*DIAGNOSES_ICD.csv.gz' is not a whole number"):
         prepare(source, out)
 
 

@@ -127,7 +127,7 @@ def test_a_missing_half_is_named(mimic: Path, out: Path, folder: str) -> None:
 def test_an_admission_that_is_no_number_is_named(tmp_path: Path, out: Path) -> None:
     """Table, data row, column."""
     source = write_mimic4(tmp_path / "mimic4", diagnoses=[*DIAGNOSES, ["3", "3e2", "1", "I10", "10"]])
-    with pytest.raises(MalformedInput, match=r"HADM_ID in data row 5 of .*diagnoses_icd.csv.gz' is no whole number"):
+    with pytest.raises(MalformedInput, match=r"HADM_ID in data row 5 of .*diagnoses_icd.csv.gz' is not a whole number"):
         prepare(source, out)
 
 

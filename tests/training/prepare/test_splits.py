@@ -57,7 +57,7 @@ def test_an_admission_in_two_splits_is_refused(tmp_path: Path) -> None:
 def test_a_list_of_something_else_is_refused(tmp_path: Path) -> None:
     """A header or a text is no id."""
     write_caml(tmp_path, dev="HADM_ID\n3\n")
-    with pytest.raises(MalformedInput, match=r"line 1 of .* is no admission id"):
+    with pytest.raises(MalformedInput, match=r"line 1 of .* is not an admission id"):
         read_published(tmp_path, "full")
 
 

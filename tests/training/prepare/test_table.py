@@ -154,7 +154,7 @@ def test_a_text_column_taken_for_ids_is_not_quoted(tmp_path: Path, document: str
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """--source that is not there."""
-    with pytest.raises(MissingInput, match="is no file"):
+    with pytest.raises(MissingInput, match="is not a file"):
         prepare(tmp_path / "nowhere.csv", tmp_path / "out")
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from training.prepare.word_translation import KEPT, Pair, learn_translations, word_strengths
+from training.prepare.word_translation import LEAST_PROBABILITY, Pair, learn_translations, word_strengths
 
 PAIRS: list[Pair] = [
     (["la", "casa"], ["the", "house"]),
@@ -31,7 +31,7 @@ def plain_model_1(pairs: list[Pair], rounds: int) -> dict[str, dict[str, float]]
             t[f, e] = count[f, e] / total[f]
     table: dict[str, dict[str, float]] = {}
     for (f, e), probability in t.items():
-        if probability >= KEPT:
+        if probability >= LEAST_PROBABILITY:
             table.setdefault(f, {})[e] = probability
     return table
 

@@ -45,7 +45,7 @@ def test_files_that_do_not_fit_are_named(source: Path, tmp_path: Path) -> None:
     with pytest.raises(MalformedInput, match=r"features \(3, 2\)"):
         prepare_yeast(source, tmp_path / "out")
     path.write_text("no HDF5")
-    with pytest.raises(MalformedInput, match="no HDF5 file"):
+    with pytest.raises(MalformedInput, match="not an HDF5 file"):
         prepare_yeast(source, tmp_path / "out")
     path.unlink()
     with pytest.raises(MissingInput, match="is missing"):

@@ -21,8 +21,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *SITE]
 GENERATED = {"reference/command-line.md", "reference/routes.md", "changelog.md"}
 BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 PROSE_WIDTH = 120
-HISTORY = {"LOG.md", "studies", "decisions"}
-"""Records of what was measured and decided then; their lines are left as they were written."""
+HISTORY = {"LOG.md", "studies"}
+"""Records of what was measured then; their lines are left as they were written."""
 
 
 def commands_in(page: Path) -> list[str]:

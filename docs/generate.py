@@ -3,6 +3,7 @@
 MkDocs calls the functions ``on_...`` while it builds (``hooks`` in mkdocs.yml).
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put the table of settings where its mark is."""
     return markdown.replace(SETTINGS_MARK, settings_table())
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Drop Sphinx's roles from docstrings, such as :class: before a name."""
+    return re.sub(r":(?:class|func|meth|mod):(?=<code>)", "", html)
 
 
 def settings_table() -> str:

@@ -89,6 +89,20 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_path_of_the_repository_exists(page: Path) -> None:
+    """A file that moves takes the sentences that name it with it; the log and the studies name files of their time."""
+    if page.is_relative_to(DOCS) and page.relative_to(DOCS).parts[0] in HISTORY:
+        return
+    named = set(
+        re.findall(r"\b(?:app|model|training|tests|migrations|docker|docs)/[\w./-]*\w", page.read_text("utf-8"))
+    )
+    placeholders = {
+        name for name in named if re.search(r"/[A-Z]+\b(?!\.md)", name) or name.startswith("docker/secrets/")
+    }
+    assert [name for name in sorted(named - placeholders) if not (ROOT / name).exists()] == []
+
+
 def test_every_page_is_in_the_navigation() -> None:
     """And every entry of the navigation is a page; the study's reports are linked from its page."""
     text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")

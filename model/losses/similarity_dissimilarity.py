@@ -18,13 +18,19 @@ class SimilarityDissimilarityLoss(WeightedContrastiveLoss):
 
         K_ip = |S & T| / |S| * 1 / (1 + |T - S|)
         log p_ip = s_ip - logsumexp_{a != i} s_ia
-        outside:  L_i = -1/|P(i)| sum_p K_ip log p_ip             (``normalization="weights"``: 1 / sum_p K_ip)
+        outside:  L_i = -1/sum_p K_ip sum_p K_ip log p_ip         (``normalization="positives"``: 1/|P(i)|)
         inside:   L_i = -1/|P(i)| sum_p log(K_ip p_ip)            (gradient identical to ANY's)
         pooled:   L_i = -1/|P(i)| log sum_p K_ip p_ip
 
     The mean is over anchors that have a positive.
 
     Where K stands is left open by the paper's abstract and reviews, so it is a choice here; see ``placement``.
+
+    Args:
+        normalization: ``weights``, the default of ``outside`` here and on the command line, or ``positives``, the
+            paper's and the only one of ``inside`` and ``pooled``. K is about 0.008 on average at the 8,921 codes of
+            MIMIC-III: divided by |P| the term is a hundred times weaker than ANY at the same lambda, divided by the sum
+            of K it is of the same size.
 
     Shape:
         embeddings (B, D) unit rows and labels (B, L), multi-hot or LabelSets; on request candidates (M, D) with
@@ -48,11 +54,12 @@ class SimilarityDissimilarityLoss(WeightedContrastiveLoss):
         >>> z = torch.nn.functional.normalize(torch.eye(3), dim=1)
         >>> y = torch.tensor([[1, 1, 0], [1, 0, 0], [0, 0, 1]])
         >>> round(SimilarityDissimilarityLoss(temperature=1.0)(z, y).item(), 4)
-        0.3466
+        0.6931
     """
 
-    def __init__(self, temperature: float = 0.07, placement: str = "outside", normalization: str = "positives") -> None:
+    def __init__(self, temperature: float = 0.07, placement: str = "outside", normalization: str | None = None) -> None:
         super().__init__(temperature)
+        normalization = normalization or ("weights" if placement == "outside" else "positives")
         if placement not in PLACEMENTS:
             raise ValueError(f"placement must be one of {', '.join(PLACEMENTS)}, got '{placement}'")
         if normalization not in NORMALIZATIONS:

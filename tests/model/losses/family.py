@@ -55,7 +55,7 @@ MEMBERS: dict[str, Member] = {
     "multisupcon": weighted(MultiSupConLoss, "multisupcon"),
     "jaccard": weighted(JaccardLoss, "jaccard", by_weights=True),
     "jscl": Member(JSCLLoss, jscl_twin),
-    "sd outside": weighted(SimilarityDissimilarityLoss, "sd"),
+    "sd outside": weighted(lambda tau: SimilarityDissimilarityLoss(tau, normalization="positives"), "sd"),
     "sd weights": weighted(
         lambda tau: SimilarityDissimilarityLoss(tau, normalization="weights"), "sd", by_weights=True
     ),

@@ -24,6 +24,7 @@ from tests.model.losses.family import draw
 TAU = 0.2
 SEEDS = range(20)
 SINGLE_LABELS = F.one_hot(torch.tensor([0, 1, 0, 2, 1, 1, 0, 2, 3]), 4)
+BY_POSITIVES = SimilarityDissimilarityLoss(TAU, "outside", "positives")
 
 
 def weights_of(labels: Tensor) -> Tensor:
@@ -43,7 +44,7 @@ def by_anchor(loss: PairLoss, z: Tensor, labels: Tensor) -> dict[int, float]:
 def test_single_labels_give_supcon_to_the_bit(placement: str) -> None:
     """Property 5: a class of one sample among them."""
     z, _ = draw(1)
-    loss = SimilarityDissimilarityLoss(TAU, placement)
+    loss = SimilarityDissimilarityLoss(TAU, placement, "positives")
     assert torch.equal(loss(z, SINGLE_LABELS), SupConLoss(TAU)(z, SINGLE_LABELS))
     assert set(weights_of(SINGLE_LABELS).unique().tolist()) == {0.0, 1.0}
 
@@ -61,8 +62,7 @@ def test_outside_lies_between_any_scaled_by_the_least_weight_and_any_and_inside_
     z, labels = draw(seed)
     weights = weights_of(labels)
     outside, overlap, inside = (
-        by_anchor(loss, z, labels)
-        for loss in (SimilarityDissimilarityLoss(TAU), AnyLoss(TAU), SimilarityDissimilarityLoss(TAU, "inside"))
+        by_anchor(loss, z, labels) for loss in (BY_POSITIVES, AnyLoss(TAU), SimilarityDissimilarityLoss(TAU, "inside"))
     )
     assert outside
     for i, value in outside.items():
@@ -77,7 +77,7 @@ def test_the_entropy_of_the_weights_bounds_the_loss_from_below(seed: int) -> Non
     """Property 7: outside_i >= Kbar_i H(q_i); property 8: with weights, >= H(q_i)."""
     z, labels = draw(seed)
     weights = weights_of(labels)
-    outside = by_anchor(SimilarityDissimilarityLoss(TAU), z, labels)
+    outside = by_anchor(BY_POSITIVES, z, labels)
     normalised = by_anchor(SimilarityDissimilarityLoss(TAU, normalization="weights"), z, labels)
     for i, value in outside.items():
         positive = weights[i][weights[i] > 0]
@@ -93,7 +93,8 @@ def test_the_lower_bound_is_reached_where_the_softmax_equals_the_shares() -> Non
     weights = weights_of(labels)[0, 1:]
     shares = weights / weights.sum()
     anchor, candidates = shares.log()[None], torch.eye(3, dtype=torch.float64)
-    value = SimilarityDissimilarityLoss(1.0)(anchor, labels[:1], candidates, labels[1:]).item()
+    loss = SimilarityDissimilarityLoss(1.0, normalization="positives")
+    value = loss(anchor, labels[:1], candidates, labels[1:]).item()
     entropy = -(shares * shares.log()).sum().item()
     assert value == pytest.approx(weights.mean().item() * entropy, rel=1e-12)
     assert not math.isclose(entropy, 0)

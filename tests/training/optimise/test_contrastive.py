@@ -101,7 +101,9 @@ def test_a_matched_scale_gives_the_gradient_norm_of_any(loss: str) -> None:
 def test_sd_by_positives_is_far_weaker_than_any_until_it_is_matched() -> None:
     """The factor is the ratio of the two norms, and more than 2 where overlaps are partial."""
     z = draw(5, notes=5)[0]
-    own = gradient(ContrastiveTerm(SimilarityDissimilarityLoss(0.2)), z, PARTLY_OVERLAPPING).norm()
+    own = gradient(
+        ContrastiveTerm(SimilarityDissimilarityLoss(0.2, normalization="positives")), z, PARTLY_OVERLAPPING
+    ).norm()
     wanted = gradient(ContrastiveTerm(AnyLoss(0.2)), z, PARTLY_OVERLAPPING).norm()
     matched = term_of(replace(OPTIONS, match_scale=True))
     matched(z, PARTLY_OVERLAPPING)

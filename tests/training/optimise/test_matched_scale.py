@@ -14,7 +14,9 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
     return z, torch.cat([labels, labels])  # each set twice, so that ALL has positives
 
 
-@pytest.mark.parametrize("loss", [SimilarityDissimilarityLoss(0.1), JSCLLoss(0.1), AllLoss(0.1)])
+@pytest.mark.parametrize(
+    "loss", [SimilarityDissimilarityLoss(0.1, normalization="positives"), JSCLLoss(0.1), AllLoss(0.1)]
+)
 def test_the_scaled_gradient_has_the_norm_of_any(loss: torch.nn.Module) -> None:
     """By autograd, over all projections together."""
     z, labels = batch()
@@ -35,7 +37,9 @@ def test_the_factor_of_any_is_one() -> None:
 def test_a_batch_without_a_positive_has_no_factor() -> None:
     """Disjoint label sets: the next batch decides."""
     z, _ = batch()
-    assert matching_factor(SimilarityDissimilarityLoss(0.1), 0.1, z[:3], torch.eye(3)) is None
+    assert (
+        matching_factor(SimilarityDissimilarityLoss(0.1, normalization="positives"), 0.1, z[:3], torch.eye(3)) is None
+    )
 
 
 def test_the_projections_keep_their_graph() -> None:
@@ -43,5 +47,5 @@ def test_the_projections_keep_their_graph() -> None:
     z, labels = batch()
     z.requires_grad_(True)
     with torch.no_grad():
-        assert matching_factor(SimilarityDissimilarityLoss(0.1), 0.1, z, labels) is not None
+        assert matching_factor(SimilarityDissimilarityLoss(0.1, normalization="positives"), 0.1, z, labels) is not None
     assert z.grad is None

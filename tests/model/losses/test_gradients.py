@@ -109,7 +109,7 @@ def test_the_closed_form_equals_plain_autograd() -> None:
     """One autograd function against log_softmax and a graph, for anchors that are candidates too."""
     z, labels = draw(12)
     closed, plain = z.clone().requires_grad_(True), z.clone().requires_grad_(True)
-    loss = SimilarityDissimilarityLoss(TAU)
+    loss = SimilarityDissimilarityLoss(TAU, normalization="positives")
     loss(closed, labels).backward()
     own = torch.eye(len(z), dtype=torch.bool)
     scores = (plain @ plain.T / TAU).masked_fill(own, -torch.inf)

@@ -165,6 +165,21 @@ def test_any_changed_byte_of_the_listing_is_found(indexed: str, tmp_path: Path, 
             assert "damaged or no backup" in str(error)  # noqa: PT017 - a byte of zip's own padding may be harmless
 
 
+def test_a_member_that_was_replaced_is_found_though_the_zip_is_whole(indexed: str, tmp_path: Path) -> None:
+    """The zip's own checksums fit the new bytes: only the manifest's SHA-256 does not."""
+    file, bad = tmp_path / "notes.icdbackup", tmp_path / "bad.icdbackup"
+    dump(open_engine(indexed), file)
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(bad, "w") as changed:
+        for name in good.namelist():
+            content = good.read(name)
+            changed.writestr(name, content + b"x" if name == "notes.parquet" else content)
+        changed.comment = good.comment
+    with zipfile.ZipFile(bad) as changed:
+        assert changed.testzip() is None
+    with pytest.raises(MalformedInput, match="checksums do not fit"), unpacked(bad):
+        pass
+
+
 def test_bad_restores_are_refused(indexed: str, tmp_path: Path) -> None:
     """No file, no backup, a database with notes, another schema."""
     file = tmp_path / "notes.icdbackup"

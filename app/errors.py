@@ -60,7 +60,7 @@ class TooManyJobs(IcdCoderError):
     """The caller has as many unfinished jobs as one may have."""
 
 
-class GivenUp(IcdCoderError):
+class AbandonedItem(IcdCoderError):
     """A note of a job before whose result the service has ended again and again."""
 
 

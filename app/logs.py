@@ -63,13 +63,13 @@ def error_without_message(_logger: WrappedLogger, _method: str, event: EventDict
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):
-        event.update(described(error))
+        event.update(error_fields(error))
     event.pop("exception", None)
     event.pop("stack", None)
     return event
 
 
-def described(error: BaseException) -> dict[str, str | list[str]]:
+def error_fields(error: BaseException) -> dict[str, str | list[str]]:
     """Fields for a log line: the class and the places of an error, not its message."""
     return {"error": type(error).__name__, "at": places(error.__traceback__)}
 

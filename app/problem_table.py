@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.errors import (
+    AbandonedItem,
     BundleRefused,
     DatabaseOutOfStep,
     DatabaseUnavailable,
     ExpiredKey,
-    GivenUp,
     IdentityUnavailable,
     InvalidLine,
     InvalidResource,
@@ -84,7 +84,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     MissingScope: (403, "missing-scope"),
     RateLimited: (429, "rate-limited"),
     TooManyJobs: (429, "too-many-jobs"),
-    GivenUp: (500, "given-up"),
+    AbandonedItem: (500, "given-up"),
     WrongContentType: (415, "wrong-content-type"),
 }
 """Status and stable slug by error class; the first class that fits."""

@@ -1,4 +1,4 @@
-"""What the audit route takes and gives."""
+"""Request and answer of ``POST /v1/audit``."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""The audit of a note's assigned codes: who is asked about, what was assigned, and the coder's answer in plain data."""
+"""Audit the codes that human coders assigned to a note."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from model.text.note_text import check_note
 
 @dataclass(frozen=True)
 class AuditService:
-    """Audits one note at a time, by the rules of the coding service."""
+    """Audits one note at a time, with the limits and the neighbour rules of the coding service."""
 
     coding: CodingService
     index: NeighbourIndex | None
 
     async def audit(self, request: AuditRequest) -> AuditAnswer:
-        """The assigned codes that are supported, those that are not, and those that seem missing.
+        """Split the codes into supported, unsupported and probably missing ones.
 
         Raises:
-            NoRanker, NoConformalSet: the bundle cannot audit.
+            NoRanker, NoConformalSet: the bundle lacks what an audit needs.
             As :meth:`app.coding.service.CodingService.predict`.
         """
         watch = Stopwatch()
@@ -34,14 +34,14 @@ class AuditService:
         check_note(text, self.coding.max_characters)
         assigned = await self._assigned(request)
         with watch.stage("inference"):
-            voters = self.coding.voters(note, 0)
-            found = await self.coding.inference.audit(text, assigned, request.explain, voters)
+            neighbours = self.coding.neighbour_finder(note, 0)
+            found = await self.coding.inference.audit(text, assigned, request.explain, neighbours)
         return AuditAnswer(
             bundle_id=self.coding.bundle_id,
             precision=found.precision,
-            supported=_told(found.audit.supported),
-            unsupported=_told(found.audit.unsupported),
-            missing=_told(found.audit.missing),
+            supported=_audited_codes(found.audit.supported),
+            unsupported=_audited_codes(found.audit.unsupported),
+            missing=_audited_codes(found.audit.missing),
             not_judged=[UnjudgedCode(system=code.system, code=code.code) for code in found.audit.not_judged],
             false_negative_rate=found.audit.false_negative_rate,
             missing_precision=found.audit.missing_precision,
@@ -51,7 +51,7 @@ class AuditService:
         )
 
     async def _assigned(self, request: AuditRequest) -> list[Code]:
-        """Of the request, or of the stored note that it names."""
+        """The codes of the request, or those of the stored note that it names."""
         if request.codes is not None:
             return [self.coding.tree.code(each.code, each.system) for each in request.codes]
         if self.index is None or request.note_id is None:
@@ -59,7 +59,7 @@ class AuditService:
         return await asyncio.to_thread(self.index.assigned, request.note_id)
 
 
-def _told(codes: Sequence[CodeAudit]) -> list[schemas.AuditedCode]:
+def _audited_codes(codes: Sequence[CodeAudit]) -> list[schemas.AuditedCode]:
     return [
         schemas.AuditedCode(
             system=each.code.system,

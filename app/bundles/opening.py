@@ -29,7 +29,7 @@ class BundleOpener(Protocol):
         """The bundle's coder, ready to answer.
 
         Raises:
-            What :func:`app.inference.worker.load_coder` and :func:`require_whole_labels` raise.
+            What :func:`app.inference.worker.load_coder` and :func:`require_undamaged_labels` raise.
         """
 
 
@@ -49,10 +49,10 @@ class FolderOpener:
     def open(self, folder: Path) -> Coder:
         """See :meth:`BundleOpener.open`."""
         coder = inference.load_coder(folder, self.device, self.precision, self.threads)
-        return require_whole_labels(coder, folder, self.allow_damaged_labels)
+        return require_undamaged_labels(coder, folder, self.allow_damaged_labels)
 
 
-def require_whole_labels(coder: Coder, bundle: Path, allowed: bool) -> Coder:
+def require_undamaged_labels(coder: Coder, bundle: Path, allowed: bool) -> Coder:
     """The coder, unless its card states a defect of its label space: such a bundle answers with wrong codes.
 
     The published label space of MIMIC-III is damaged (docs/decisions/0006).

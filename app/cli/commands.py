@@ -237,7 +237,7 @@ def code(
     """
     from app.cli.code.bulk import code_bulk
     from app.cli.code.formats import writer
-    from app.cli.code.local import Ask, code_by_bundle
+    from app.cli.code.local import CodingOptions, code_by_bundle
     from app.cli.code.note_files import find_notes, require_distinct_ids
     from app.cli.code.remote import code_by_server, require_one_place
     from app.settings import load_settings
@@ -260,7 +260,7 @@ def code(
     with_neighbours = server is not None or database is not None
     ranking = output is Format.CODIESP or selected_only
     default_top_k = min(CODES_IN_A_RANKING, settings.max_top_k) if ranking else CODES_IN_A_TABLE
-    ask = Ask(
+    options = CodingOptions(
         top_k=top_k or default_top_k,
         explain="none" if output is Format.CODIESP else explain.value,
         neighbours=min(NEIGHBOURS, settings.max_neighbours) if with_neighbours else 0,
@@ -270,9 +270,9 @@ def code(
     )
     write = writer(output, with_neighbours)
     if bundle is None:
-        code_by_server(str(server), key_file, settings, ask, notes, write)
+        code_by_server(str(server), key_file, settings, options, notes, write)
     else:
-        code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, ask, notes, write)
+        code_by_bundle(bundle, device, precision, allow_damaged_labels, settings, options, notes, write)
 
 
 @commands.command()
@@ -282,7 +282,7 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="0.0.0.0: every address of this machine.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: a free one.")] = 8000,
     no_auth: Annotated[
-        bool, typer.Option("--no-auth", help="Ask for no access keys; on a loopback --host only.")
+        bool, typer.Option("--no-auth", help="CodingOptions for no access keys; on a loopback --host only.")
     ] = False,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file of settings; the environment wins over it.")

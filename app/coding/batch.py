@@ -1,4 +1,4 @@
-"""Request and answer of a batch: each item has its own answer or its own problem."""
+"""Request and answer of ``POST /v1/predict/batch``; each item gets its own answer or its own problem."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -12,21 +12,21 @@ from app.wire import EXAMPLE_NOTE, Strict
 
 
 @dataclass(frozen=True)
-class Misshapen:
-    """An item that is no prediction request, with the problem that says so."""
+class InvalidItem:
+    """An item that is not a valid prediction request, with the problem to return for it."""
 
     problem: Problem
 
 
-def _or_misshapen(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
-    """Pydantic would refuse the whole batch for one item."""
+def _parse_or_problem(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    """Parse one item, or keep its problem, because pydantic would refuse the whole batch."""
     try:
         return parse(value)
     except ValidationError as error:
-        return Misshapen(shape_problem(error.errors(include_input=False, include_url=False)))
+        return InvalidItem(shape_problem(error.errors(include_input=False, include_url=False)))
 
 
-Item = Annotated[PredictRequest, WrapValidator(_or_misshapen)] | SkipJsonSchema[InstanceOf[Misshapen]]
+Item = Annotated[PredictRequest, WrapValidator(_parse_or_problem)] | SkipJsonSchema[InstanceOf[InvalidItem]]
 
 
 class BatchRequest(Strict):

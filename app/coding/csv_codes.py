@@ -1,4 +1,4 @@
-"""The codes of a prediction as CSV (RFC 4180): a row a code, evidence as offsets, no word of the note."""
+"""The codes of a prediction as CSV (RFC 4180): one row for each code, evidence as offsets, no text of the note."""
 
 import csv
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ COLUMNS = ("rank", "system", "code", "title", "probability", "threshold", "selec
 
 
 def csv_codes(codes: Sequence[SuggestedCode]) -> str:
-    """A line of names, then a line for each code; evidence is ``begin-end`` in code points, several with blanks."""
+    """A header, then a row for each code; evidence is ``begin-end`` in code points, separated by spaces."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -20,7 +20,7 @@ def csv_codes(codes: Sequence[SuggestedCode]) -> str:
 
 
 def code_cells(code: SuggestedCode) -> tuple[object, ...]:
-    """The cells of a code, by COLUMNS."""
+    """The cells of one code, in the order of ``COLUMNS``."""
     spans = " ".join(f"{span.start}-{span.end}" for span in code.evidence)
     selected = "true" if code.selected else "false"
     values = (code.rank, code.system, code.code, code.title, code.probability, code.threshold, selected)

@@ -1,4 +1,4 @@
-"""Neighbours as evidence: what they say about each suggested code, and what each shares with the suggestion."""
+"""Neighbours as evidence: their support of each suggested code, and the suggested codes that each carries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from model.ranking.neighbour_vote import RankingNeighbour, support
 
 @dataclass(frozen=True)
 class NeighbourEvidence:
-    """The suggested codes of one note beside its neighbours."""
+    """The suggested codes of one note, and its neighbours."""
 
     codes: list[SuggestedCode]
     neighbours: list[SimilarNote]
 
 
-def weigh(codes: Sequence[RankedCode], neighbours: Sequence[Neighbour]) -> NeighbourEvidence:
-    """Both, each with what the other says about it."""
-    voters = votes_of(neighbours)
+def neighbour_evidence(codes: Sequence[RankedCode], neighbours: Sequence[Neighbour]) -> NeighbourEvidence:
+    """Suggested codes with the neighbours' support, and neighbours with the suggested codes that they carry."""
+    votes = ranking_neighbours(neighbours)
     return NeighbourEvidence(
-        [_suggestion(code, voters) for code in codes],
+        [_suggestion(code, votes) for code in codes],
         [_similar_note(note, codes) for note in neighbours],
     )
 
 
-def votes_of(neighbours: Sequence[Neighbour]) -> list[RankingNeighbour]:
-    """What the neighbours say, as the ranker hears it."""
+def ranking_neighbours(neighbours: Sequence[Neighbour]) -> list[RankingNeighbour]:
+    """The similarity and codes of each neighbour, as the ranker reads them."""
     return [RankingNeighbour(note.similarity, _codes(note)) for note in neighbours]
 
 
@@ -36,8 +36,8 @@ def _codes(note: Neighbour) -> frozenset[Code]:
     return frozenset(Code(code.system, code.code) for code in note.codes)
 
 
-def _suggestion(code: RankedCode, voters: Sequence[RankingNeighbour]) -> SuggestedCode:
-    found = support(voters, Code(code.system, code.code), code.selected)
+def _suggestion(code: RankedCode, votes: Sequence[RankingNeighbour]) -> SuggestedCode:
+    found = support(votes, Code(code.system, code.code), code.selected)
     return SuggestedCode(
         rank=code.rank,
         system=code.system,
@@ -57,7 +57,7 @@ def _suggestion(code: RankedCode, voters: Sequence[RankingNeighbour]) -> Suggest
 
 
 def evidence_span(span: Evidence) -> EvidenceSpan:
-    """A span as an answer gives it."""
+    """The span in the schema of the answers."""
     return EvidenceSpan(
         start=span.start,
         end=span.end,

@@ -1,4 +1,4 @@
-"""Keeping what was suggested for a stored note: who asks for it sets ``ICD_CODER_RECORD_CODINGS``."""
+"""Store the suggested codes of stored notes; on with the setting ``ICD_CODER_RECORD_CODINGS``."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from app.inference.worker import Coder
 
 
 class Ranked(Protocol):
-    """What is kept of a suggested code."""
+    """The fields of a suggested code that are stored."""
 
     @property
     def rank(self) -> int: ...
@@ -30,13 +30,14 @@ class Ranked(Protocol):
 
 @dataclass(frozen=True)
 class Recorder:
-    """Records the answers of one coder; an answer that cannot be recorded is not given."""
+    """Stores the suggestions of one coder; if that fails, the request fails too."""
 
     coder: Coder
 
     def recording(self, note_id: str | None, codes: Sequence[Ranked]) -> Callable[[Connection], int] | None:
-        """What keeps the codes of a request that named a stored note, to be run in the transaction of its access log
-        row; None for a text alone, which is not kept.
+        """A function that stores the codes in the transaction of the access log row.
+
+        None for a request with a text, which is not stored.
         """
         if note_id is None:
             return None
@@ -47,7 +48,7 @@ def record_coding(connection: Connection, note_id: str, coder: Coder, codes: Seq
     """Store a coding with its ranked codes in the caller's transaction; its row id.
 
     Raises:
-        UnknownNote: the note was deleted meanwhile.
+        UnknownNote: the note was deleted during the request.
     """
     note = connection.scalar(select(Note.id).where(Note.note_id == note_id))
     if note is None:

@@ -1,4 +1,4 @@
-"""What the predict route takes and gives; ``icd-coder code --format jsonl`` gives the same."""
+"""Request and answer of ``POST /v1/predict``; ``icd-coder code --format jsonl`` writes the same answer."""
 
 from typing import Any
 

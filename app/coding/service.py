@@ -1,4 +1,4 @@
-"""Coding a note: prediction, neighbours, one answer. The service and ``icd-coder code`` share it."""
+"""Code one note: predict, find neighbours, build the answer. Used by the routes and by ``icd-coder code``."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from app.catalogue.code_tree import CodeTree
-from app.coding.neighbour_evidence import votes_of, weigh
+from app.coding.neighbour_evidence import neighbour_evidence, ranking_neighbours
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.inference.worker import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
@@ -22,18 +22,18 @@ from model.text.note_text import check_note
 
 NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"
 Observe = Callable[[str, float], None]
-"""Told each stage and its seconds."""
+"""Called with the name of a stage and its seconds."""
 
 
-def unobserved(_stage: str, _seconds: float) -> None:
-    """Nobody counts."""
+def ignore_stage(_stage: str, _seconds: float) -> None:
+    """Discard the duration; used where no metrics are kept."""
 
 
 @dataclass
 class Stopwatch:
-    """Milliseconds by stage."""
+    """Measures the stages of one request, in milliseconds."""
 
-    observe: Observe = unobserved
+    observe: Observe = ignore_stage
     timings: dict[str, float] = field(default_factory=dict)
     _start: float = field(default_factory=perf_counter)
 
@@ -46,13 +46,13 @@ class Stopwatch:
         self.observe(name, perf_counter() - start)
 
     def finish(self) -> dict[str, float]:
-        """All stages and the total."""
+        """Milliseconds of each stage, and of all together as ``total``."""
         return {**self.timings, "total": _milliseconds(self._start)}
 
 
 @dataclass(frozen=True)
 class CodingService:
-    """Answers about one note at a time, from one bundle."""
+    """Codes notes and finds similar ones with one bundle."""
 
     bundle_id: str
     inference: Inference
@@ -60,18 +60,18 @@ class CodingService:
     tree: CodeTree
     max_characters: int
     max_top_k: int
-    observe: Observe = unobserved
+    observe: Observe = ignore_stage
 
-    async def predict(self, request: PredictRequest, unhurried: bool = False) -> PredictAnswer:
-        """Ranked codes with evidence, then the most similar stored notes.
+    async def predict(self, request: PredictRequest, low_priority: bool = False) -> PredictAnswer:
+        """Ranked codes with weighed, then the most similar stored notes.
 
         Args:
-            unhurried: let every other note go first.
+            low_priority: code the note only when no other is waiting.
 
         Raises:
             InvalidNote, NoteTooLong, InvalidOption: the request cannot be answered.
-            NoDatabase, UnknownNote, NoteTextNotStored: its note_id cannot be used.
-            Overloaded, DatabaseUnavailable: not now.
+            NoDatabase, UnknownNote, NoteTextNotStored: the note_id cannot be used.
+            Overloaded, OutOfTime, DatabaseUnavailable: the request may succeed later.
         """
         self._check_limits(request.top_k, request.neighbours)
         choice = self._choice(request)
@@ -81,43 +81,45 @@ class CodingService:
         check_note(text, self.max_characters)
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
-            voters = _votes(search)
             coded = await self.inference.predict(
-                text, request.top_k, request.explain, voters, request.policy, choice, unhurried
+                text, request.top_k, request.explain, _finder(search), request.policy, choice, low_priority
             )
         with watch.stage("neighbours"):
             if search is None:
                 found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
             else:
                 found, warnings = self.neighbours.told(search.found, note, request.neighbours)
-        weighed = weigh(coded.codes, found)
+        evidence = neighbour_evidence(coded.codes, found)
         return PredictAnswer(
             bundle_id=self.bundle_id,
             precision=coded.precision,
-            codes=weighed.codes,
-            neighbours=weighed.neighbours,
+            codes=evidence.codes,
+            neighbours=evidence.neighbours,
             tokens=token_counts(coded.tokens),
             warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings],
             timings_ms=watch.finish(),
         )
 
     def _choice(self, request: PredictRequest) -> CodeChoice:
-        """Raises InvalidOption where a system or subtree is none of the bundle's."""
+        """Raise InvalidOption if the bundle does not have a system or a subtree."""
         allowed = self.tree.allowed(request.systems, request.include, request.exclude)
         return CodeChoice(allowed, request.minimum_probability)
 
     def _search(self, note: QueryNote, neighbours: int) -> NeighbourSearch | None:
-        """For a ranker that listens to neighbours: as many as it was fitted with, and as are asked for."""
+        """The search for the ranker, with as many neighbours as it was fitted on or more if requested.
+
+        None if the ranker does not use neighbours.
+        """
         if not self.inference.uses_neighbours:
             return None
         return self.neighbours.search(note, max(neighbours, *NEAREST))
 
-    def voters(self, note: QueryNote, neighbours: int) -> FindNeighbours | None:
-        """What finds the neighbours that a ranker hears, by the rules on patients; None where it hears none."""
-        return _votes(self._search(note, neighbours))
+    def neighbour_finder(self, note: QueryNote, neighbours: int) -> FindNeighbours | None:
+        """The search for the ranker's neighbours, without those of the same patient; None if it does not use any."""
+        return _finder(self._search(note, neighbours))
 
     async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
-        """The most similar stored notes alone; a stored note needs no text, its embedding is there.
+        """The most similar stored notes; a stored note is found by its stored embedding and needs no text.
 
         Raises:
             As :meth:`predict`.
@@ -130,7 +132,7 @@ class CodingService:
             text = note.require_text()
             check_note(text, self.max_characters)
             with watch.stage("inference"):
-                # Not embed(): only a prediction tells how much of the note was read.
+                # Not embed(): only a prediction reports how many tokens were read.
                 coded = await self.inference.predict(text, top_k=1, explain="none")
             tokens, vector = token_counts(coded.tokens), coded.embedding
         with watch.stage("neighbours"):
@@ -154,7 +156,7 @@ def build_service(
     coder: Coder,
     inference: Inference,
     index: NeighbourIndex | None,
-    observe: Observe = unobserved,
+    observe: Observe = ignore_stage,
 ) -> CodingService:
     """The coding service with the limits of the settings."""
     return CodingService(
@@ -168,12 +170,12 @@ def build_service(
     )
 
 
-def _votes(search: NeighbourSearch | None) -> FindNeighbours | None:
-    return None if search is None else lambda vector: votes_of(search(vector))
+def _finder(search: NeighbourSearch | None) -> FindNeighbours | None:
+    return None if search is None else lambda vector: ranking_neighbours(search(vector))
 
 
 def token_counts(count: TokenCount) -> Tokens:
-    """As an answer gives them."""
+    """The counts in the schema of the answers."""
     return Tokens(read=count.read, total=count.total, truncated=count.truncated)
 
 

@@ -1,6 +1,7 @@
-"""The bounded line of notes before the worker; who leaves it frees a place at once.
+"""A bounded first-in, first-out queue for one worker thread, with a second, unbounded queue of low priority.
 
-Beside it wait those in no hurry, who are served only when nobody is in the line.
+An item can be removed before the worker takes it, which frees its place at once. Items of low priority are taken only
+when the bounded queue is empty.
 """
 
 import threading
@@ -10,77 +11,81 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class LineFull(Exception):
-    """Every place is taken."""
+class QueueFull(Exception):
+    """The bounded queue has reached its capacity."""
 
 
-class LineClosed(Exception):
-    """Nobody may join any more."""
+class QueueClosed(Exception):
+    """The queue was closed and takes no more items."""
 
 
-class WaitingLine(Generic[Item]):
-    """First come, first served, for one worker thread and any number of others."""
+class BoundedQueue(Generic[Item]):
+    """For one worker thread and any number of producers."""
 
-    def __init__(self, places: int) -> None:
-        """An empty line with so many places, beside the item at work."""
-        self.places = places
+    def __init__(self, capacity: int) -> None:
+        """An empty queue.
+
+        Args:
+            capacity: items that may wait, without the one that the worker has taken and those of low priority.
+        """
+        self.capacity = capacity
         self._items: deque[Item] = deque()
-        self._unhurried: deque[Item] = deque()
+        self._low_priority: deque[Item] = deque()
         self._changed = threading.Condition()
         self._busy = False
         self._closed = False
 
     def __len__(self) -> int:
-        """How many wait in the line."""
+        """Items that wait, without those of low priority."""
         return len(self._items)
 
     @property
     def busy(self) -> bool:
-        """Whether the worker has an item that it took."""
+        """Whether the worker is processing an item that it took."""
         return self._busy
 
-    def join(self, item: Item, unhurried: bool = False) -> None:
-        """Go to the end of the line, or wait beside it, where there is always room.
+    def put(self, item: Item, low_priority: bool = False) -> None:
+        """Append an item; the queue of low priority is never full.
 
         Raises:
-            LineFull, LineClosed: the item is not in the line.
+            QueueFull, QueueClosed: the item was not added.
         """
         with self._changed:
             if self._closed:
-                raise LineClosed
-            if not unhurried and len(self._items) >= self.places:
-                raise LineFull
-            (self._unhurried if unhurried else self._items).append(item)
+                raise QueueClosed
+            if not low_priority and len(self._items) >= self.capacity:
+                raise QueueFull
+            (self._low_priority if low_priority else self._items).append(item)
             self._changed.notify()
 
-    def leave(self, item: Item) -> None:
-        """Free the item's place, if it still has one."""
+    def remove(self, item: Item) -> None:
+        """Remove an item that still waits; does nothing for any other."""
         with self._changed:
-            for waiting in (self._items, self._unhurried):
-                if item in waiting:
-                    waiting.remove(item)
+            for queue in (self._items, self._low_priority):
+                if item in queue:
+                    queue.remove(item)
 
-    def before(self, item: Item) -> int | None:
-        """How many are served before one in the line, the one at work included; None for one that is not in it."""
+    def position(self, item: Item) -> int | None:
+        """Items ahead of this one, including the one being processed; None if it is not in the bounded queue."""
         with self._changed:
             return self._items.index(item) + self._busy if item in self._items else None
 
     def take(self) -> Item | None:
-        """The worker's next item, as soon as there is one; None when the line is closed."""
+        """Block until there is an item for the worker and return it; None once the queue is closed."""
         with self._changed:
             self._busy = False
-            self._changed.wait_for(lambda: self._items or self._unhurried or self._closed)
+            self._changed.wait_for(lambda: self._items or self._low_priority or self._closed)
             if self._closed:
                 return None
             self._busy = True
-            return (self._items or self._unhurried).popleft()
+            return (self._items or self._low_priority).popleft()
 
     def close(self) -> list[Item]:
-        """Let nobody join or be taken any more; those who waited."""
+        """Refuse further items, end :meth:`take`, and return the items that were waiting."""
         with self._changed:
             self._closed = True
-            waiting = [*self._items, *self._unhurried]
+            waiting = [*self._items, *self._low_priority]
             self._items.clear()
-            self._unhurried.clear()
+            self._low_priority.clear()
             self._changed.notify_all()
         return waiting

@@ -1,4 +1,4 @@
-"""A note on its way through the worker, and how fast notes go through."""
+"""One call for the worker thread, and the mean time that a call takes."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,62 +10,65 @@ from typing import Generic, TypeVar
 from model.stage_timing import report_stage
 
 WEIGHT = 0.2
-"""Of the newest note in the running mean; untuned."""
+"""Weight of the newest note in the running mean; untuned."""
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class NoteJob(Generic[Answer]):
-    """A call whose result, or error, goes to its future."""
+class WorkItem(Generic[Result]):
+    """A call that the worker makes; its result or its error is set on ``future``."""
 
-    def __init__(self, call: Callable[[], Answer]) -> None:
-        self.future: Future[Answer] = Future()
-        self.waited = 0.0
-        """Seconds before its turn."""
-        self.worked: float | None = None
-        """Seconds of its turn, once it is over."""
+    def __init__(self, call: Callable[[], Result]) -> None:
+        self.future: Future[Result] = Future()
+        self.queue_seconds = 0.0
+        """Time in the queue."""
+        self.work_seconds: float | None = None
+        """Time of the call; None until it has returned."""
         self._call = call
         self._context = copy_context()
         """The context whose observer receives the stages."""
-        self._joined = perf_counter()
+        self._queued_at = perf_counter()
 
     def run(self) -> None:
-        """Call, unless whoever waited has gone."""
+        """Make the call, unless its future was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
         start = perf_counter()
-        self.waited = start - self._joined
+        self.queue_seconds = start - self._queued_at
         try:
-            self._context.run(report_stage, "queue", self.waited)
+            self._context.run(report_stage, "queue", self.queue_seconds)
             result = self._context.run(self._call)
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, who awaits it
-            self.worked = perf_counter() - start
+        except BaseException as error:  # noqa: BLE001 - set on the future, whose owner handles it
+            self.work_seconds = perf_counter() - start
             self.future.set_exception(error if isinstance(error, Exception) else _as_exception(error))
         else:
-            self.worked = perf_counter() - start
+            self.work_seconds = perf_counter() - start
             self.future.set_result(result)
 
-    def refuse(self, error: Exception) -> None:
-        """End a job that waits with an error."""
+    def fail(self, error: Exception) -> None:
+        """Set an error on the future without making the call."""
         if self.future.set_running_or_notify_cancel():
             self.future.set_exception(error)
 
 
 def _as_exception(error: BaseException) -> RuntimeError:
-    """A panic of a library in Rust is no Exception: it would end whoever awaits it, and its words can be the note's."""
+    """An Exception instead of a BaseException, such as a panic in a Rust library, which would end the event loop.
+
+    The original message is dropped because it can hold note text.
+    """
     return RuntimeError(f"the coder ended with {type(error).__name__}")
 
 
 @dataclass
-class Pace:
-    """The running mean of seconds a note."""
+class MeanSeconds:
+    """Exponential moving mean of the seconds that one note takes."""
 
     mean: float = 0.0
 
-    def count(self, seconds: float) -> None:
-        """Count a note."""
+    def add(self, seconds: float) -> None:
+        """Add the time of one note."""
         self.mean = seconds if self.mean == 0 else (1 - WEIGHT) * self.mean + WEIGHT * seconds
 
-    def seconds(self, notes: int) -> float:
-        """What so many notes take; 0 before the first note."""
+    def estimate(self, notes: int) -> float:
+        """Seconds that this many notes are expected to take; 0 before the first note."""
         return notes * self.mean

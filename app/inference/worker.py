@@ -1,7 +1,8 @@
-"""One thread that owns the coder and its tokenizer, behind a bounded queue.
+"""One worker thread that owns the coder and its tokenizer, behind a bounded queue.
 
-The event loop never runs the model, so health probes answer while a note is coded; a shared fast tokenizer
-truncates wrongly without an error, and a second copy of the model would not fit. Only this file knows torch.
+The event loop never runs the model, so health probes are answered while a note is coded. There is one thread because
+a fast tokenizer shared between threads truncates wrongly without an error, and because a second copy of the model
+may not fit into memory. This is the only file of ``app`` that imports torch.
 """
 
 import asyncio
@@ -14,8 +15,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from app.errors import OutOfTime, Overloaded
-from app.inference.bounded_queue import LineClosed, LineFull, WaitingLine
-from app.inference.work_item import Answer, NoteJob, Pace
+from app.inference.bounded_queue import BoundedQueue, QueueClosed, QueueFull
+from app.inference.work_item import MeanSeconds, Result, WorkItem
 from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
@@ -26,18 +27,18 @@ from model.ranking.thresholds import ThresholdPolicy
 from model.threads import thread_count
 
 FindNeighbours = Callable[[np.ndarray], Sequence[RankingNeighbour]]
-"""Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
+"""Returns similar notes, nearest first, for the embedding of a note, a unit vector (D,)."""
 
 WARM_UP_NOTE = "Discharge summary. No complaints on the day of discharge."
 
 STOP_SECONDS = 5.0
-"""How long the end of the process waits for the note at work."""
+"""How long a stop waits for the note that is being coded."""
 
 STOPPING = "the service is stopping: send the note again later"
 
 
 class Coder(Protocol):
-    """What the service needs of a coder; :class:`model.coder.Coder` has it."""
+    """The interface that the service uses; implemented by :class:`model.coder.Coder`."""
 
     @property
     def bundle_id(self) -> str: ...
@@ -66,12 +67,16 @@ class Coder(Protocol):
         policy: str | None = None,
         choice: CodeChoice | None = None,
     ) -> list[CodedNote]:
-        """Code each text; ``neighbours`` finds similar notes for the ranker, ``policy`` chooses the thresholds, and
-        ``choice`` which codes are listed.
+        """Code each text.
+
+        Args:
+            neighbours: for each text, finds similar notes for the ranker.
+            policy: name of the threshold policy that selects codes.
+            choice: which codes may be listed.
         """
 
     def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
-        """Of the answers, with or without a database of neighbours."""
+        """The policies that can be requested, with or without a database of neighbours."""
 
     def audit(
         self,
@@ -80,17 +85,20 @@ class Coder(Protocol):
         explain: str = "attention",
         neighbours: FindNeighbours | None = None,
     ) -> AuditedNote:
-        """The assigned codes of a note beside its ranking."""
+        """Compare the assigned codes of a note with its ranking."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Unit rows (B, D) float32."""
+        """Document embeddings, unit rows (B, D) float32."""
 
 
 def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> Coder:
-    """Open a bundle to answer in a precision, on ``threads`` threads; 0: see :func:`model.threads.thread_count`.
+    """Load a bundle onto a device in a precision, to run on ``threads`` threads.
+
+    Args:
+        threads: of torch; 0 for :func:`model.threads.thread_count`.
 
     Raises:
-        InvalidOption: the device is not there, or the bundle cannot answer in this precision.
+        InvalidOption: the device does not exist, or the bundle does not support the precision.
         What :func:`model.bundle.load_bundle` raises.
     """
     from model.bundle import load_bundle
@@ -101,10 +109,10 @@ def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threa
 
 
 def identify_bundle(bundle: Path) -> str:
-    """The bundle_id of a folder of which every file was verified.
+    """Verify every file of a bundle and return its bundle_id.
 
     Raises:
-        MissingInput, BundleDamaged: it is no bundle, or not whole.
+        MissingInput, BundleDamaged: the folder is not a bundle, or a file of it is missing or damaged.
     """
     from model.bundle import identify_bundle as identify
 
@@ -112,7 +120,10 @@ def identify_bundle(bundle: Path) -> str:
 
 
 class Inference:
-    """The worker thread. Use it as an async context manager, or call ``start`` and ``close``."""
+    """Runs the coder in one worker thread.
+
+    Use it as an async context manager, or call ``start`` and ``close``.
+    """
 
     def __init__(
         self,
@@ -120,23 +131,23 @@ class Inference:
         max_waiting: int,
         threads: int = 0,
         deadline_seconds: float | None = None,
-        counted: Callable[[NoteJob[CodedNote], CodedNote], None] | None = None,
+        on_coded: Callable[[WorkItem[CodedNote], CodedNote], None] | None = None,
     ) -> None:
-        """Nothing runs yet.
+        """Create the thread without starting it.
 
         Args:
             coder: used by the worker thread only.
-            max_waiting: notes in the queue beside the one at work.
-            threads: threads of torch; 0: :func:`model.threads.thread_count`.
-            deadline_seconds: from a note's arrival to its answer; None for as long as it takes.
-            counted: told each coded note, in the event loop.
+            max_waiting: capacity of the queue, without the note that is being coded.
+            threads: threads of torch; 0 for :func:`model.threads.thread_count`.
+            deadline_seconds: from a note's arrival to its answer; None for no limit.
+            on_coded: called in the event loop for each coded note.
         """
         self._coder = coder
         self._threads = threads or thread_count()
         self._deadline = deadline_seconds
-        self._counted = counted
-        self._line: WaitingLine[NoteJob[Any]] = WaitingLine(max_waiting)
-        self._pace = Pace()
+        self._on_coded = on_coded
+        self._queue: BoundedQueue[WorkItem[Any]] = BoundedQueue(max_waiting)
+        self._note_seconds = MeanSeconds()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -147,29 +158,29 @@ class Inference:
         await self.end()
 
     async def end(self) -> None:
-        """As :meth:`close`, and wait a little for the note at work."""
+        """As :meth:`close`, then wait up to ``STOP_SECONDS`` for the note that is being coded."""
         self.close()
         # An interpreter that ends while this thread is inside torch aborts ("terminate called").
         await asyncio.to_thread(self._worker.join, STOP_SECONDS)
 
     def start(self) -> None:
-        """Start the worker."""
+        """Start the worker thread."""
         self._worker.start()
 
     def close(self) -> None:
-        """Refuse new notes and drop those that wait; the note at work ends in its own time."""
-        for job in self._line.close():
-            job.refuse(Overloaded(STOPPING))
+        """Refuse new notes and those in the queue; the note that is being coded is finished."""
+        for item in self._queue.close():
+            item.fail(Overloaded(STOPPING))
 
     @property
     def waiting(self) -> int:
         """Notes in the queue."""
-        return len(self._line)
+        return len(self._queue)
 
     @property
     def working(self) -> bool:
         """Whether a note is being coded."""
-        return self._line.busy
+        return self._queue.busy
 
     @property
     def uses_neighbours(self) -> bool:
@@ -184,113 +195,111 @@ class Inference:
         neighbours: FindNeighbours | None = None,
         policy: str | None = None,
         choice: CodeChoice | None = None,
-        unhurried: bool = False,
+        low_priority: bool = False,
     ) -> CodedNote:
-        """Code one checked note; when the caller goes away before its turn, the note is never coded.
+        """Code one note that :func:`model.text.note_text.check_note` accepts.
+
+        A call that is cancelled while the note is in the queue removes it from there.
 
         Args:
             neighbours: called in the worker thread with the note's embedding.
-            policy: which thresholds select; None for the global one.
+            policy: name of the threshold policy; None for the global threshold.
             choice: which codes the answer may hold; None for every code.
-            unhurried: let every other note go first, and wait however long that takes.
+            low_priority: wait until the queue is empty, without a deadline.
 
         Raises:
             InvalidOption: the bundle has no such policy.
             Overloaded: the queue is full or too long for the deadline, or the service is stopping.
-            OutOfTime: the deadline has passed; a note at work ends in its own time and its answer is dropped.
+            OutOfTime: the deadline has passed; a note that is being coded is finished and its answer dropped.
             What ``neighbours`` raises.
         """
-        job = NoteJob(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
-        note = await self._done(job, None if unhurried else self._deadline, unhurried)
-        if self._counted is not None:
-            self._counted(job, note)
+        item = WorkItem(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
+        note = await self._run(item, None if low_priority else self._deadline, low_priority)
+        if self._on_coded is not None:
+            self._on_coded(item, note)
         return note
 
     async def audit(
         self, text: str, assigned: Collection[Code], explain: str, neighbours: FindNeighbours | None
     ) -> AuditedNote:
-        """Audit one checked note, in its turn among those to be coded.
+        """Audit the assigned codes of one checked note, in the same queue as predictions.
 
         Raises:
-            NoRanker, NoConformalSet, InvalidOption: the bundle cannot.
+            NoRanker, NoConformalSet, InvalidOption: the bundle does not support it.
             Overloaded, OutOfTime: as :meth:`predict`.
         """
-        job = NoteJob(lambda: self._coder.audit(text, assigned, explain, neighbours))
-        return await self._done(job, self._deadline)
+        return await self._run(WorkItem(lambda: self._coder.audit(text, assigned, explain, neighbours)), self._deadline)
 
     async def embed(self, text: str) -> np.ndarray:
-        """The document embedding of one checked note, a unit row (D,) float32, in its turn.
+        """The document embedding of one checked note, a unit vector (D,) float32.
 
         Raises:
             Overloaded, OutOfTime: as :meth:`predict`.
         """
-        return await self._done(NoteJob(lambda: self._coder.embed([text])[0]), self._deadline)
-
-    async def _done(self, job: NoteJob[Answer], deadline: float | None, unhurried: bool = False) -> Answer:
-        """What the job gives, once the worker has come to it."""
-        self._join(job, deadline, unhurried)
-        return await self._finished(job, deadline)
+        return await self._run(WorkItem(lambda: self._coder.embed([text])[0]), self._deadline)
 
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
-        job = NoteJob(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
-        await self._done(job, None)
+        item = WorkItem(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
+        await self._run(item, None)
 
-    def _join(self, job: NoteJob[Any], deadline: float | None, unhurried: bool) -> None:
-        """Wait in the line, unless it is known beforehand to take too long."""
-        before = self.waiting + self.working
-        needed = self._pace.seconds(before + 1)
-        if before and deadline is not None and needed > deadline:
-            raise Overloaded(
-                f"a note gets {deadline:g} seconds, and with the {before} before it this one would take about "
-                f"{math.ceil(needed)}: send it again later",
-                math.ceil(needed - deadline),
-            )
-        try:
-            self._line.join(job, unhurried)
-        except LineClosed:
-            raise Overloaded(STOPPING) from None
-        except LineFull:
-            raise Overloaded(
-                f"{self._line.places} notes are waiting already: send the note again later",
-                math.ceil(self._pace.seconds(1)),
-            ) from None
-
-    async def _finished(self, job: NoteJob[Answer], deadline: float | None) -> Answer:
+    async def _run(self, item: WorkItem[Result], deadline: float | None, low_priority: bool = False) -> Result:
+        """Put the item into the queue and wait for its result."""
+        self._enqueue(item, deadline, low_priority)
         limit = asyncio.timeout(deadline)
         try:
             async with limit:
-                return await asyncio.wrap_future(job.future)
+                return await asyncio.wrap_future(item.future)
         except TimeoutError:
             if not limit.expired():
-                raise  # the coder's own, or the database's
-            raise self._out_of_time(job, deadline) from None
+                raise  # raised by the coder or the database, not by this limit
+            raise self._out_of_time(item, deadline) from None
         finally:
-            job.future.cancel()
-            self._line.leave(job)
+            item.future.cancel()
+            self._queue.remove(item)
 
-    def _out_of_time(self, job: NoteJob[Any], deadline: float | None) -> OutOfTime:
-        before = self._line.before(job)
-        if before is None:
-            why, left = "it was still being coded", self._pace.mean
+    def _enqueue(self, item: WorkItem[Any], deadline: float | None, low_priority: bool) -> None:
+        """Refuse the item at once if the queue is already too long for its deadline."""
+        ahead = self.waiting + self.working
+        needed = self._note_seconds.estimate(ahead + 1)
+        if ahead and deadline is not None and needed > deadline:
+            raise Overloaded(
+                f"the limit is {deadline:g} seconds for a note, and with {ahead} ahead of it this one would "
+                f"take about {math.ceil(needed)}: send it again later",
+                math.ceil(needed - deadline),
+            )
+        try:
+            self._queue.put(item, low_priority)
+        except QueueClosed:
+            raise Overloaded(STOPPING) from None
+        except QueueFull:
+            raise Overloaded(
+                f"{self._queue.capacity} notes are waiting already: send the note again later",
+                math.ceil(self._note_seconds.estimate(1)),
+            ) from None
+
+    def _out_of_time(self, item: WorkItem[Any], deadline: float | None) -> OutOfTime:
+        ahead = self._queue.position(item)
+        if ahead is None:
+            reason, left = "it was still being coded", self._note_seconds.mean
         else:
-            left = self._pace.seconds(before + 1)
-            why = f"{before} notes were still before it, so it would have taken about {math.ceil(left)} seconds more"
+            left = self._note_seconds.estimate(ahead + 1)
+            reason = f"{ahead} ahead of it in the queue, about {math.ceil(left)} seconds more"
         return OutOfTime(
-            f"the note was not coded within the {deadline:g} seconds that a note gets ({why}): send it again later",
+            f"the note was not coded within the limit of {deadline:g} seconds ({reason}): send it again later",
             math.ceil(left),
         )
 
     def _work(self) -> None:
         use_threads(self._threads)
-        while (job := self._line.take()) is not None:
-            job.run()
-            if job.worked is not None:
-                self._pace.count(job.worked)
+        while (item := self._queue.take()) is not None:
+            item.run()
+            if item.work_seconds is not None:
+                self._note_seconds.add(item.work_seconds)
 
 
 def use_threads(count: int) -> None:
-    """Let torch use this many threads in the calling thread."""
+    """Set the number of threads that torch uses in the calling thread."""
     import torch
 
     torch.set_num_threads(count)

@@ -1,4 +1,4 @@
-"""One item of a job: its answer without a word of the note, or its problem."""
+"""Code one item of a job; the result is an answer without the text of the note, or a problem."""
 
 import json
 
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import CodingService
-from app.errors import GivenUp, TryLater
+from app.errors import AbandonedItem, TryLater
 from app.jobs.repository import Outcome, WaitingItem
-from app.logs import described
+from app.logs import error_fields
 from app.problem_table import problem_of
 from model.errors import IcdCoderError, MalformedInput
 
@@ -17,29 +17,29 @@ OK, NOT_NOW = 200, 503
 
 
 async def answer_item(item: WaitingItem, coding: CodingService) -> Outcome:
-    """Code the note after all that are in a hurry.
+    """Code the note when no request is waiting.
 
     Raises:
-        TryLater: it cannot be coded now, and will be.
+        TryLater: it cannot be coded now and has to be tried again.
     """
     try:
-        answer = await coding.predict(_request(item), unhurried=True)
+        answer = await coding.predict(_request(item), low_priority=True)
     except IcdCoderError as error:
         problem = problem_of(error)
         if problem.status == NOT_NOW:
             raise TryLater(f"the item cannot be coded now ({type(error).__name__})") from None
         return Outcome(_json(problem), True, problem.status)
-    except Exception as error:  # noqa: BLE001 - whatever one note meets, the others are coded
+    except Exception as error:  # noqa: BLE001 - one failing note must not stop the others
         log = structlog.get_logger().bind(request_id=item.request_id)
-        log.error("unexpected error in a job", job=item.job_id, line=item.sequence, **described(error))
+        log.error("unexpected error in a job", job=item.job_id, line=item.sequence, **error_fields(error))
         problem = problem_of(error)
         return Outcome(_json(problem), True, problem.status)
-    return Outcome(_json(wordless(answer)), False, OK)
+    return Outcome(_json(without_text(answer)), False, OK)
 
 
-def give_up(item: WaitingItem, starts: int) -> Outcome:
-    """The problem of an item that is not tried again."""
-    error = GivenUp(
+def abandon(item: WaitingItem, starts: int) -> Outcome:
+    """The problem of an item that is not tried again after ``starts`` processes died while coding it."""
+    error = AbandonedItem(
         f"the service has ended {starts} times in a row before this note was coded, so it is not tried again: if other "
         "notes are coded, something about this one may end it"
     )
@@ -48,8 +48,8 @@ def give_up(item: WaitingItem, starts: int) -> Outcome:
     return Outcome(_json(problem), True, problem.status)
 
 
-def wordless(answer: PredictAnswer) -> PredictAnswer:
-    """The answer without what it repeats of the note, and without what differs from run to run."""
+def without_text(answer: PredictAnswer) -> PredictAnswer:
+    """The answer without the text of the note, and without neighbours and timings, which differ between runs."""
     codes = [
         code.model_copy(
             update={"evidence": [span.model_copy(update={"text": "", "section": None}) for span in code.evidence]}
@@ -64,10 +64,10 @@ def _request(item: WaitingItem) -> PredictRequest:
         return PredictRequest.model_validate_json(item.request)
     except ValidationError:
         pass
-    # Outside of the library's error, which holds the note.
+    # Raised outside of the except block: the error of pydantic holds the note.
     raise MalformedInput("the item was stored by another version of icd-coder: send it again")
 
 
-def _json(told: BaseModel) -> str:
-    """In ASCII, so that no letter ends a line for a reader, and the same for the same answer."""
-    return json.dumps(told.model_dump(mode="json", exclude_none=True))
+def _json(result: BaseModel) -> str:
+    """JSON in ASCII, so that no character of a string can be read as a line end."""
+    return json.dumps(result.model_dump(mode="json", exclude_none=True))

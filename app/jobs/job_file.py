@@ -1,4 +1,4 @@
-"""Reading the file of a job: JSON lines, a note a line, checked as a whole before anything is stored."""
+"""Read the file of a job: JSON lines with one note each, all of them checked before any is stored."""
 
 from dataclasses import dataclass
 
@@ -11,28 +11,28 @@ from model.errors import InvalidNote, InvalidOption
 from model.text.note_text import check_note
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-NOTHING_STORED = "mend the line and send the file again; nothing was stored"
+NOTHING_STORED = "fix the line and send the file again; nothing was stored"
 
 
 @dataclass(frozen=True)
 class LineLimits:
-    """What a file and a line may hold."""
+    """Limits of a job's file and of its lines."""
 
     max_items: int
     max_characters: int
     max_top_k: int
     max_bytes: int
-    """Of a line: reading 50 MB as one object would take a gigabyte, and the interpreter for seconds."""
+    """Of one line: parsing 50 MB as one object takes a gigabyte and blocks the interpreter for seconds."""
 
 
 def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
-    """The notes in their order; a line is a JSON object (JobLine), and ends with a line feed.
+    """The notes in the order of the file; each line is a JSON object (:class:`JobLine`) and ends with a line feed.
 
-    Whether a policy, a system or a subtree of codes is the bundle's is known only when the note is coded.
+    Policies, systems and subtrees of codes are checked later, when the note is coded.
 
     Raises:
         InvalidOption: the file holds no note or too many.
-        InvalidLine: names the first line that cannot be used, and no word of it.
+        InvalidLine: names the first line that cannot be used, without its content.
     """
     seen: dict[str, int] = {}
     notes = []
@@ -51,10 +51,10 @@ def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
 
 
 def _lines(body: bytes, most: int) -> list[bytes]:
-    """Without the blank ones at the end; counted before they are made, as millions of them take a gigabyte."""
+    """The lines without blank ones at the end; counted before splitting, because millions of them take a gigabyte."""
     body = body.removeprefix(BYTE_ORDER_MARK).rstrip()
     if not body:
-        raise InvalidOption("the file holds no note: send a JSON object a line, each with an id and a text")
+        raise InvalidOption("the file holds no note: send one JSON object for each line, with an id and a text")
     count = body.count(b"\n") + 1
     if count > most:
         raise InvalidOption(f"the file has {count} lines, the limit is {most}: send it as several jobs")
@@ -67,7 +67,7 @@ def _parsed(number: int, line: bytes) -> JobLine:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         problem = field_problem(first)
-    # Outside of the library's error, which may hold parts of the line.
+    # Raised outside of the except block: the error of pydantic can hold parts of the line.
     if first["type"] in ("json_invalid", "model_type"):
         raise InvalidLine(f"line {number}", "is no JSON object in UTF-8", NOTHING_STORED)
     place = "" if problem.field == "body" else f", {problem.field}"
@@ -75,7 +75,7 @@ def _parsed(number: int, line: bytes) -> JobLine:
 
 
 def _as_predicate(problem: str) -> str:
-    """Our own words follow the field's name as they are; the library's are a sentence."""
+    """Our own messages can follow the field's name; those of pydantic are sentences and go in parentheses."""
     return problem if problem.startswith(("is ", "holds ")) else f"cannot be used ({problem})"
 
 

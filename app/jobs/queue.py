@@ -1,4 +1,4 @@
-"""The work that jobs leave to the worker: the next item, its one result, and what has been kept long enough."""
+"""The queue of job items in the database: the next item, its result, and the deletion of expired jobs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,31 +11,31 @@ from app.jobs import repository
 from app.jobs.repository import Outcome, WaitingItem
 
 RETENTION = "retention"
-"""Who deletes old jobs, in the access log."""
+"""The ``who`` of automatic deletions in the access log."""
 
 
 @dataclass(frozen=True)
 class JobQueue:
-    """The items that wait in one database; for one worker, so nothing is claimed and nothing given back."""
+    """The items without a result in one database; for a single worker, so items are not claimed."""
 
     engine: Engine
     keep: timedelta
-    """How long results are kept after their job's end."""
+    """Time from the end of a job to the deletion of its results."""
 
     def next(self) -> WaitingItem | None:
-        """The item whose turn it is, None where none waits.
+        """The oldest item without a result, or None.
 
         Raises:
-            DatabaseUnavailable: not now.
+            DatabaseUnavailable: the database cannot be used now.
         """
         with read(self.engine) as connection:
             return repository.next_item(connection)
 
     def begin(self, item: WaitingItem) -> int:
-        """Note that a process begins with this item, as its first; how many have, without a result.
+        """Count a process that starts with this item; returns how many have without storing a result.
 
         Raises:
-            DatabaseUnavailable: not now.
+            DatabaseUnavailable: the database cannot be used now.
         """
         with write(self.engine) as connection:
             return repository.count_start(connection, item.job)
@@ -44,10 +44,10 @@ class JobQueue:
         """Store the result, erase the text and log both, in one transaction.
 
         Returns:
-            False, with nothing stored, when the job was cancelled or deleted meanwhile.
+            False, with nothing stored, if the job was cancelled or deleted in the meantime.
 
         Raises:
-            DatabaseUnavailable: not now; nothing was stored, and the item still waits.
+            DatabaseUnavailable: nothing was stored, and the item stays in the queue.
         """
         now = datetime.now(UTC)
         place = f"{item.job_id}/{item.sequence}"
@@ -61,12 +61,12 @@ class JobQueue:
         return True
 
     def delete_old(self) -> list[str]:
-        """Delete the jobs whose results were kept long enough; their ids.
+        """Delete the expired jobs and return their ids.
 
-        What a process that was killed has left in the write-ahead log goes, too.
+        Also wipes the write-ahead log, in which a killed process can have left texts.
 
         Raises:
-            DatabaseUnavailable: not now; nothing was deleted.
+            DatabaseUnavailable: nothing was deleted.
         """
         before = datetime.now(UTC) - self.keep
         with write(self.engine) as connection:

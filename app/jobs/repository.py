@@ -10,7 +10,7 @@ from app.database.tables import HashKey, Job, JobItem, JobResult
 from app.jobs.schemas import JobLine, JobState, JobStatus
 
 CHUNK = 500
-"""Items that are inserted together."""
+"""Items in one insert statement."""
 
 
 class JobRow(NamedTuple):
@@ -34,7 +34,7 @@ class JobRow(NamedTuple):
         return "running" if self.done else "queued"
 
     def status(self) -> JobStatus:
-        """As an answer gives it."""
+        """The job in the schema of the answers."""
         return JobStatus(
             job_id=self.job_id,
             state=self.state,
@@ -48,7 +48,7 @@ class JobRow(NamedTuple):
 
 
 class NewJob(NamedTuple):
-    """A job that is to be stored."""
+    """The values of a job to insert."""
 
     job_id: str
     who: str
@@ -59,30 +59,30 @@ class NewJob(NamedTuple):
 
 
 class WaitingItem(NamedTuple):
-    """The note that is next."""
+    """An item without a result, with the text of its note."""
 
     row: int
     sequence: int
     request: str
     job: int
-    """Row of its job."""
+    """Row id of its job."""
     job_id: str
     who: str
     request_id: str | None
 
 
 class Outcome(NamedTuple):
-    """What came of an item."""
+    """The result of an item."""
 
     content: str
     """The answer or the problem as JSON in ASCII."""
     failed: bool
     status: int
-    """Of the answer, as a request would have got it."""
+    """The HTTP status that a request with this note would have received."""
 
 
 class ResultRow(NamedTuple):
-    """A result with its place in the file."""
+    """A result with the line number of its note in the file."""
 
     sequence: int
     item_id: str
@@ -105,12 +105,12 @@ _JOBS: Select[*tuple[Any, ...]] = select(
 
 
 def hash_key(connection: Connection) -> bytes:
-    """The random key of the database, under which what jobs came with is hashed."""
+    """The random key of this database for hashing idempotency keys and files."""
     return connection.scalars(select(HashKey.key)).one()
 
 
 def job_by_key(connection: Connection, who: str, key_hash: str) -> JobRow | None:
-    """The job that a caller has made with an Idempotency-Key, or None."""
+    """The job that a caller created with an Idempotency-Key, or None."""
     return _one(connection, _JOBS.where(Job.who == who, Job.key_hash == key_hash))
 
 
@@ -120,12 +120,12 @@ def job_by_id(connection: Connection, job_id: str) -> JobRow | None:
 
 
 def is_stored(connection: Connection, row: int) -> bool:
-    """Whether a job has not been deleted."""
+    """Whether the job still exists."""
     return connection.scalar(select(Job.id).where(Job.id == row)) is not None
 
 
 def jobs_before(connection: Connection, who: str | None, before: int | None, limit: int) -> list[JobRow]:
-    """The latest jobs first, of one caller or of all; with a row below ``before``."""
+    """Jobs of one caller or of all (None), latest first, with a row id below ``before``."""
     query = _JOBS.order_by(Job.id.desc()).limit(limit)
     if who is not None:
         query = query.where(Job.who == who)
@@ -135,13 +135,13 @@ def jobs_before(connection: Connection, who: str | None, before: int | None, lim
 
 
 def count_unfinished(connection: Connection, who: str) -> int:
-    """How many jobs of a caller have not ended."""
+    """Number of unfinished jobs of a caller."""
     query = select(func.count()).select_from(Job).where(Job.who == who, Job.ended_at.is_(None))
     return connection.scalar(query) or 0
 
 
 def add_job(connection: Connection, job: NewJob, notes: Sequence[JobLine]) -> None:
-    """Store a job with its items, which wait from then on."""
+    """Insert a job with its items."""
     values = {"cancelled": False, "total": len(notes), "done": 0, "failed": 0}
     row: int = connection.execute(insert(Job).values(**job._asdict(), **values).returning(Job.id)).scalar_one()
     for start in range(0, len(notes), CHUNK):
@@ -172,16 +172,16 @@ def next_item(connection: Connection) -> WaitingItem | None:
 
 
 def count_start(connection: Connection, job: int) -> int:
-    """Note that a process begins with the job's next item; how many have in a row."""
+    """Count a process that starts with the job's next item; the number of such starts in a row."""
     counted = update(Job).where(Job.id == job).values(starts=Job.starts + 1).returning(Job.starts)
     return connection.scalar(counted) or 0
 
 
 def store_result(connection: Connection, item: WaitingItem, outcome: Outcome, now: datetime) -> bool:
-    """Give an item its one result, erase its text, and end the job with its last item.
+    """Store the result of an item, erase its text, and end the job after its last item.
 
     Returns:
-        Whether that was done; not for an item whose job was cancelled or deleted meanwhile.
+        False, with nothing stored, if the job was cancelled or deleted in the meantime.
     """
     job = connection.execute(
         select(Job.total, Job.done).where(Job.id == item.job, Job.ended_at.is_(None), Job.done == item.sequence - 1)
@@ -200,7 +200,7 @@ def store_result(connection: Connection, item: WaitingItem, outcome: Outcome, no
 
 
 def cancel(connection: Connection, job: JobRow, now: datetime) -> JobRow:
-    """End a job, and erase the texts that wait; the job as it is then."""
+    """End a job and erase the texts of items without a result; returns the changed job."""
     connection.execute(update(Job).where(Job.id == job.row).values(ended_at=now, cancelled=True))
     connection.execute(update(JobItem).where(JobItem.job_id == job.row).values(request=None))
     return job._replace(ended_at=now, cancelled=True)
@@ -212,7 +212,7 @@ def delete_job(connection: Connection, job: JobRow) -> None:
 
 
 def delete_ended(connection: Connection, before: datetime) -> list[str]:
-    """Delete the jobs that ended before a moment; their ids."""
+    """Delete the jobs that ended before a time and return their ids."""
     return list(connection.scalars(delete(Job).where(Job.ended_at < before).returning(Job.job_id)))
 
 

@@ -1,4 +1,4 @@
-"""The results of a job as JSON lines, or as a table with a row a code."""
+"""The results of a job as JSON lines, or as a CSV table with one row for each code."""
 
 import csv
 import json
@@ -31,16 +31,16 @@ class JobResult(Strict):
 
 
 def json_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
-    """A :class:`JobResult` a line, in ASCII."""
+    """One :class:`JobResult` for each line, in ASCII."""
     for row in rows:
         kind = "problem" if row.failed else "answer"
         yield f'{{"line": {row.sequence}, "id": {json.dumps(row.item_id)}, "{kind}": {row.content}}}\n'
 
 
 def csv_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
-    """A line of names, then a row a code (RFC 4180).
+    """A header, then one row for each code (RFC 4180).
 
-    A note without a code has a row without one; a failed note has one with the last part of its problem's type.
+    A note without codes has one row with empty cells; a failed note has one with the last part of its problem's type.
     """
     yield _line(COLUMNS)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the routes of jobs take and give."""
+"""Requests and answers of ``/v1/jobs``."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,7 +10,7 @@ from app.wire import EXAMPLE_NOTE, Identifier, Strict
 
 LARGEST_PAGE = 200
 LARGEST_ID = 2**31 - 1
-"""What a number of PostgreSQL holds."""
+"""Largest value of an integer column in PostgreSQL."""
 JobState = Literal["queued", "running", "done", "cancelled"]
 
 
@@ -27,7 +27,7 @@ class JobLine(CodeOptions):
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "ward-3-17", "text": EXAMPLE_NOTE, "top_k": 10}]})
 
     def request(self) -> PredictRequest:
-        """What is asked for the note; a job tells of no similar notes."""
+        """The prediction request for this note; jobs do not return similar notes."""
         return PredictRequest.model_validate({**self.model_dump(exclude={"id"}, exclude_unset=True), "neighbours": 0})
 
 
@@ -45,7 +45,7 @@ class JobStatus(Strict):
 
     @property
     def ended(self) -> bool:
-        """Whether no further result will come."""
+        """Whether the job is done or cancelled."""
         return self.ended_at is not None
 
 

@@ -1,4 +1,4 @@
-"""Handing jobs in, following, cancelling and deleting them, each change with its row in the access log."""
+"""Submit, read, cancel and delete jobs; each change writes its row of the access log in the same transaction."""
 
 import asyncio
 import hashlib
@@ -23,27 +23,30 @@ from app.jobs.repository import JobRow, NewJob, ResultRow
 from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
 
 PAGE = 100
-"""Results that are in memory together."""
+"""Results that are read from the database at once."""
 
 
 @dataclass(frozen=True)
 class JobService:
-    """The jobs of one database; a caller sees his own, one with the scope admin all."""
+    """The jobs of one database; a caller sees its own jobs, and all jobs with the scope admin."""
 
     engine: Engine | None
     limits: LineLimits
     max_jobs: int
-    handed_in: Callable[[], None]
-    """Told that there is work; from any thread."""
+    on_submit: Callable[[], None]
+    """Called, from any thread, when a job was submitted."""
 
     async def submit(self, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
-        """Store a job, or find the one that the caller has made with this key and body; and whether it is new.
+        """Store a job, or find the one that the caller made with this key and body.
+
+        Returns:
+            The job, and whether it is new.
 
         Raises:
-            NoDatabase, DatabaseUnavailable: there is none, or not now; nothing was stored.
+            NoDatabase, DatabaseUnavailable: there is no database, or it cannot be used now; nothing was stored.
             InvalidLine, InvalidOption: see :func:`app.jobs.job_file.read_job_file`.
-            KeyUsedBefore: the caller has sent another body with this key.
-            TooManyJobs: the caller has too many that have not ended.
+            KeyUsedBefore: the caller sent another body with this key.
+            TooManyJobs: the caller has too many unfinished jobs.
         """
         return await asyncio.to_thread(self._submit, self._database(), body, key, visit)
 
@@ -51,21 +54,21 @@ class JobService:
         """A page of the jobs that the caller may see.
 
         Raises:
-            NoDatabase, DatabaseUnavailable: there are none, or not now.
+            NoDatabase, DatabaseUnavailable: there is no database, or it cannot be used now.
         """
         return await asyncio.to_thread(self._page, self._database(), query, visit)
 
     async def read(self, job_id: str, visit: Visit) -> JobStatus:
-        """How far a job is.
+        """The status of a job.
 
         Raises:
-            UnknownJob: the caller has none of this id.
-            NoDatabase, DatabaseUnavailable: there is none, or not now.
+            UnknownJob: the caller has no job with this id.
+            NoDatabase, DatabaseUnavailable: there is no database, or it cannot be used now.
         """
         return (await asyncio.to_thread(self._visible, self._database(), job_id, visit)).status()
 
     async def cancel(self, job_id: str, visit: Visit) -> JobStatus:
-        """End a job, keep its results and erase the texts that wait; one that has ended stays as it is.
+        """End a job, keep its results and erase the texts not yet coded; an ended job is not changed.
 
         Raises:
             As :meth:`read`.
@@ -73,7 +76,7 @@ class JobService:
         return await asyncio.to_thread(self._cancel, self._database(), job_id, visit)
 
     async def delete(self, job_id: str, visit: Visit) -> JobDeleted:
-        """Delete a job with its results, also one that has not ended; its Idempotency-Key is free again.
+        """Delete a job with its results, even if it is unfinished; its Idempotency-Key can be used again.
 
         Raises:
             As :meth:`read`.
@@ -81,7 +84,7 @@ class JobService:
         return await asyncio.to_thread(self._delete, self._database(), job_id, visit)
 
     async def results(self, job_id: str, visit: Visit) -> Iterator[ResultRow]:
-        """The results that there are, in the order of the file; logged before the first.
+        """The results so far, in the order of the file; the access is logged before the first is returned.
 
         Raises:
             As :meth:`read`.
@@ -90,9 +93,9 @@ class JobService:
 
     def _submit(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
         stored = self._stored(engine, body, key, visit)
-        # In the thread, which goes on when the client leaves; and for a known job too, whose first answer may have
-        # been that the database was lost after it had stored it.
-        self.handed_in()
+        # In this thread, which finishes even if the client disconnects. For a known job too: its first request may
+        # have stored it and then lost the database.
+        self.on_submit()
         return stored
 
     def _stored(self, engine: Engine, body: bytes, key: str, visit: Visit) -> tuple[JobStatus, bool]:
@@ -103,11 +106,12 @@ class JobService:
             return _same(known, job), False
         notes = read_job_file(body, self.limits)
         with write(engine) as connection:
-            known = repository.job_by_key(connection, job.who, job.key_hash)  # another may have been quicker
+            # Another request may have stored it in the meantime.
+            known = repository.job_by_key(connection, job.who, job.key_hash)
             if known is not None:
                 return _same(known, job), False
             self._require_room(connection, job.who)
-            _require_silence(connection)
+            _require_private_log(connection)
             repository.add_job(connection, job, notes)
             append(connection, visit.entry([job.job_id], 201))
         return _status(job, notes), True
@@ -115,7 +119,7 @@ class JobService:
     def _require_room(self, connection: Connection, who: str) -> None:
         unfinished = repository.count_unfinished(connection, who)
         if unfinished >= self.max_jobs:
-            raise TooManyJobs(f"{unfinished} of your jobs have not ended: wait for one, or cancel one")
+            raise TooManyJobs(f"{unfinished} of your jobs are unfinished: wait for one to end, or cancel one")
 
     def _page(self, engine: Engine, query: JobsQuery, visit: Visit) -> JobsAnswer:
         who = None if visit.may(Scope.ADMIN) else visit.caller.who
@@ -161,10 +165,10 @@ class JobService:
 
 
 def _pages(engine: Engine, job: int) -> Iterator[ResultRow]:
-    """A transaction a page: a slow client holds none open.
+    """Read each page in a transaction of its own, so that a slow client keeps none open.
 
     Raises:
-        UnknownJob: it was deleted meanwhile; without an error the client would take what it has for all there is.
+        UnknownJob: the job was deleted in the meantime; without an error the client would take the part for the whole.
     """
     last = 0
     while True:
@@ -190,7 +194,7 @@ def _new_job(hash_key: bytes, body: bytes, key: str, visit: Visit) -> NewJob:
 
 
 def _hash(key: bytes, content: bytes) -> str:
-    """Neither can be recognised, or joined with another database's, by who reads this one."""
+    """Keyed, so that a reader of the database cannot recognise a file, nor match it with another database."""
     return hmac.digest(key, content, hashlib.sha256).hex()
 
 
@@ -209,14 +213,14 @@ def _status(job: NewJob, notes: list[JobLine]) -> JobStatus:
 
 
 def _own(connection: Connection, job_id: str, visit: Visit) -> JobRow:
-    """The job of this id; one of somebody else is as unknown as one that never was."""
+    """The caller's job with this id; a job of another caller raises UnknownJob like one that does not exist."""
     job = repository.job_by_id(connection, job_id)
     if job is None or (job.who != visit.caller.who and not visit.may(Scope.ADMIN)):
-        raise UnknownJob("you have no job of this id: see GET /v1/jobs")
+        raise UnknownJob("you have no job with this id: see GET /v1/jobs")
     return job
 
 
-def _require_silence(connection: Connection) -> None:
-    """Texts are stored until they are coded: the server's own log must not get them."""
+def _require_private_log(connection: Connection) -> None:
+    """Texts are stored until they are coded, so the log of the database server must not record statements."""
     if not is_sqlite(connection.engine):
         postgresql.require_private_log(connection)

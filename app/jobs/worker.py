@@ -1,4 +1,4 @@
-"""The thread that takes one item after the other to the coder, when nobody else is waiting there."""
+"""The thread that codes the items of jobs one after the other, at low priority."""
 
 import asyncio
 import threading
@@ -9,34 +9,34 @@ from time import monotonic
 import structlog
 
 from app.errors import DatabaseUnavailable, TryLater
-from app.jobs.answering import give_up
+from app.jobs.answering import abandon
 from app.jobs.queue import JobQueue
 from app.jobs.repository import Outcome, WaitingItem
-from app.logs import described
+from app.logs import error_fields
 
 AnswerItem = Callable[[WaitingItem], Awaitable[Outcome]]
 STOP_SECONDS = 5.0
-"""How long the end of the process waits for what the thread is doing."""
+"""How long a stop waits for the thread."""
 CLEANING_SECONDS = 600.0
-"""Between two looks for jobs that were kept long enough."""
+"""Interval between two deletions of expired jobs, and longest wait for new work."""
 MOST_STARTS = 5
-"""Processes that may end at one note, before it is taken for the reason; untuned."""
+"""Processes that may die while coding one note before it is abandoned as the probable cause; untuned."""
 PAUSES = (0.5, 30.0)
-"""Seconds before the same is tried again, from the first to the longest, each twice the last."""
+"""Seconds before a retry: the first pause and the longest one; each is twice the one before."""
 
 
 class JobWorker:
-    """Works the queue off; an item that cannot be coded or stored now is tried again after a pause."""
+    """Codes the queued items; one that cannot be coded or stored now is retried after a pause."""
 
     def __init__(self, queue: JobQueue, answer: AnswerItem) -> None:
-        """Nothing runs yet.
+        """Create the thread without starting it.
 
         Args:
-            answer: run in the event loop of :meth:`start`.
+            answer: codes one item; runs in the event loop that called :meth:`start`.
         """
         self._queue = queue
         self._answer = answer
-        self._bell = threading.Event()
+        self._wakeup = threading.Event()
         self._closing = threading.Event()
         self._is_first = True
         self._lock = threading.Lock()
@@ -45,48 +45,48 @@ class JobWorker:
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
     def start(self) -> None:
-        """Begin, with what a process before has left; to be called in the event loop."""
+        """Start the thread, beginning with items that an earlier process left; call it in the event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     async def close(self) -> None:
-        """Take nothing up any more; the item at work is dropped, and waits for the next start."""
+        """Stop; the item that is being coded is cancelled and coded again after the next start."""
         with self._lock:
             self._closing.set()
             if self._at_work is not None:
                 self._at_work.cancel()
-        self._bell.set()
+        self._wakeup.set()
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
 
     def wake(self) -> None:
-        """Say that there is work."""
-        self._bell.set()
+        """Wake the thread because an item was added; callable from any thread."""
+        self._wakeup.set()
 
     def _work(self) -> None:
         cleaned, pause = -CLEANING_SECONDS, PAUSES[0]
         while True:
-            self._bell.clear()  # before the looks: what comes after them rings again
+            self._wakeup.clear()  # before reading the queue, so that an item added afterwards wakes the thread
             if self._closing.is_set():
                 return
             try:
                 if monotonic() - cleaned >= CLEANING_SECONDS:
                     self._queue.delete_old()
                     cleaned = monotonic()
-                if not self._work_one_off():
-                    self._bell.wait(CLEANING_SECONDS)
+                if not self._process_next():
+                    self._wakeup.wait(CLEANING_SECONDS)
                 pause = PAUSES[0]
             except CancelledError:
-                continue  # the service stops
+                continue  # the service is stopping
             except (TryLater, DatabaseUnavailable) as error:
-                structlog.get_logger().warning("jobs pause", seconds=pause, **described(error))
+                structlog.get_logger().warning("jobs pause", seconds=pause, **error_fields(error))
                 self._closing.wait(pause)
                 pause = min(2 * pause, PAUSES[1])
-            except Exception as error:  # noqa: BLE001 - the thread must not end; whatever it is may pass
-                structlog.get_logger().error("unexpected error of the jobs' worker", **described(error))
+            except Exception as error:  # noqa: BLE001 - the thread must survive; the cause may be temporary
+                structlog.get_logger().error("unexpected error of the jobs' worker", **error_fields(error))
                 self._closing.wait(PAUSES[1])
 
-    def _work_one_off(self) -> bool:
-        """Whether there was an item."""
+    def _process_next(self) -> bool:
+        """Code the next item and store its result; False if there is none."""
         item = self._queue.next()
         if item is None:
             return False
@@ -94,11 +94,14 @@ class JobWorker:
         return True
 
     def _outcome(self, item: WaitingItem) -> Outcome:
-        """The first item may be what has ended the process before."""
+        """Code the item, or abandon it if too many processes died while coding it.
+
+        Only the first item of a process can have ended the process before.
+        """
         if self._is_first:
             before = self._queue.begin(item) - 1
             if before >= MOST_STARTS:
-                return give_up(item, before)
+                return abandon(item, before)
             self._is_first = False
         return self._coded(item)
 

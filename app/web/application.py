@@ -17,7 +17,7 @@ from app.database.engine import open_service_database
 from app.inference.worker import Coder
 from app.jobs.build import build_jobs
 from app.jobs.worker import JobWorker
-from app.logs import described
+from app.logs import error_fields
 from app.settings import Settings
 from app.web.active_bundle import ActiveBundle
 from app.web.assembly import assemble
@@ -25,9 +25,8 @@ from app.web.authentication import OPEN_PATHS, Authentication
 from app.web.authorization import require_declared
 from app.web.body_limit import BodyLimit
 from app.web.docs_page import install_docs_page
-from app.web.draining import Draining
 from app.web.job_events import EventStreams
-from app.web.load_shedding import BESIDE_THE_LINE, Crowd
+from app.web.load_shedding import UNQUEUED_REQUESTS, Draining, LoadShedding
 from app.web.loopback_host import LoopbackHost
 from app.web.metrics import Metrics
 from app.web.problems import ProblemHandlers
@@ -115,8 +114,8 @@ def _add_layers(app: FastAPI, settings: Settings, state: ServiceState, gate: Gat
     )
     app.add_middleware(Authentication, gate=gate, retry_after_seconds=retry_after_seconds, open_paths=open_paths)
     app.add_middleware(
-        Crowd,
-        places=settings.max_waiting + BESIDE_THE_LINE,
+        LoadShedding,
+        max_requests=settings.max_waiting + UNQUEUED_REQUESTS,
         readiness=state.readiness,
         retry_after_seconds=retry_after_seconds,
         probes=open_paths | {METRICS_PATH},
@@ -168,7 +167,7 @@ async def _warm_up(active_bundle: ActiveBundle) -> None:
         try:
             await first.coding.inference.warm_up()
         except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
-            structlog.get_logger().error("warm-up failed", **described(error))
+            structlog.get_logger().error("warm-up failed", **error_fields(error))
             if first is active_bundle.now:  # else one answers that has coded a note
                 first.readiness.warm_up = f"failed ({type(error).__name__})"
         else:

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.gate import Gate
 from app.errors import DatabaseUnavailable
-from app.logs import described
+from app.logs import error_fields
 from app.web.docs_page import ASSETS
 from app.web.problems import known_problem
 from model.errors import IcdCoderError
@@ -35,7 +35,7 @@ class Authentication:
                 caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"), address)
             except DatabaseUnavailable as error:
                 # Who has no key yet does not learn which database it is.
-                structlog.get_logger().error("the access keys cannot be read", **described(error))
+                structlog.get_logger().error("the access keys cannot be read", **error_fields(error))
                 problem = known_problem(DatabaseUnavailable(UNREADABLE), self.retry_after_seconds)
                 await problem(scope, receive, send)
                 return

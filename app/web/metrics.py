@@ -1,14 +1,14 @@
-"""What Prometheus may know of the service: counts and seconds by route, never an id or a word of a note."""
+"""Metrics for Prometheus: counts and seconds by route template; no ids and no note text."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, generate_latest
 
-from app.inference.work_item import NoteJob
+from app.inference.work_item import WorkItem
 from app.inference.worker import Coder
 from model.prediction import CodedNote
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 CLIENT_GONE = "gone"
-"""Status of a request whose client left before the answer."""
+"""The label ``status`` of a request whose client disconnected before the answer."""
 
 
 class Metrics:
@@ -47,28 +47,28 @@ class Metrics:
         self.bundle(coder)
 
     def bundle(self, coder: Coder) -> None:
-        """Say which bundle answers from now on."""
+        """Set the labels of the active bundle."""
         self._bundle.info(
             {"bundle_id": coder.bundle_id, "embedding_id": coder.embedding_id, "precision": coder.precision}
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count an answered request; status 0: nobody was there to be answered."""
+        """Count a request; status 0 means that the client disconnected before the answer."""
         self._requests.labels(method, route, str(status) if status else CLIENT_GONE).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def stage(self, name: str, seconds: float) -> None:
-        """Count a stage of a note."""
+        """Add the duration of a stage of coding a note."""
         self._stage_seconds.labels(name).observe(seconds)
 
-    def coded(self, job: NoteJob[CodedNote], note: CodedNote) -> None:
-        """Count a coded note."""
+    def coded(self, item: WorkItem[CodedNote], note: CodedNote) -> None:
+        """Count a coded note, its tokens, and its seconds in the queue and in the coder."""
         self._notes.inc()
         self._tokens.labels("read").inc(note.tokens.read)
         self._tokens.labels("left_out").inc(note.tokens.total - note.tokens.read)
-        self.stage("waiting", job.waited)
-        self.stage("coding", job.worked or 0.0)
+        self.stage("waiting", item.queue_seconds)
+        self.stage("coding", item.work_seconds or 0.0)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in the text format of Prometheus."""
         return generate_latest(self.registry)

@@ -5,11 +5,11 @@ import structlog
 from app.access.caller import Visit
 from app.access.gate import Gate
 from app.access_log.journal import Journal
-from app.coding.batch import BatchAnswer, BatchRequest, BatchResult, Misshapen
+from app.coding.batch import BatchAnswer, BatchRequest, BatchResult, InvalidItem
 from app.coding.recording import Recorder
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import CodingService
-from app.logs import described
+from app.logs import error_fields
 from app.neighbours.schemas import notes_read
 from app.problem_table import problem_of
 from app.web.redaction import permitted, visible_prediction
@@ -51,8 +51,8 @@ class Predictor:
         failed = sum(result.problem is not None for result in results)
         return BatchAnswer(bundle_id=self.coding.bundle_id, results=results, failed=failed)
 
-    async def _result(self, item: PredictRequest | Misshapen, visit: Visit) -> BatchResult:
-        if isinstance(item, Misshapen):
+    async def _result(self, item: PredictRequest | InvalidItem, visit: Visit) -> BatchResult:
+        if isinstance(item, InvalidItem):
             return BatchResult(problem=item.problem)
         try:
             return BatchResult(answer=await self.predict(item, visit))
@@ -60,5 +60,5 @@ class Predictor:
             return BatchResult(problem=problem_of(error))
         except Exception as error:  # noqa: BLE001 - one failing note must not lose the answers of the others
             log = structlog.get_logger().bind(request_id=visit.request_id)
-            log.error("unexpected error in a batch", **described(error))
+            log.error("unexpected error in a batch", **error_fields(error))
             return BatchResult(problem=problem_of(error))

@@ -10,7 +10,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.logs import described
+from app.logs import error_fields
 from app.web.metrics import Metrics
 from app.web.problems import unexpected
 
@@ -50,7 +50,7 @@ class RequestLog:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await self.app(scope, receive, send_with_id)
         except Exception as error:  # noqa: BLE001 - the last line of defence of every request
-            log.error("unexpected error", **described(error))
+            log.error("unexpected error", **error_fields(error))
             if status == 0:
                 await unexpected()(scope, receive, send_with_id)
         finally:

@@ -73,8 +73,8 @@ class FakeCoder:
         self.embedded = 0
         self.error: BaseException | None = None
         self.uses_neighbours = False
-        self.voters: list[RankingNeighbour] = []
-        """Those that the last note came with, for a coder that listens to them."""
+        self.received_neighbours: list[RankingNeighbour] = []
+        """The neighbours of the last note, for a coder whose ranker uses them."""
 
     def predict(
         self,
@@ -96,7 +96,7 @@ class FakeCoder:
             self.texts.append(text)
         for text, find in zip(texts, neighbours or [None] * len(texts), strict=True):
             if find is not None:
-                self.voters = list(find(self._vector(text)))
+                self.received_neighbours = list(find(self._vector(text)))
         return [chosen(self._code(text, len(LABELS), explain), choice or CodeChoice(), top_k) for text in texts]
 
     def threshold_policies(self, with_neighbours: bool) -> tuple[ThresholdPolicy, ...]:
@@ -114,7 +114,7 @@ class FakeCoder:
     ) -> AuditedNote:
         """An assigned code is supported where its keyword stands in the note; a keyword's code is missing else."""
         if neighbours is not None:
-            self.voters = list(neighbours(self._vector(text)))
+            self.received_neighbours = list(neighbours(self._vector(text)))
         coded = {Code(code.system, code.code): code for code in self._code(text, 99, explain).codes}
         told = {
             key: CodeAudit(key, code.title, code.probability, code.rank, (), code.evidence, "invented")

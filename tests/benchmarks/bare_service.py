@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import uvicorn
 from fastapi import FastAPI
 
-from app.coding.neighbour_evidence import weigh
+from app.coding.neighbour_evidence import neighbour_evidence
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import token_counts
 from app.listening import listen
@@ -22,12 +22,12 @@ app = FastAPI()
 async def predict(request: PredictRequest) -> PredictAnswer:
     """The stub's answer."""
     (note,) = coder.predict([str(request.text)])
-    weighed = weigh(note.codes, [])
+    evidence = neighbour_evidence(note.codes, [])
     return PredictAnswer(
         bundle_id=coder.bundle_id,
         precision=note.precision,
-        codes=weighed.codes,
-        neighbours=weighed.neighbours,
+        codes=evidence.codes,
+        neighbours=evidence.neighbours,
         tokens=token_counts(note.tokens),
         warnings=[],
         timings_ms={"total": 0.0},

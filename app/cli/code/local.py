@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.bundles.opening import require_whole_labels
+from app.bundles.opening import require_undamaged_labels
 from app.cli.code.note_files import NoteFile
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import build_service
@@ -23,7 +23,7 @@ Write = Callable[[NoteFile, str, PredictAnswer], None]
 
 
 @dataclass(frozen=True)
-class Ask:
+class CodingOptions:
     """What is asked for every note."""
 
     top_k: int
@@ -57,13 +57,13 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class OfflineCoding:
+class LocalCoding:
     """Codes notes one after the other and hands each answer on at once."""
 
     coder: Coder
     index: NeighbourIndex | None
     settings: Settings
-    ask: Ask
+    options: CodingOptions
 
     def run(self, notes: list[NoteFile], write: Write) -> None:
         """Code the notes; ``write`` gets the file, its text and the answer.
@@ -79,8 +79,8 @@ class OfflineCoding:
             service = build_service(self.settings, self.coder, inference, self.index)
             for note in notes:
                 text = note.read(self.settings.max_characters)
-                answer = await service.predict(self.ask.request(text))
-                write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+                answer = await service.predict(self.options.request(text))
+                write(note, text, selected_part(answer) if self.options.selected_only else answer)
 
 
 def code_by_bundle(
@@ -89,7 +89,7 @@ def code_by_bundle(
     precision: str,
     allow_damaged_labels: bool,
     settings: Settings,
-    ask: Ask,
+    options: CodingOptions,
     notes: list[NoteFile],
     write: Write,
 ) -> None:
@@ -97,17 +97,17 @@ def code_by_bundle(
 
     Raises:
         What :func:`app.database.engine.require_usable`, :func:`app.inference.worker.load_coder`,
-        :func:`app.neighbours.index.open_index` and :meth:`app.cli.code.local.OfflineCoding.run` raise.
+        :func:`app.neighbours.index.open_index` and :meth:`app.cli.code.local.LocalCoding.run` raise.
     """
     database = settings.database
     if database is not None:
         require_usable(database)
     coder = worker.load_coder(bundle, device, precision, settings.torch_threads)
-    coder = require_whole_labels(coder, bundle, allow_damaged_labels)
+    coder = require_undamaged_labels(coder, bundle, allow_damaged_labels)
     found = None
     if database is not None:
         found = open_index(database, coder.embedding_id, coder.embedding_dim)
-    OfflineCoding(coder, found, settings, ask).run(notes, write)
+    LocalCoding(coder, found, settings, options).run(notes, write)
 
 
 def selected_part(answer: PredictAnswer) -> PredictAnswer:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from app.cli.code.local import Ask, Write, selected_part
+from app.cli.code.local import CodingOptions, Write, selected_part
 from app.cli.code.note_files import NoteFile
 from app.client import Client, read_key, require_address
 from app.listening import is_loopback
@@ -19,7 +19,7 @@ class RemoteCoding:
     """Sends one note after the other and hands each answer on at once."""
 
     client: Client
-    ask: Ask
+    options: CodingOptions
     max_characters: int
 
     def run(self, notes: list[NoteFile], write: Write) -> None:
@@ -30,8 +30,8 @@ class RemoteCoding:
         """
         for note in notes:
             text = note.read(self.max_characters)
-            answer = self.client.predict(self.ask.request(text))
-            write(note, text, selected_part(answer) if self.ask.selected_only else answer)
+            answer = self.client.predict(self.options.request(text))
+            write(note, text, selected_part(answer) if self.options.selected_only else answer)
 
 
 def open_client(server: str, key_file: Path | None) -> Client:
@@ -46,11 +46,11 @@ def open_client(server: str, key_file: Path | None) -> Client:
 
 
 def code_by_server(
-    server: str, key_file: Path | None, settings: Settings, ask: Ask, notes: list[NoteFile], write: Write
+    server: str, key_file: Path | None, settings: Settings, options: CodingOptions, notes: list[NoteFile], write: Write
 ) -> None:
     """Code the notes. Raises what :func:`open_client` and :meth:`RemoteCoding.run` raise."""
     with open_client(server, key_file) as client:
-        RemoteCoding(client, ask, settings.max_characters).run(notes, write)
+        RemoteCoding(client, options, settings.max_characters).run(notes, write)
 
 
 def require_one_place(bundle: Path | None, server: str | None, database: str | None, key_file: Path | None) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.bundles.opening import require_whole_labels
+from app.bundles.opening import require_undamaged_labels
 from app.cli.commands import commands
 from model.errors import InvalidOption
 from tests.app.fakes import FakeCoder
@@ -15,13 +15,13 @@ DEFECT = "procedure codes were read as numbers"
 
 def test_whole_labels_pass(coder: FakeCoder) -> None:
     """A card without the flag needs no word."""
-    assert require_whole_labels(coder, Path("bundle"), allowed=False) is coder
+    assert require_undamaged_labels(coder, Path("bundle"), allowed=False) is coder
 
 
 def test_damaged_labels_pass_when_allowed(coder: FakeCoder) -> None:
     """--allow-damaged-labels."""
     coder.card["label_space_defect"] = DEFECT
-    assert require_whole_labels(coder, Path("bundle"), allowed=True) is coder
+    assert require_undamaged_labels(coder, Path("bundle"), allowed=True) is coder
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--port", "0", "--no-auth"], ["code", "note.txt"]])

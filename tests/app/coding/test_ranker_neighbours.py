@@ -1,4 +1,4 @@
-"""The service finds the neighbours that a bundle's ranker listens to, by the same rules as those that it shows."""
+"""The ranker gets its neighbours by the same rules as the answer does."""
 
 from fastapi.testclient import TestClient
 
@@ -16,19 +16,21 @@ def test_the_ranker_hears_every_neighbour_and_the_answer_shows_what_was_asked_fo
     """Nearest first with their codes; the test split's note is none of them."""
     coder.uses_neighbours = True
     answer = client.post("/v1/predict", json={"text": TEXT, "neighbours": 1}).json()
-    assert len(coder.voters) == 3
-    assert [voter.similarity for voter in coder.voters] == sorted((v.similarity for v in coder.voters), reverse=True)
-    assert {code for voter in coder.voters for code in voter.codes} <= {label.key for label in LABELS.labels}
-    assert [note["similarity"] for note in answer["neighbours"]] == [coder.voters[0].similarity]
+    assert len(coder.received_neighbours) == 3
+    similarities = [neighbour.similarity for neighbour in coder.received_neighbours]
+    assert similarities == sorted(similarities, reverse=True)
+    codes = {code for neighbour in coder.received_neighbours for code in neighbour.codes}
+    assert codes <= {label.key for label in LABELS.labels}
+    assert [note["similarity"] for note in answer["neighbours"]] == similarities[:1]
 
 
 def test_the_query_s_own_patient_is_heard_no_more_than_shown(client: TestClient, coder: FakeCoder) -> None:
     """Neither when the request names the patient nor when it names a stored note; also without neighbours to show."""
     coder.uses_neighbours = True
     client.post("/v1/predict", json={"text": TEXT, "subject_id": "p1", "neighbours": 0})
-    assert [voter.codes for voter in coder.voters] == [frozenset(NOTES[2].codes)]
+    assert [neighbour.codes for neighbour in coder.received_neighbours] == [frozenset(NOTES[2].codes)]
     client.post("/v1/predict", json={"note_id": "n1", "neighbours": 0})
-    assert [voter.codes for voter in coder.voters] == [frozenset(NOTES[2].codes)]
+    assert [neighbour.codes for neighbour in coder.received_neighbours] == [frozenset(NOTES[2].codes)]
 
 
 def test_without_a_database_the_ranker_hears_nothing_and_the_answer_says_so(coder: FakeCoder) -> None:
@@ -36,5 +38,5 @@ def test_without_a_database_the_ranker_hears_nothing_and_the_answer_says_so(code
     coder.uses_neighbours = True
     with TestClient(create_app(load_settings(database=None), coder, OpenGate())) as client:
         answer = client.post("/v1/predict", json={"text": TEXT}).json()
-    assert coder.voters == []
+    assert coder.received_neighbours == []
     assert any("no database" in warning for warning in answer["warnings"])

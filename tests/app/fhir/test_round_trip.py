@@ -109,9 +109,9 @@ def test_the_patient_of_the_document_is_no_neighbour_and_no_neighbour_is_shown(
     coder.uses_neighbours = True
     for subject in ({"identifier": {"value": "p1"}}, {"reference": "http://fhir.example/Patient/p1/_history/2"}):
         send(client, document("hypertension", subject=subject))
-        assert len(coder.voters) == 1
+        assert len(coder.received_neighbours) == 1
     send(client, document("hypertension"))
-    assert len(coder.voters) == 3
+    assert len(coder.received_neighbours) == 3
     engine = open_engine(indexed)
     assert [row for row in logged(engine) if "predict" in row[1]] == []
     engine.dispose()

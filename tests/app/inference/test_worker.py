@@ -80,13 +80,13 @@ def test_a_full_queue_refuses_at_once(coder: FakeCoder) -> None:
     assert coder.texts == ["first", "second", "fourth"]
 
 
-def test_a_note_waits_for_one_unhurried_note_at_most(coder: FakeCoder) -> None:
-    """The one at work; those that wait let it go first, however late it comes and however short its time is."""
+def test_a_note_waits_for_one_low_priority_note_at_most(coder: FakeCoder) -> None:
+    """The one being coded; those in the queue are coded later, whatever the deadline of the other note."""
 
     async def scene() -> None:
         async with Inference(coder, max_waiting=1, threads=1, deadline_seconds=30) as inference:
             coder.gate.clear()
-            slow = [asyncio.create_task(inference.predict(f"job {i}", 1, "none", unhurried=True)) for i in range(3)]
+            slow = [asyncio.create_task(inference.predict(f"job {i}", 1, "none", low_priority=True)) for i in range(3)]
             await entered(coder)
             quick = asyncio.create_task(inference.predict("quick", 1, "none"))
             await asyncio.sleep(0)
@@ -193,21 +193,23 @@ def test_a_note_past_its_deadline_is_refused_and_frees_its_place(coder: FakeCode
     working, waiting = asyncio.run(scene())
     assert isinstance(working, OutOfTime)
     assert isinstance(waiting, OutOfTime)
-    assert "within the 0.5 seconds that a note gets (it was still being coded)" in str(working)
-    assert "(1 notes were still before it, so it would have taken about" in str(waiting)
+    assert "within the limit of 0.5 seconds (it was still being coded)" in str(working)
+    assert "(1 ahead of it in the queue, about" in str(waiting)
     assert coder.texts == ["working"]
 
 
 def test_a_note_that_cannot_be_in_time_is_refused_at_once(coder: FakeCoder) -> None:
-    """By the pace of the notes before it; alone it is always tried, or a slow note would shut the door for good."""
+    """By the mean time of earlier notes; with an empty queue it is always tried, or one slow note would block all."""
 
     async def scene() -> None:
         async with Inference(coder, max_waiting=4, threads=1, deadline_seconds=30) as inference:
-            inference._pace.count(100)
+            inference._note_seconds.add(100)
             coder.gate.clear()
             alone = asyncio.create_task(inference.predict("alone", 1, "none"))
             await entered(coder)
-            with pytest.raises(Overloaded, match="gets 30 seconds, and with the 1 before it .* about 200") as refused:
+            with pytest.raises(
+                Overloaded, match="limit is 30 seconds for a note, and with 1 ahead of it .* about 200"
+            ) as refused:
                 await inference.predict("second", 1, "none")
             assert refused.value.retry_after_seconds == 170
             coder.gate.set()

@@ -1,4 +1,4 @@
-"""More clients than the service has places for."""
+"""More clients than the service accepts at once."""
 
 import asyncio
 import json
@@ -7,21 +7,21 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from app.web import load_shedding as crowd
-from app.web.load_shedding import Crowd
+from app.web import load_shedding as load_shedding
+from app.web.load_shedding import LoadShedding
 from app.web.state import Readiness
 
 OVERLOADED = "urn:icd-coder:problem:overloaded"
 
 
 class Requests:
-    """Requests to a layer over an application that answers when it is let, with one status."""
+    """Requests to the middleware over an application that answers with one status once it is allowed to."""
 
-    def __init__(self, places: int, status: int = 200, stopping: bool = False) -> None:
+    def __init__(self, max_requests: int, status: int = 200, stopping: bool = False) -> None:
         self.status = status
         self.let = asyncio.Event()
         self.entered = 0
-        self.crowd = Crowd(self._app, places, Readiness(stopping=stopping), 5, frozenset({"/healthz"}))
+        self.layer = LoadShedding(self._app, max_requests, Readiness(stopping=stopping), 5, frozenset({"/healthz"}))
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.entered += 1
@@ -39,7 +39,7 @@ class Requests:
         async def receive() -> Message:
             raise AssertionError("the body is not read")
 
-        await self.crowd({"type": "http", "path": path}, receive, send)
+        await self.layer({"type": "http", "path": path}, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return sent[0]["status"], headers, json.loads(sent[1]["body"]) if len(sent) > 1 else None
 
@@ -51,8 +51,8 @@ async def settle() -> None:
 
 
 @pytest.fixture
-def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long refusals were held back, instead of waiting."""
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The delays of refusals, without waiting for them."""
     waits: list[float] = []
     wait = asyncio.sleep
 
@@ -60,15 +60,15 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waits.append(seconds) if seconds else None
         await wait(0)
 
-    monkeypatch.setattr(crowd.asyncio, "sleep", count)
+    monkeypatch.setattr(load_shedding.asyncio, "sleep", count)
     return waits
 
 
-def test_who_finds_no_place_is_refused_and_probes_are_answered(held: list[float]) -> None:
-    """Without a look at the body; places are free again when the others are done."""
+def test_requests_beyond_the_limit_are_refused_and_probes_are_answered(delays: list[float]) -> None:
+    """Before its body is read; the others leave room when they are answered."""
 
     async def scenario() -> None:
-        requests = Requests(places=2)
+        requests = Requests(max_requests=2)
         first = [asyncio.ensure_future(requests.ask()) for _ in range(2)]
         await settle()
         status, headers, body = await requests.ask()
@@ -80,8 +80,8 @@ def test_who_finds_no_place_is_refused_and_probes_are_answered(held: list[float]
         assert (await requests.ask())[0] == 200
 
     asyncio.run(scenario())
-    assert len(held) == 1
-    assert 0.5 <= held[0] <= 1.5
+    assert len(delays) == 1
+    assert 0.5 <= delays[0] <= 1.5
 
 
 @pytest.mark.parametrize(
@@ -96,44 +96,44 @@ def test_who_finds_no_place_is_refused_and_probes_are_answered(held: list[float]
         (4, 503, True, False),
     ],
 )
-def test_refusals_are_slow_in_a_crowd_alone(
-    held: list[float], others: int, status: int, stopping: bool, slow: bool
+def test_refusals_are_delayed_under_load_only(
+    delays: list[float], others: int, status: int, stopping: bool, slow: bool
 ) -> None:
-    """A lone client learns at once that it is refused, everybody gets answers at once, and a stop is not held up."""
+    """One client is refused at once, answers are never delayed, and neither is a refusal during a stop."""
 
     async def scenario() -> None:
-        requests = Requests(places=8, status=status, stopping=stopping)
-        requests.crowd.present += others
+        requests = Requests(max_requests=8, status=status, stopping=stopping)
+        requests.layer.in_progress += others
         requests.let.set()
         assert (await requests.ask())[0] == status
 
     asyncio.run(scenario())
-    assert bool(held) is slow
+    assert bool(delays) is slow
 
 
-def test_a_place_is_free_again_after_an_error(held: list[float]) -> None:
-    """And after a client that went away."""
+def test_a_request_is_not_counted_after_an_error(delays: list[float]) -> None:
+    """Nor after its client disconnected."""
 
     async def failing(scope: Scope, receive: Receive, send: Send) -> None:
         raise RuntimeError
 
     async def scenario() -> None:
-        requests = Requests(places=1)
+        requests = Requests(max_requests=1)
         gone = asyncio.ensure_future(requests.ask())
         await settle()
         gone.cancel()
         await settle()
-        assert requests.crowd.present == 0
-        requests.crowd.app = failing
+        assert requests.layer.in_progress == 0
+        requests.layer.app = failing
         with pytest.raises(RuntimeError):
             await requests.ask()
-        assert requests.crowd.present == 0
+        assert requests.layer.in_progress == 0
 
     asyncio.run(scenario())
 
 
-def test_a_stream_of_events_holds_no_place() -> None:
-    """From its beginning to its end, at which no place is given back a second time."""
+def test_a_stream_of_events_is_not_counted() -> None:
+    """From its beginning on, and its end does not lower the count again."""
 
     async def scenario() -> None:
         begun, ends = asyncio.Event(), asyncio.Event()
@@ -144,13 +144,13 @@ def test_a_stream_of_events_holds_no_place() -> None:
             begun.set()
             await ends.wait()
 
-        requests = Requests(places=1)
-        requests.crowd.app = stream
+        requests = Requests(max_requests=1)
+        requests.layer.app = stream
         task = asyncio.create_task(requests.ask("/v1/jobs/x/events"))
         await asyncio.wait_for(begun.wait(), 10)
-        assert requests.crowd.present == 0
+        assert requests.layer.in_progress == 0
         ends.set()
         assert (await task)[0] == 200
-        assert requests.crowd.present == 0
+        assert requests.layer.in_progress == 0
 
     asyncio.run(scenario())

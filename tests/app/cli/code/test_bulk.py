@@ -126,7 +126,7 @@ def test_a_cancelled_job_is_named(service: Client, client: TestClient, coder: Fa
     with pytest.raises(InvalidOption, match=f"{job.job_id} was cancelled after 0 of 8 notes: .*--idempotency-key"):
         run_bulk(service, file, nothing)
     assert service.delete_job(job.job_id).results == 0
-    with pytest.raises(RequestRefused, match="no job of this id"):
+    with pytest.raises(RequestRefused, match="no job with this id"):
         service.job_results(job.job_id, io.BytesIO())
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 from rich.console import Console
 
 from app.cli.code.terminal import DISAGREES, render
-from app.coding.neighbour_evidence import weigh
+from app.coding.neighbour_evidence import neighbour_evidence
 from app.coding.schemas import PredictAnswer
 from app.neighbours.schemas import Neighbour
 from app.wire import CodeTitle, Tokens
@@ -27,12 +27,12 @@ def explained(code: str, evidence: tuple[Evidence, ...], no_span: str | None) ->
 
 
 def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
-    weighed = weigh(codes, neighbours)
+    evidence = neighbour_evidence(codes, neighbours)
     answer = PredictAnswer(
         bundle_id="b" * 64,
         precision="fp32",
-        codes=weighed.codes,
-        neighbours=weighed.neighbours,
+        codes=evidence.codes,
+        neighbours=evidence.neighbours,
         tokens=Tokens(read=3, total=3, truncated=False),
         warnings=[],
         timings_ms={"total": 1.0},
@@ -76,6 +76,8 @@ def test_a_code_that_a_neighbour_carries_twice_counts_once() -> None:
     other = Neighbour(
         note_id="x", similarity=0.9, codes=[CodeTitle(system="icd9pcs", code="66", title="Something else")]
     )
-    weighed = weigh([ranked(1, "66", True), ranked(2, "401.9", True)], [neighbour("n", 0.9, "401.9", "401.9"), other])
-    assert [code.neighbour_count for code in weighed.codes] == [0, 1]
-    assert [[code.code for code in note.shared] for note in weighed.neighbours] == [["401.9"], []]
+    evidence = neighbour_evidence(
+        [ranked(1, "66", True), ranked(2, "401.9", True)], [neighbour("n", 0.9, "401.9", "401.9"), other]
+    )
+    assert [code.neighbour_count for code in evidence.codes] == [0, 1]
+    assert [[code.code for code in note.shared] for note in evidence.neighbours] == [["401.9"], []]

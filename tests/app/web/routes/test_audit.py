@@ -60,7 +60,7 @@ def test_a_stored_note_brings_its_codes_and_does_not_vote_for_them(client: TestC
     coder.uses_neighbours = True
     answer = client.post("/v1/audit", json={"note_id": "n1"}).json()
     assert spelled(answer)["supported"] == ["401.9", "250.00"]
-    assert [voter.codes for voter in coder.voters] == [frozenset(NOTES[2].codes)]
+    assert [neighbour.codes for neighbour in coder.received_neighbours] == [frozenset(NOTES[2].codes)]
     other = client.post("/v1/audit", json={"note_id": "n1", "codes": []}).json()
     assert spelled(other)["missing"] == ["250.00", "401.9"]
 

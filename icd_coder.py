@@ -29,9 +29,9 @@ VERBS: dict[str, tuple[str, str]] = {
     "verify-index": ("app.cli.commands", "check that every stored note is complete and can be found"),
     "backup": ("app.cli.commands", "write the database to one file with checksums"),
     "restore": ("app.cli.commands", "restore a backup into an empty SQLite or PostgreSQL database"),
-    "code": ("app.cli.commands", "code notes from files or standard input, with a bundle or a running service"),
-    "serve": ("app.cli.commands", "serve a bundle over HTTP"),
-    "export-reviews": ("app.cli.export_reviews", "write the reviewed notes and their codes as a table"),
+    "code": ("app.cli.code.command", "code notes from files or standard input, with a bundle or a running service"),
+    "serve": ("app.cli.serve", "serve a bundle over HTTP"),
+    "export-reviews": ("app.cli.commands", "write the reviewed notes and their codes as a table"),
     "keys": ("app.cli.keys", "create, list and revoke access keys"),
     "verify-log": ("app.cli.keys", "check that no row of the access log was changed or removed"),
 }

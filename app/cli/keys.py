@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.database_option import DatabaseOption
+from app.cli.options import DatabaseOption
 
 commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None, context_settings={"max_content_width": 110})
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke the access keys of the service.")

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli.commands import commands
 from app.database.engine import default_url, migrate
 from app.inference.worker import load_coder
 from app.neighbours.index import open_index
 from app.neighbours.search import Excluded
+from icd_coder import root
 from model.dataset import Document
 from model.errors import MissingInput
 from model.icd import Code
@@ -82,7 +82,7 @@ def test_a_server_answers_as_code_does_and_stops_at_sigterm(bundle: Path, tmp_pa
     assert all(json.loads(line)["event"] for line in log.splitlines())
 
     arguments = ["code", "--bundle", str(bundle), "--database", default_url(bundle), "--format", "jsonl", "-"]
-    coded = CliRunner().invoke(commands, arguments, input=DOCUMENTS[0].text)
+    coded = CliRunner().invoke(root, arguments, input=DOCUMENTS[0].text)
     line = json.loads(coded.stdout)
     assert {**line, "timings_ms": None} == {"id": "stdin", **answer, "timings_ms": None}
 
@@ -129,7 +129,7 @@ def test_a_bundle_that_is_missing_leaves_no_database(tmp_path: Path) -> None:
     """Nothing is made before everything was read."""
     write_dataset(tmp_path / "data")
     arguments = ["index", "--bundle", str(tmp_path / "bundle"), "--data", str(tmp_path / "data")]
-    done = CliRunner().invoke(commands, arguments)
+    done = CliRunner().invoke(root, arguments)
     assert isinstance(done.exception, MissingInput)
     assert "is no bundle" in str(done.exception)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.bundles.opening import require_undamaged_labels
-from app.cli.commands import commands
+from icd_coder import root
 from model.errors import InvalidOption
 from tests.app.fakes import FakeCoder
 
@@ -33,7 +33,7 @@ def test_the_verbs_refuse_damaged_labels(
     monkeypatch.setattr("app.inference.worker.load_coder", lambda bundle, device, *precision: coder)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "note.txt").write_text("Hypertension.", encoding="utf-8")
-    error = CliRunner().invoke(commands, [*arguments, "--bundle", "caml-bundle"]).exception
+    error = CliRunner().invoke(root, [*arguments, "--bundle", "caml-bundle"]).exception
     assert isinstance(error, InvalidOption)
     assert f"'caml-bundle' was trained on damaged codes ({DEFECT})" in str(error)
     assert "--labels full" in str(error)
@@ -45,8 +45,6 @@ def test_code_answers_when_allowed(coder: FakeCoder, monkeypatch: pytest.MonkeyP
     coder.card["label_space_defect"] = DEFECT
     monkeypatch.setattr("app.inference.worker.load_coder", lambda bundle, device, *precision: coder)
     (tmp_path / "note.txt").write_text("Hypertension.", encoding="utf-8")
-    result = CliRunner().invoke(
-        commands, ["code", "--allow-damaged-labels", "--bundle", "b", str(tmp_path / "note.txt")]
-    )
+    result = CliRunner().invoke(root, ["code", "--allow-damaged-labels", "--bundle", "b", str(tmp_path / "note.txt")])
     assert result.exit_code == 0
     assert "401.9" in result.stdout

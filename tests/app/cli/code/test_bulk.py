@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from app.cli.code import bulk
 from app.cli.code.bulk import BulkFile, run_bulk
-from app.cli.commands import commands
 from app.client import Client, RequestRefused, ServiceUnreachable
 from app.jobs.schemas import JobsQuery
+from icd_coder import root
 from model.errors import IcdCoderError, InvalidOption, MissingInput, OutputExists
 from tests.app.answers import through, wait_until_ready
 from tests.app.fakes import FakeCoder
@@ -159,7 +159,7 @@ def test_options_that_do_not_go_together(
 ) -> None:
     """One sentence each."""
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(commands, ["code", *options])
+    result = CliRunner().invoke(root, ["code", *options])
     assert isinstance(result.exception, IcdCoderError)
     assert words in str(result.exception)
 
@@ -171,6 +171,6 @@ def test_the_verb_drives_a_job(
     monkeypatch.setattr("app.cli.code.remote.Client", lambda url, key: Client(url, key, transport=through(client)))
     monkeypatch.setattr(bulk, "POLL_SECONDS", 0.01)
     out = tmp_path / "answers.jsonl"
-    result = CliRunner().invoke(commands, ["code", "--server", ADDRESS, "--bulk", str(notes), "--out", str(out)])
+    result = CliRunner().invoke(root, ["code", "--server", ADDRESS, "--bulk", str(notes), "--out", str(out)])
     assert result.exit_code == 0, result.exception
     assert len(out.read_bytes().splitlines()) == 8

@@ -1,9 +1,15 @@
-"""A coded note for the eyes: the ranked codes with evidence in its context, then the neighbours."""
+"""Write coded notes to standard output: as a table, as JSON lines, or in the format of CodiEsp."""
 
+import json
+
+import typer
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from app.cli.code.command import Format
+from app.cli.code.local import Write
+from app.cli.code.note_files import NoteFile
 from app.coding.schemas import PredictAnswer, SimilarNote, SuggestedCode
 
 CONTEXT_CHARACTERS = 24
@@ -14,7 +20,40 @@ LEGEND = "neighbours: how many carry the code, their share of the similarity, â‰
 WIDTH_IN_A_PIPE = 140
 
 
-def make_console() -> Console:
+def writer(output: Format, with_neighbours: bool) -> Write:
+    """The function that writes one answer."""
+    if output is Format.JSONL:
+        return _write_json_line
+    if output is Format.CODIESP:
+        return _write_codiesp
+    return _table_writer(with_neighbours)
+
+
+def _write_json_line(note: NoteFile, _text: str, answer: PredictAnswer) -> None:
+    """One object for each note: its id, then the fields of the REST answer; in ASCII.
+
+    ASCII is valid in the encoding of every terminal, and no character of a note (U+2028, U+0085) can end the line.
+    """
+    fields = {"id": note.note_id, **answer.model_dump(exclude_none=True)}
+    typer.echo(json.dumps(fields))
+
+
+def _write_codiesp(note: NoteFile, _text: str, answer: PredictAnswer) -> None:
+    """``id<TAB>code`` in lower case, best first: what the shared task's evaluation reads."""
+    for code in answer.codes:
+        typer.echo(f"{note.note_id}\t{code.code.lower()}")
+
+
+def _table_writer(with_neighbours: bool) -> Write:
+    console = _console()
+
+    def write(note: NoteFile, text: str, answer: PredictAnswer) -> None:
+        console.print(render(note.name, text, answer, with_neighbours))
+
+    return write
+
+
+def _console() -> Console:
     """Standard output, as wide as the terminal, or wide enough for the table where there is none."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_IN_A_PIPE)
@@ -64,7 +103,7 @@ def _mark(code: SuggestedCode) -> Text:
 
 
 def _support(code: SuggestedCode, neighbours: int) -> Text:
-    """Carriers among the neighbours, their share of the similarity, and a mark where the classifier disagrees."""
+    """How many neighbours carry the code, their share of the similarity, and a mark if the classifier disagrees."""
     shown = f"{code.neighbour_count}/{neighbours}"
     if code.support is None:
         return Text(shown)
@@ -72,7 +111,7 @@ def _support(code: SuggestedCode, neighbours: int) -> Text:
 
 
 def _evidence(text: str, code: SuggestedCode) -> Text:
-    """The first span in bold between some characters of its context, then its flags; or why there is none."""
+    """The first span in bold with some context, then its flags; or the reason why there is no span."""
     if not code.evidence:
         return Text(code.no_span or "", style="dim")
     span = code.evidence[0]
@@ -88,7 +127,7 @@ def _evidence(text: str, code: SuggestedCode) -> Text:
 
 
 def _neighbours(neighbours: list[SimilarNote]) -> Table:
-    """Each with the codes that it shares with the suggestion first, in bold."""
+    """One row for each neighbour; the codes that it shares with the suggestion come first, in bold."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("neighbour")
     table.add_column("similarity", justify="right")
@@ -116,5 +155,5 @@ def _codes_of_neighbour(neighbour: SimilarNote) -> Text:
 
 
 def printable(text: str) -> str:
-    """One line without control characters: a note must not be able to drive the terminal."""
+    """One line without control characters, so that a note cannot send commands to the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)

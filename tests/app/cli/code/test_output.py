@@ -5,7 +5,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from app.cli.code.terminal import DISAGREES, render
+from app.cli.code.output import DISAGREES, render
 from app.coding.neighbour_evidence import neighbour_evidence
 from app.coding.schemas import PredictAnswer
 from app.neighbours.schemas import Neighbour

@@ -1,4 +1,4 @@
-"""A prediction as a FHIR R4 Bundle: the document, a Condition or Procedure for each code, and where they are from."""
+"""A prediction as a FHIR R4 Bundle: the document, a Condition or Procedure for each code, and their Provenance."""
 
 import json
 from collections.abc import Sequence
@@ -6,24 +6,36 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from app.coding.schemas import PredictAnswer, PredictRequest, SuggestedCode
-from app.fhir.extensions import UNCONFIRMED, Tree, evidence, is_fhir_string, suggestion, unconfirmed
-from app.fhir.provenance import provenance
-from app.fhir.systems import PROCEDURES, SYSTEM_URIS
+from app.fhir.extensions import BASE, UNCONFIRMED, Tree, evidence, is_fhir_string, suggestion, unconfirmed
+from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS
 
-NOBODY: Tree = {"display": "the request names no patient"}
-"""R4 wants a subject of every Condition."""
+UNNAMED_SUBJECT: Tree = {"display": "the request names no patient"}
+"""R4 requires a subject in every Condition."""
+SYSTEM_URIS = {
+    ICD9CM: "http://hl7.org/fhir/sid/icd-9-cm",
+    ICD9PCS: "http://terminology.hl7.org/CodeSystem/ICD-9CM-procedurecodes",
+    ICD10CM: "http://hl7.org/fhir/sid/icd-10-cm",
+    ICD10PCS: "http://www.cms.gov/Medicare/Coding/ICD10",
+}
+"""From FHIR R4, "Using ICD-[x] with FHIR", and from HL7 Terminology for the procedures of ICD-9-CM and ICD-10-PCS."""
+PROCEDURES = frozenset({ICD9PCS, ICD10PCS})
+"""Systems whose codes become a Procedure; those of the others become a Condition."""
+AUTHOR = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author"}
+DEVICE = "software"
+"""Id of the contained Device in a Provenance."""
 DIAGNOSIS = {"system": "http://terminology.hl7.org/CodeSystem/condition-category", "code": "encounter-diagnosis"}
 
 
 def bundle_json(answer: PredictAnswer, request: PredictRequest, kept: Tree | None = None) -> str:
-    """The Bundle as JSON; every part is ours or was validated, so the tests validate it and not each answer again.
+    """The Bundle as JSON text.
 
-    ``fhir.resources`` takes 50 ms for 20 codes and over a second for 500, in which nobody else would be answered.
+    It is not validated here, because ``fhir.resources`` takes 50 ms for 20 codes and over a second for 500, during
+    which the event loop would be blocked; the tests validate it.
 
     Args:
-        answer: as far as the caller may see it.
-        request: what was asked.
-        kept: elements of the DocumentReference that was sent, where one was.
+        answer: already redacted to the scopes of the caller.
+        request: the request that was answered.
+        kept: elements to copy from the DocumentReference that was sent; None if none was sent.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     document = _document(request, kept)
@@ -31,7 +43,7 @@ def bundle_json(answer: PredictAnswer, request: PredictRequest, kept: Tree | Non
     place = _address()
     codes = {_address(): _coded(code, subject, place) for code in answer.codes}
     resources = {place: document, **codes}
-    resources[_address()] = provenance(answer.bundle_id, list(codes) or [place], place, now)
+    resources[_address()] = _provenance(answer.bundle_id, list(codes) or [place], place, now)
     if answer.warnings:
         resources[_address()] = _outcome(answer.warnings)
     entries = [{"fullUrl": address, "resource": resource} for address, resource in resources.items()]
@@ -44,7 +56,7 @@ def _address() -> str:
 
 
 def _document(request: PredictRequest, kept: Tree | None) -> Tree:
-    """The note without its text, which its sender has, and which not everybody may see who may have it coded."""
+    """The DocumentReference of the note, without its text: not every caller may read the text of a stored note."""
     document: Tree = {
         "resourceType": "DocumentReference",
         "status": "current",
@@ -60,14 +72,14 @@ def _document(request: PredictRequest, kept: Tree | None) -> Tree:
 
 
 def _subject(document: Tree) -> Tree:
-    """Of the document; a reference into the sent document's contained resources leads nowhere here."""
+    """The subject of the document, without a reference to a contained resource, which is not copied."""
     subject: Tree = document.get("subject", {})
     if subject.get("reference", "").startswith("#"):
         subject = {name: value for name, value in subject.items() if name != "reference"}
         document.pop("subject")
         if subject:
             document["subject"] = subject
-    return subject or NOBODY
+    return subject or UNNAMED_SUBJECT
 
 
 def _coded(code: SuggestedCode, subject: Tree, document: str) -> Tree:
@@ -77,7 +89,7 @@ def _coded(code: SuggestedCode, subject: Tree, document: str) -> Tree:
     shared: Tree = {"code": {"coding": [coding]}, "subject": subject}
     spans = [evidence(span) for span in code.evidence]
     if code.system in PROCEDURES:
-        # R4 has no evidence of a Procedure: the document is a report of it, the spans lie beside.
+        # A Procedure has no evidence in R4, so the document is its report and the spans are extensions.
         return {
             "resourceType": "Procedure",
             "status": "unknown",
@@ -95,6 +107,35 @@ def _coded(code: SuggestedCode, subject: Tree, document: str) -> Tree:
         "extension": [suggestion(code)],
         "evidence": [found],
         **shared,
+    }
+
+
+def _provenance(bundle_id: str, targets: Sequence[str], document: str, recorded: str) -> Tree:
+    """The Provenance: which bundle suggested the targets, from which document.
+
+    Args:
+        bundle_id: the bundle of the coder, not a FHIR Bundle.
+        targets: fullUrl of each suggested code; of the document if there is none.
+        document: fullUrl of the document.
+        recorded: time of the prediction as a FHIR instant.
+    """
+    device = {
+        "resourceType": "Device",
+        "id": DEVICE,
+        "identifier": [{"system": f"{BASE}bundle-id", "value": bundle_id}],
+        "deviceName": [{"name": "icd-coder", "type": "model-name"}],
+    }
+    agent = {
+        "type": {"coding": [AUTHOR]},
+        "who": {"reference": f"#{DEVICE}", "display": f"icd-coder, bundle {bundle_id}"},
+    }
+    return {
+        "resourceType": "Provenance",
+        "contained": [device],
+        "target": [{"reference": target} for target in targets],
+        "recorded": recorded,
+        "agent": [agent],
+        "entity": [{"role": "source", "what": {"reference": document}}],
     }
 
 

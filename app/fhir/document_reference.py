@@ -1,4 +1,4 @@
-"""A DocumentReference as the note of a prediction; what is wrong with one is named by its field, never by its words."""
+"""Read the note and the patient from a DocumentReference; errors name a field and never contain its text."""
 
 import base64
 import json
@@ -15,9 +15,9 @@ from app.errors import InvalidResource
 from app.fhir.extensions import Tree
 
 KEPT = ("id", "masterIdentifier", "identifier", "type", "subject", "context")
-"""Elements that the answer's DocumentReference has from the sent one."""
+"""Elements that are copied into the DocumentReference of the answer."""
 MOST_CHARACTERS = 16_384
-"""Of JSON beside the note; the validator takes milliseconds for each kilobyte."""
+"""Largest resource without the note, as JSON; validation takes milliseconds for each kilobyte."""
 CONTENT = "content.0.attachment"
 PATIENT = re.compile(r"(?:.*/)?Patient/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?|(urn:(?:uuid|oid):\S+)", re.ASCII)
 BLANKS = re.compile(r"[ \t\r\n]+")
@@ -25,18 +25,18 @@ BLANKS = re.compile(r"[ \t\r\n]+")
 
 @dataclass(frozen=True)
 class SentDocument:
-    """What is needed of a DocumentReference."""
+    """The prediction request in a DocumentReference."""
 
     query: PredictRequest
     kept: Tree
-    """What the answer repeats of it; no text."""
+    """Elements to copy into the answer; without the note's text."""
 
 
 def read_document(body: object) -> SentDocument:
-    """The note of a parsed DocumentReference: its first attachment, UTF-8 text as base64 data.
+    """Read a parsed DocumentReference; the note is its first attachment, UTF-8 text as base64 data.
 
     Raises:
-        InvalidResource: another resource, not valid, or without such an attachment; names the first wrong element.
+        InvalidResource: another resource, an invalid one, or one without such an attachment; names the element.
     """
     if not isinstance(body, dict) or body.get("resourceType") != "DocumentReference":
         raise InvalidResource("resourceType", "is not DocumentReference", "send a DocumentReference with the note")
@@ -52,7 +52,7 @@ def read_document(body: object) -> SentDocument:
     try:
         query = PredictRequest(text=text, subject_id=_subject_id(subject))
     except ValidationError:
-        # Outside of the error, which knows the note.
+        # Raised outside of the except block: the error of pydantic holds the note.
         query = None
     if query is None:
         raise InvalidResource("subject", "does not name the patient in one line of 200 characters", "shorten it")
@@ -90,7 +90,7 @@ def _decoded(attachment: Mapping[str, Any]) -> str:
 
 
 def _octets(data: str) -> bytes | None:
-    """None for what is not base64; the errors of the codecs would carry the note on."""
+    """The decoded bytes, or None if it is not base64; a chained error of the codec would hold the note."""
     try:
         return base64.b64decode(BLANKS.sub("", data), validate=True)
     except ValueError:  # binascii.Error, and letters that are not ASCII
@@ -105,7 +105,7 @@ def _text(octets: bytes) -> str | None:
 
 
 def _validated(body: Mapping[str, Any]) -> Tree:
-    """The resource without the texts in it, which the validator need not see, as FHIR R4B has it."""
+    """The resource, validated against FHIR R4B without its texts."""
     seen = {name: value for name, value in body.items() if name not in ("content", "contained", "text")}
     if len(json.dumps(seen)) > MOST_CHARACTERS:
         raise InvalidResource(
@@ -118,7 +118,7 @@ def _validated(body: Mapping[str, Any]) -> Tree:
         found = DocumentReference.model_validate(seen)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        # The name of an unknown element is text of the request.
+        # The name of an unknown element comes from the request and could hold text.
         places = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
         field = ".".join(map(str, places)) or "DocumentReference"
     else:
@@ -128,7 +128,7 @@ def _validated(body: Mapping[str, Any]) -> Tree:
 
 
 def _subject_id(subject: Mapping[str, Any]) -> str | None:
-    """The patient's id: the identifier's value, or the id in the reference; None where neither is there."""
+    """The patient's id: the value of the identifier, or the id in the reference; None if there is neither."""
     value = subject.get("identifier", {}).get("value")
     if value is not None:
         return str(value)

@@ -5,7 +5,7 @@ from typing import Any
 from app.coding.schemas import EvidenceSpan, SuggestedCode
 
 Tree = dict[str, Any]
-"""A part of a resource as JSON has it."""
+"""A resource, or a part of one, as parsed JSON."""
 
 BASE = "urn:icd-coder:fhir:"
 EVIDENCE = f"{BASE}evidence"
@@ -18,7 +18,7 @@ UNCONFIRMED: Tree = {
 
 
 def evidence(span: EvidenceSpan) -> Tree:
-    """A span of the note: offsets in code points, and its words where a FHIR string can hold them."""
+    """A span of the note: offsets in code points, and its text if a FHIR string may hold it."""
     parts: list[Tree] = [
         {"url": "begin", "valueInteger": span.start},
         {"url": "end", "valueInteger": span.end},
@@ -31,7 +31,7 @@ def evidence(span: EvidenceSpan) -> Tree:
 
 
 def suggestion(code: SuggestedCode) -> Tree:
-    """What the bundle thinks of a code."""
+    """Rank, probability and threshold of a suggested code, and whether it is selected."""
     return {
         "url": SUGGESTION,
         "extension": [
@@ -44,7 +44,7 @@ def suggestion(code: SuggestedCode) -> Tree:
 
 
 def unconfirmed() -> Tree:
-    """The verification status of a Procedure, which R4 has for Conditions alone."""
+    """The verification status of a Procedure; R4 has this element for Conditions only."""
     return {"url": VERIFICATION_STATUS, "valueCodeableConcept": UNCONFIRMED}
 
 

@@ -15,12 +15,11 @@ from app.bundles.opening import BundleOpener
 from app.bundles.service import BundleService
 from app.database.engine import open_service_database
 from app.inference.worker import Coder
-from app.jobs.build import build_jobs
 from app.jobs.worker import JobWorker
 from app.logs import error_fields
 from app.settings import Settings
 from app.web.active_bundle import ActiveBundle
-from app.web.assembly import assemble
+from app.web.assembly import assemble, assemble_jobs
 from app.web.authentication import OPEN_PATHS, Authentication
 from app.web.authorization import require_declared
 from app.web.body_limit import BodyLimit
@@ -59,7 +58,7 @@ def create_app(
     metrics = Metrics(coder)
     assembled = partial(assemble, settings, engine, metrics)
     active_bundle = ActiveBundle(assembled)
-    jobs, worker = build_jobs(settings, engine, active_bundle.lease)
+    jobs, worker = assemble_jobs(settings, engine, active_bundle.lease)
     state = ServiceState(
         **vars(assembled(coder)),
         gate=gate,

@@ -1,4 +1,8 @@
-"""The parts of the service that belong to one bundle, made for a coder over the service's database."""
+"""Build the services: those of one bundle, and the jobs, which no bundle changes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
 
 from sqlalchemy import Engine
 
@@ -9,6 +13,12 @@ from app.catalogue.title_words import TitleWords
 from app.coding.recording import Recorder
 from app.coding.service import build_service
 from app.inference.worker import Coder, Inference
+from app.jobs.answering import answer_item
+from app.jobs.job_file import LineLimits
+from app.jobs.queue import JobQueue
+from app.jobs.repository import Outcome, WaitingItem
+from app.jobs.service import JobService
+from app.jobs.worker import JobWorker
 from app.neighbours.index import NeighbourIndex, index_on
 from app.notes.service import NoteService
 from app.reviews.service import ReviewService
@@ -19,12 +29,12 @@ from model.errors import InvalidOption
 
 
 def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder: Coder) -> BundleServices:
-    """The coder with its line of notes, and the neighbours of its own embedding; nothing runs yet.
+    """The services of one coder over the database; its worker thread is not started.
 
     Raises:
         InvalidOption: codings are to be recorded, and there is no database.
-        EmbeddingMismatch: the database holds the embeddings of other bundles alone.
-        DatabaseUnavailable: it cannot be read.
+        EmbeddingMismatch: the database holds only embeddings of other bundles.
+        DatabaseUnavailable: the database cannot be read.
     """
     index: NeighbourIndex | None = None
     if engine is not None:
@@ -54,3 +64,25 @@ def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) ->
     if index is None:
         raise InvalidOption("ICD_CODER_RECORD_CODINGS needs a database: name one with --database, or unset it")
     return Recorder(coder)
+
+
+def assemble_jobs(
+    settings: Settings, engine: Engine | None, lease: Callable[[], AbstractContextManager[BundleServices]]
+) -> tuple[JobService, JobWorker | None]:
+    """The jobs and their worker, which is not started; without a database there is no worker.
+
+    Args:
+        lease: the services of the active bundle, taken anew for each item.
+    """
+
+    async def answer(item: WaitingItem) -> Outcome:
+        with lease() as services:
+            return await answer_item(item, services.coding)
+
+    worker = None if engine is None else JobWorker(JobQueue(engine, timedelta(days=settings.job_days)), answer)
+    limits = LineLimits(settings.max_job_items, settings.max_characters, settings.max_top_k, settings.max_body_bytes)
+    return JobService(engine, limits, settings.max_jobs, _ignore_submit if worker is None else worker.wake), worker
+
+
+def _ignore_submit() -> None:
+    """Without a database no job can be submitted."""

@@ -1,7 +1,9 @@
-"""A client of the service for Python programs; client and server are meant to be of one version.
+"""Python client of the service; use the same version as the server.
 
-with Client("http://127.0.0.1:8000", key) as client:
-    answer = client.predict(PredictRequest(text="72 year old woman ..."))
+Example::
+
+    with Client("http://127.0.0.1:8000", key) as client:
+        answer = client.predict(PredictRequest(text="72 year old woman ..."))
 """
 
 import ssl
@@ -26,26 +28,26 @@ from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsA
 from app.wire import CSV, JSON_LINES
 from model.errors import IcdCoderError, InvalidOption, MissingInput
 
-if TYPE_CHECKING:  # it brings the server with it
+if TYPE_CHECKING:  # importing it would import the modules of the server
     from app.coding.batch import BatchAnswer, BatchRequest
 
 Answer = TypeVar("Answer", bound=BaseModel)
 JSON_BODY = {"Content-Type": "application/json"}
 LONGEST_WAIT = 60
-"""Seconds between two tries at most, whatever the service asks for."""
+"""Longest wait in seconds before a retry, even if the service asks for more."""
 
 
 class ReceivedProblem(BaseModel):
-    """An error as the service sends it (RFC 9457)."""
+    """A problem (RFC 9457) as the service sent it."""
 
     type: str = "about:blank"
     title: str = ""
     status: int
-    detail: str = "the server has not said why: look at its log, or at a proxy before it"
+    detail: str = "the server gave no reason: see its log, or that of a proxy in front of it"
 
 
 class ServiceProblem(IcdCoderError):
-    """The service refused a request; ``problem`` says why, ``retry_after_seconds`` when to come again."""
+    """The service answered with an error; ``retry_after_seconds`` is None if it asked for no wait."""
 
     def __init__(self, problem: ReceivedProblem, retry_after_seconds: int | None = None) -> None:
         self.problem = problem
@@ -54,29 +56,29 @@ class ServiceProblem(IcdCoderError):
 
 
 class RequestRefused(ServiceProblem):
-    """The request has to be changed (4xx)."""
+    """The request is invalid (4xx)."""
 
 
 class AccessRefused(ServiceProblem):
-    """The key has to be another one (401, 403)."""
+    """The key is missing, invalid or lacks a scope (401, 403)."""
 
 
 class NotNow(ServiceProblem):
-    """The same request may be answered later (429, 503)."""
+    """The same request may succeed later (429, 503)."""
 
 
 class ServiceFailed(ServiceProblem):
-    """The service has failed (other 5xx), or answered what it should not."""
+    """The service failed (other 5xx), or its answer has an unexpected form."""
 
 
 class ServiceUnreachable(IcdCoderError):
-    """Nobody answers at the address, or not in time."""
+    """No answer from the address, or not in time."""
 
 
 class Client:
-    """Asks one service; use it as a context manager, from one thread at a time.
+    """A client of one service. Use it as a context manager, from one thread at a time.
 
-    No proxy or password of the environment is used: notes go to the named server alone.
+    Proxies and passwords in the environment are ignored, so that notes go to the named server only.
     """
 
     def __init__(
@@ -88,16 +90,16 @@ class Client:
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Nothing is sent yet.
+        """Create the client without sending a request.
 
         Args:
             url: ``http://host:port`` or ``https://host``.
             key: an access key; None for a service without keys.
-            seconds: for one try.
-            attempts: tries of a request that the service asks to send again later.
+            seconds: timeout of one attempt.
+            attempts: how often a request is sent if the service answers that it may succeed later.
 
         Raises:
-            InvalidOption: the address or the key cannot be one.
+            InvalidOption: the address or the key is malformed.
         """
         headers = {} if key is None else {"Authorization": f"Bearer {_valid_key(key)}"}
         self._url = require_address(url)
@@ -141,21 +143,21 @@ class Client:
         return self._ask("POST", "/v1/neighbours", NeighboursAnswer, request)
 
     def model(self) -> ModelAnswer:
-        """The bundle that answers. Raises as :meth:`predict`."""
+        """The active bundle. Raises as :meth:`predict`."""
         return self._ask("GET", "/v1/model", ModelAnswer)
 
     def predict_batch(self, request: "BatchRequest") -> "BatchAnswer":
-        """Several notes, each with its answer or its problem. Raises as :meth:`predict`."""
+        """Code several notes; each result is an answer or a problem. Raises as :meth:`predict`."""
         from app.coding.batch import BatchAnswer
 
         return self._ask("POST", "/v1/predict/batch", BatchAnswer, request)
 
     def audit(self, request: AuditRequest) -> AuditAnswer:
-        """Assigned codes beside the ranking. Raises as :meth:`predict`."""
+        """Audit the assigned codes of a note. Raises as :meth:`predict`."""
         return self._ask("POST", "/v1/audit", AuditAnswer, request)
 
     def codes(self, query: CodesQuery) -> CodesAnswer:
-        """A page of the codes that the bundle can answer with. Raises as :meth:`predict`."""
+        """A page of the codes of the bundle. Raises as :meth:`predict`."""
         return self._ask("GET", _with_query("/v1/codes", query), CodesAnswer)
 
     def store_note(self, request: NoteRequest) -> NoteKept:
@@ -167,7 +169,7 @@ class Client:
         return self._ask("GET", f"/v1/notes/{quote(note_id, safe='')}", StoredNote)
 
     def delete_note(self, note_id: str) -> NoteDeleted:
-        """Delete a stored note with all that hangs on it. Raises as :meth:`predict`."""
+        """Delete a stored note with its codes, embeddings, codings and reviews. Raises as :meth:`predict`."""
         return self._ask("DELETE", f"/v1/notes/{quote(note_id, safe='')}", NoteDeleted)
 
     def review(self, request: ReviewRequest) -> ReviewKept:
@@ -179,7 +181,7 @@ class Client:
         return self._ask("GET", _with_query("/v1/reviews", query), ReviewsAnswer)
 
     def export_reviews(self, query: ExportQuery, target: BinaryIO) -> None:
-        """Write the table of the reviewed notes, in UTF-8, as it arrives; what was written before an error stays.
+        """Stream the table of the reviewed notes, in UTF-8, into ``target``; an error can leave it incomplete.
 
         Raises:
             As :meth:`predict`.
@@ -187,16 +189,16 @@ class Client:
         self._stream(_with_query("/v1/reviews/export", query), target, {})
 
     def submit_job(self, file: bytes, idempotency_key: str) -> JobStatus:
-        """Hand a file of JSON lines in, or find the job that this key and file made before. Raises as :meth:`predict`.
+        """Submit a file of JSON lines, or find the job that this key and file made before. Raises as :meth:`predict`.
 
         Args:
-            idempotency_key: a word of the caller's own: 1 to 200 printable characters of ASCII, no blank.
+            idempotency_key: chosen by the caller: 1 to 200 printable ASCII characters without spaces.
         """
         headers = {"Content-Type": JSON_LINES, "Idempotency-Key": idempotency_key}
         return self._ask("POST", "/v1/jobs", JobStatus, content=file, headers=headers)
 
     def job(self, job_id: str) -> JobStatus:
-        """How far a job is. Raises as :meth:`predict`."""
+        """The status of a job. Raises as :meth:`predict`."""
         return self._ask("GET", f"/v1/jobs/{quote(job_id, safe='')}", JobStatus)
 
     def jobs(self, query: JobsQuery) -> JobsAnswer:
@@ -212,7 +214,7 @@ class Client:
         return self._ask("DELETE", f"/v1/jobs/{quote(job_id, safe='')}", JobDeleted)
 
     def job_results(self, job_id: str, target: BinaryIO, as_table: bool = False) -> None:
-        """Write a job's results as JSON lines or as a CSV table; what was written before an error stays.
+        """Stream the results of a job into ``target``, as JSON lines or as CSV; an error can leave it incomplete.
 
         Raises:
             As :meth:`predict`.
@@ -221,7 +223,7 @@ class Client:
         self._stream(f"/v1/jobs/{quote(job_id, safe='')}/results", target, headers)
 
     def bundles(self) -> BundlesAnswer:
-        """The registered bundles, and which one answers. Raises as :meth:`predict`."""
+        """The registered bundles, and which one is active. Raises as :meth:`predict`."""
         return self._ask("GET", "/v1/bundles", BundlesAnswer)
 
     def register_bundle(self, name: str) -> NamedBundle:
@@ -229,12 +231,12 @@ class Client:
         return self._ask("POST", "/v1/bundles", NamedBundle, RegisterRequest(name=name))
 
     def name_bundle(self, alias: str, name: str) -> NamedBundle:
-        """Let an alias stand for a registered bundle. Raises as :meth:`predict`."""
+        """Point an alias to a registered bundle. Raises as :meth:`predict`."""
         path = f"/v1/bundles/aliases/{quote(alias, safe='')}"
         return self._ask("PUT", path, NamedBundle, AliasRequest(name=name))
 
     def load_bundle(self, bundle: str) -> BundleLoaded:
-        """Let a registered bundle answer from now on, by its name or alias. Raises as :meth:`predict`."""
+        """Load a registered bundle, by its name or alias, as the active one. Raises as :meth:`predict`."""
         return self._ask("POST", "/v1/bundles/load", BundleLoaded, LoadRequest(bundle=bundle))
 
     def health(self) -> bool:
@@ -242,7 +244,7 @@ class Client:
 
         Raises:
             ServiceUnreachable: no answer.
-            ServiceProblem: not one that a service gives here.
+            ServiceProblem: an answer that this route does not give.
         """
         try:
             self._send("GET", "/readyz", None)
@@ -266,9 +268,10 @@ class Client:
             return kind.model_validate_json(response.content)
         except ValidationError:
             problem = ReceivedProblem(
-                status=response.status_code, detail=f"the answer to {path} has another shape: is it another version?"
+                status=response.status_code,
+                detail=f"the answer to {path} has an unexpected form: is the server of another version?",
             )
-            raise ServiceFailed(problem) from None  # the original can hold the answer
+            raise ServiceFailed(problem) from None  # the original error can hold the answer
 
     def _send(
         self, method: str, path: str, content: bytes | None, headers: Mapping[str, str] = JSON_BODY
@@ -299,16 +302,16 @@ class Client:
 
 
 def _with_query(path: str, query: BaseModel) -> str:
-    """The path with what the query sets, in JSON's spelling of moments and numbers."""
+    """The path with the fields of the query; times and numbers are written as in JSON."""
     asked = query.model_dump(mode="json", exclude_none=True)
     return f"{path}?{urlencode(asked)}" if asked else path
 
 
 def require_address(url: str) -> str:
-    """The address, without a slash at its end.
+    """The address without a trailing slash.
 
     Raises:
-        InvalidOption: it is no http or https address, or it holds a password.
+        InvalidOption: it is not an http or https address, or it contains a password.
     """
     try:
         parsed = urlsplit(url)
@@ -321,21 +324,21 @@ def require_address(url: str) -> str:
 
 
 def read_key(path: Path) -> str:
-    """The access key in a file.
+    """Read the access key from a file.
 
     Raises:
         MissingInput: the file cannot be read.
-        InvalidOption: it holds no key.
+        InvalidOption: the file does not contain a key.
     """
     try:
         return _valid_key(path.read_text(encoding="ascii", errors="replace").strip())
     except OSError as error:
-        raise MissingInput(f"the key file '{path}' cannot be read ({error.strerror}): mend the path") from None
+        raise MissingInput(f"the key file '{path}' cannot be read ({error.strerror}): fix the path") from None
 
 
 def _valid_key(key: str) -> str:
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise InvalidOption("the access key is not one: give what `icd-coder keys create` has printed")
+        raise InvalidOption("this is not an access key: give what `icd-coder keys create` printed")
     return key
 
 

@@ -1,22 +1,25 @@
-"""The errors of the service and its database; ``app/web/problems.py`` maps every class to a status."""
+"""The errors of the service and its database; ``STATUS`` in ``app/problem_table.py`` gives each its HTTP status.
+
+No message may contain note text: messages are sent to clients and printed.
+"""
 
 from model.errors import IcdCoderError
 
 
 class DatabaseOutOfStep(IcdCoderError):
-    """The database's schema is behind or ahead of this version."""
+    """The database schema is older or newer than this version of the program."""
 
 
 class DatabaseUnavailable(IcdCoderError):
-    """The database is there but cannot be used now: locked, read-only, full, damaged."""
+    """The database exists but cannot be used now: locked, read-only, full or damaged."""
 
 
 class UnknownNote(IcdCoderError):
-    """No note is stored under the given id."""
+    """No note is stored under the given note_id."""
 
 
 class NoteStored(IcdCoderError):
-    """Another note is stored under the given id."""
+    """A different note is already stored under the given note_id."""
 
 
 class NoteTextNotStored(IcdCoderError):
@@ -28,7 +31,7 @@ class NoDatabase(IcdCoderError):
 
 
 class WrongPart(IcdCoderError):
-    """One part of what was sent cannot be used: ``field`` is its name, ``problem`` what is wrong with it."""
+    """One part of the request is invalid: ``field`` names it, ``problem`` says what is wrong."""
 
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         self.field = field
@@ -37,35 +40,35 @@ class WrongPart(IcdCoderError):
 
 
 class InvalidResource(WrongPart):
-    """A FHIR resource cannot be read; the part is the path of its element."""
+    """A FHIR resource is invalid; ``field`` is the path of the element."""
 
 
 class InvalidLine(WrongPart):
-    """A line of a job's file cannot be used; the part is the line's number, and the field where one is to blame."""
+    """A line of a job's file is invalid; ``field`` is the line number, and the name of the field if it is one field."""
 
 
 class WrongContentType(IcdCoderError):
-    """The body is sent as something that the route does not read."""
+    """The route does not read the Content-Type of the request."""
 
 
 class UnknownJob(IcdCoderError):
-    """The caller has no job of the given id."""
+    """The caller has no job with the given id."""
 
 
 class KeyUsedBefore(IcdCoderError):
-    """Another body was sent with the same Idempotency-Key."""
+    """A different body was sent before with the same Idempotency-Key."""
 
 
 class TooManyJobs(IcdCoderError):
-    """The caller has as many unfinished jobs as one may have."""
+    """The caller has reached the limit of unfinished jobs."""
 
 
 class AbandonedItem(IcdCoderError):
-    """A note of a job before whose result the service has ended again and again."""
+    """A note of a job that is not tried again, because the service repeatedly died while coding it."""
 
 
 class NoBundleFolder(IcdCoderError):
-    """The service was started without a folder of bundles to load from."""
+    """The service was started without a folder of bundles."""
 
 
 class UnknownBundle(IcdCoderError):
@@ -73,15 +76,15 @@ class UnknownBundle(IcdCoderError):
 
 
 class NameTaken(IcdCoderError):
-    """The name of a bundle is wanted for an alias, or the other way round."""
+    """The name of a bundle cannot become an alias, or the other way round."""
 
 
 class BundleRefused(IcdCoderError):
-    """A bundle cannot be registered or served; the one that is served goes on."""
+    """A bundle cannot be registered or loaded; the active bundle stays."""
 
 
 class TryLater(IcdCoderError):
-    """The request is good, the moment is not; ``retry_after_seconds``, where known, is when to come again."""
+    """A valid request that cannot be answered now; ``retry_after_seconds`` is None if unknown."""
 
     def __init__(self, message: str, retry_after_seconds: int | None = None) -> None:
         self.retry_after_seconds = retry_after_seconds
@@ -89,11 +92,11 @@ class TryLater(IcdCoderError):
 
 
 class Overloaded(TryLater):
-    """The waiting queue is full or too slow, or the service is stopping."""
+    """The queue is full or too slow, or the service is stopping."""
 
 
 class OutOfTime(TryLater):
-    """The note was not coded within the time that a note gets."""
+    """The note was not coded within the deadline."""
 
 
 class NotReady(IcdCoderError):
@@ -109,7 +112,7 @@ class MissingKey(IcdCoderError):
 
 
 class WrongKey(IcdCoderError):
-    """The request's access key is none of ours."""
+    """The access key is unknown or malformed."""
 
 
 class RevokedKey(IcdCoderError):
@@ -117,22 +120,22 @@ class RevokedKey(IcdCoderError):
 
 
 class ExpiredKey(IcdCoderError):
-    """The access key has had its time."""
+    """The access key has expired."""
 
 
 class WrongToken(WrongPart):
-    """The identity provider's token opens nothing; the part is a claim, or a name of its header."""
+    """The token of the identity provider is not accepted; ``field`` is a claim, or a field of its header."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(field, problem, "ask the identity provider for another token")
 
 
 class IdentityUnavailable(IcdCoderError):
-    """The identity provider's keys cannot be had now."""
+    """The keys of the identity provider cannot be fetched now."""
 
 
 class MissingScope(IcdCoderError):
-    """The access key does not open this route; ``scope`` would."""
+    """The access key lacks the scope that the route needs."""
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
@@ -143,7 +146,7 @@ class MissingScope(IcdCoderError):
 
 
 class RateLimited(IcdCoderError):
-    """Too much was asked for; ``retry_after_seconds`` from now it may be asked again."""
+    """The rate limit is exceeded; the request may be sent again after ``retry_after_seconds``."""
 
     def __init__(self, what: str, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds

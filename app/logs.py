@@ -1,7 +1,15 @@
-"""JSON logs that hold no note text: one line a request, errors by class and place.
+"""JSON logs without note text.
 
-An exception's message and its chained causes can hold a note (a database's failing row, a parser's excerpt), so
-no log line ever carries one; class and source lines are enough to find the place.
+Note text could reach a log in three ways, each with one guard:
+
+- Our own log calls: they name fixed events and pass ids, counts, times and statuses. An error is passed as
+  ``**error_fields(error)``, its class and source lines; its message can hold a note (a failing database row, an
+  excerpt of a parser).
+- Exceptions that a log call attaches (``exc_info``): ``error_without_message`` replaces them by the same fields.
+- Messages of libraries: ``name_only`` keeps only the name of the logger; uvicorn's one-line messages are kept, because
+  its access log is off and they hold addresses only.
+
+``tests/app/test_private_log.py`` sends a note through every kind of failure and searches the logs for it.
 """
 
 import logging
@@ -15,9 +23,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 
 def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
-    """Send structlog's and every library's log to the stream as JSON lines."""
+    """Write the logs of the service and of all libraries to the stream as JSON lines."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,  # the request's id
+        structlog.contextvars.merge_contextvars,  # adds the request id
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -44,9 +52,9 @@ def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
 
 
 def name_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Keep uvicorn's own words; of any other library keep only its name (asyncio prints exceptions).
+    """Guard library messages: keep only the logger's name, except for one-line messages of uvicorn.
 
-    Uvicorn's own words are one line; more are the traceback of a start or a stop that failed.
+    asyncio logs exceptions, and a message of uvicorn with several lines is a traceback.
     """
     record: logging.LogRecord = event["_record"]
     event["logger"] = record.name
@@ -56,7 +64,7 @@ def name_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 
 
 def error_without_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace an exception by its class and places."""
+    """Guard attached exceptions: replace them, and any formatted traceback, by :func:`error_fields`."""
     error = event.pop("exc_info", None)
     if error is True:
         error = sys.exc_info()
@@ -70,7 +78,7 @@ def error_without_message(_logger: WrappedLogger, _method: str, event: EventDict
 
 
 def error_fields(error: BaseException) -> dict[str, str | list[str]]:
-    """Fields for a log line: the class and the places of an error, not its message."""
+    """Guard errors in our own log calls: the class and the source lines of an error, without its message."""
     return {"error": type(error).__name__, "at": places(error.__traceback__)}
 
 

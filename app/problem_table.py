@@ -1,7 +1,7 @@
-"""Every error of the service with its status and type, and the problem (RFC 9457) that is made of it.
+"""HTTP status and problem type of every error, and the conversion of errors to problems (RFC 9457).
 
-No problem ever holds a part of the request: pydantic's own messages echo the input, and the message of an unforeseen
-error can hold a note.
+A problem never contains a part of the request, because messages of pydantic repeat the input and the message of an
+unexpected error can hold a note.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     AbandonedItem: (500, "given-up"),
     WrongContentType: (415, "wrong-content-type"),
 }
-"""Status and stable slug by error class; the first class that fits."""
+"""Status and last part of the problem type by error class; the first class that matches is used."""
 INTERNAL = ("internal-error", "the service failed: the log has the request id")
 SAFE_MESSAGES = frozenset(
     {
@@ -104,7 +104,7 @@ SAFE_MESSAGES = frozenset(
         "position_of_action",
     }
 )
-"""Kinds of validation error whose message is made of the schema alone."""
+"""Types of validation error whose message contains nothing of the input."""
 
 
 class FieldProblem(BaseModel):
@@ -125,7 +125,7 @@ class Problem(BaseModel):
 
 
 def problem_of(error: Exception) -> Problem:
-    """The same as a part of an answer that has other parts; an error that nobody foresaw without details."""
+    """The problem of an error; for an unexpected error without details."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
             return make_problem(status, slug, str(error))
@@ -133,10 +133,10 @@ def problem_of(error: Exception) -> Problem:
 
 
 def shape_problem(found: Sequence[Any]) -> Problem:
-    """Of a body, or a part of one, of the wrong shape: names of our fields and our own words, nothing of the input.
+    """The problem of a body, or a part of one, that does not match the schema; repeats nothing of the input.
 
     Args:
-        found: the errors of pydantic.
+        found: errors as :meth:`pydantic.ValidationError.errors` returns them.
     """
     return make_problem(
         422,
@@ -147,15 +147,15 @@ def shape_problem(found: Sequence[Any]) -> Problem:
 
 
 def make_problem(status: int, slug: str, detail: str, errors: list[FieldProblem] | None = None) -> Problem:
-    """A problem with its type and title."""
+    """A problem with the type of the slug and the title of the status."""
     title = HTTPStatus(status).phrase
     return Problem(type=TYPE_PREFIX + slug, title=title, status=status, detail=detail, errors=errors)
 
 
 def field_problem(item: Mapping[str, Any]) -> FieldProblem:
-    """One of pydantic's errors: the field, and our own words or those of the schema."""
+    """One error of pydantic: the name of the field, and a message without the input."""
     kind = str(item["type"])
-    # The name of an unknown field, and any message outside the list, is text of the request.
+    # The name of an unknown field, and messages of types not in SAFE_MESSAGES, can hold text of the request.
     places = item["loc"][:-1] if kind == "extra_forbidden" else item["loc"]
     name = ".".join(str(place) for place in places) or "body"
     if kind == "extra_forbidden":

@@ -101,10 +101,10 @@ class Settings(BaseSettings):
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from the environment, then from a TOML file; ``overrides`` win over both.
+    """Read the settings: ``overrides`` win over the environment, which wins over the TOML file.
 
     Raises:
-        InvalidOption: a value cannot be used, or the file holds an unknown one; the message names the first.
+        InvalidOption: a value is invalid, or the file has an unknown setting; the message names the first.
         MissingInput, MalformedInput: the file cannot be read as TOML.
     """
     try:
@@ -114,15 +114,15 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         raise InvalidOption(f"the setting {PREFIX}{name.upper()} cannot be used: {first['msg']}") from None
     except tomllib.TOMLDecodeError as error:
-        raise MalformedInput(f"'{config}' is no TOML ({error}): write lines such as max_characters = 100000") from None
+        raise MalformedInput(f"'{config}' is not TOML ({error}): write lines such as max_characters = 100000") from None
     except UnicodeDecodeError:
-        raise MalformedInput(f"'{config}' is not UTF-8: write it again in UTF-8") from None
+        raise MalformedInput(f"'{config}' is not UTF-8: save it as UTF-8") from None
     except OSError as error:
-        raise MissingInput(f"'{config}' cannot be read ({error.strerror}): mend the path of --config") from None
+        raise MissingInput(f"'{config}' cannot be read ({error.strerror}): fix the path of --config") from None
 
 
 def _settings_over(config: Path | None) -> type[Settings]:
-    """The settings with a file below the environment."""
+    """The settings class that also reads the file, with lower priority than the environment."""
     if config is None:
         return Settings
     if not config.is_file():

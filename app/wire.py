@@ -1,4 +1,4 @@
-"""Types that the requests and answers of several features share."""
+"""Types and constants that the requests and answers of several features share."""
 
 from typing import Annotated, Literal, Self
 

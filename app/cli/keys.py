@@ -1,4 +1,4 @@
-"""The verbs of access: keys create, keys list, keys revoke, keys subject, verify-log."""
+"""The verbs of access control: keys create, keys list, keys revoke, keys subject, verify-log."""
 
 from pathlib import Path
 from typing import Annotated

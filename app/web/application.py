@@ -1,4 +1,4 @@
-"""The application: routes, errors, limits, and what lives from start to stop."""
+"""Create the FastAPI application: routes, middleware, error handlers, and its start and stop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Set
@@ -34,7 +34,7 @@ from app.web.routes import ROUTERS
 from app.web.routes.metrics import PATH as METRICS_PATH
 from app.web.routes.metrics import metrics_router
 from app.web.state import Readiness, ServiceState
-from app.web.tracing import Traced, Tracing, trace_statements
+from app.web.tracing import Tracing, TracingMiddleware, trace_statements
 
 DESCRIPTION = (
     "ICD codes for discharge summaries, with evidence and the most similar past summaries. "
@@ -45,11 +45,12 @@ DESCRIPTION = (
 def create_app(
     settings: Settings, coder: Coder, gate: Gate, tracing: Tracing | None = None, opener: BundleOpener | None = None
 ) -> FastAPI:
-    """The service around one coder behind a gate; the database of ``settings`` is opened and checked here.
+    """The application for one coder; opens and checks the database of the settings.
 
     Args:
-        tracing: None for none.
-        opener: of the bundles that are loaded while it runs; None for none.
+        gate: decides which requests are let in.
+        tracing: None for no tracing.
+        opener: loads other bundles while the service runs; None to refuse that.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable, EmbeddingMismatch: the database cannot be used.
@@ -76,9 +77,9 @@ def create_app(
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(active_bundle, engine, worker, gate, tracing),
-        docs_url=None,  # FastAPI's pages load scripts from another host
+        docs_url=None,  # replaced by app/web/docs_page.py
         redoc_url=None,
-        # FastAPI would send exceptions, which can hold note text, to a collector that the environment names.
+        # FastAPI would send exceptions, which can hold note text, to a collector named by the environment.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.active_bundle = active_bundle
@@ -89,14 +90,14 @@ def create_app(
     install_docs_page(app)
     open_paths = OPEN_PATHS | ({METRICS_PATH} if settings.metrics == "open" else set())
     require_declared(app, open_paths)
-    _add_layers(app, settings, state, gate, open_paths)
+    _add_middleware(app, settings, state, gate, open_paths)
     if tracing is not None:
         _trace(app, tracing, engine, gate)
     return app
 
 
-def _add_layers(app: FastAPI, settings: Settings, state: ServiceState, gate: Gate, open_paths: Set[str]) -> None:
-    """From the innermost to the outermost: the last added is asked first."""
+def _add_middleware(app: FastAPI, settings: Settings, state: ServiceState, gate: Gate, open_paths: Set[str]) -> None:
+    """Add the middleware from the innermost to the outermost; the one added last handles a request first."""
     retry_after_seconds = settings.retry_after_seconds
     app.add_middleware(
         BodyLimit,
@@ -125,7 +126,7 @@ def _add_layers(app: FastAPI, settings: Settings, state: ServiceState, gate: Gat
 
 
 def _trace(app: FastAPI, tracing: Tracing, engine: Engine | None, gate: Gate) -> None:
-    app.add_middleware(Traced, tracing=tracing)
+    app.add_middleware(TracingMiddleware, tracing=tracing)
     if engine is not None:
         trace_statements(engine)
     if isinstance(gate, KeyGate):
@@ -137,7 +138,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        # No local name for what answers first: it would keep its weights when another bundle does.
+        # No variable for the first bundle: it would keep its weights in memory after a swap.
         active_bundle.now.coding.inference.start()
         warming = asyncio.create_task(_warm_up(active_bundle))
         try:
@@ -165,9 +166,9 @@ async def _warm_up(active_bundle: ActiveBundle) -> None:
     with active_bundle.lease() as first:
         try:
             await first.coding.inference.warm_up()
-        except Exception as error:  # noqa: BLE001 - whatever it is, /readyz says so and the process can be asked
+        except Exception as error:  # noqa: BLE001 - /readyz reports it, and the process keeps running
             structlog.get_logger().error("warm-up failed", **error_fields(error))
-            if first is active_bundle.now:  # else one answers that has coded a note
+            if first is active_bundle.now:  # otherwise the new bundle has already coded a note
                 first.readiness.warm_up = f"failed ({type(error).__name__})"
         else:
             first.readiness.warm_up = ""

@@ -1,4 +1,4 @@
-"""The layer before the routes: no request without a key gets as far as its body, but on the open paths."""
+"""Middleware that authenticates requests before their body is read, except on open paths."""
 
 from collections.abc import Set
 
@@ -14,13 +14,13 @@ from app.web.problems import known_problem
 from model.errors import IcdCoderError
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
-"""They tell nothing of notes, keys or bundles; every other path, known or not, needs a key."""
+"""Paths without authentication; they reveal nothing about notes, keys or bundles. Every other path needs a key."""
 
 UNREADABLE = "the access keys cannot be read now: try again later"
 
 
 class Authentication:
-    """Puts the caller into the request's state, or answers with a problem."""
+    """Stores the caller in the state of the request, or answers with a problem."""
 
     def __init__(self, app: ASGIApp, gate: Gate, retry_after_seconds: int, open_paths: Set[str] = OPEN_PATHS) -> None:
         self.app = app
@@ -34,7 +34,7 @@ class Authentication:
                 address = (scope.get("client") or ("unknown",))[0]
                 caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"), address)
             except DatabaseUnavailable as error:
-                # Who has no key yet does not learn which database it is.
+                # The original message names the database, and the caller is not authenticated.
                 structlog.get_logger().error("the access keys cannot be read", **error_fields(error))
                 problem = known_problem(DatabaseUnavailable(UNREADABLE), self.retry_after_seconds)
                 await problem(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Which scope a route needs: every route says so, or the service does not start."""
+"""The scope that each route needs; the service does not start if a route declares none."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from app.access.scopes import Scope
 from app.errors import MissingScope
 from app.web.authentication import OPEN_PATHS
 
-# For the description at /docs alone: the key itself is checked before the route is looked for.
+# Only for the OpenAPI document; the key is checked by the middleware.
 _described = HTTPBearer(scheme_name="access key", auto_error=False)
 
 
 @dataclass(frozen=True)
 class Requires:
-    """A dependency: the caller has the scope, or the other one; without one, any valid key will do."""
+    """A dependency that requires one of two scopes; without a scope, any valid key is accepted."""
 
     scope: Scope | None = None
     other: Scope | None = None
 
     async def __call__(self, request: Request, _key: Annotated[object, Security(_described)]) -> Visit:
-        """The request's visit.
+        """The caller, the id and the route of the request, as the access log needs them.
 
         Raises:
             MissingScope: the key lacks the scope.
@@ -46,10 +46,10 @@ ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
 
 
 def require_declared(app: FastAPI, open_paths: Set[str] = OPEN_PATHS) -> None:
-    """Raise unless every route says which scope it needs, or is open.
+    """Check that every route declares a scope or is open.
 
     Raises:
-        RuntimeError: names the first route that does neither; a mistake of ours, not of a user.
+        RuntimeError: names the first route without; a programming error.
     """
     for route in iter_route_contexts(app.routes):
         if route.path in open_paths:

@@ -1,4 +1,4 @@
-"""Middleware: bodies that are too large, too slow or too deeply nested are refused before they are parsed."""
+"""Middleware that refuses bodies which are too large, too slow or too deeply nested, before they are parsed."""
 
 import asyncio
 import re
@@ -10,21 +10,21 @@ from app.web.problems import HTTP_PROBLEMS, problem_response
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 JOBS = "/v1/jobs"
-"""Where the files of jobs are sent."""
+"""The route that accepts the files of jobs."""
 FILE_TOO_LARGE = ("body-too-large", "the file is larger than the service's max_job_bytes: send it as several jobs")
 BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
 )
-# A string that never ends goes to the end of the body; possessive, so that no body takes more than linear time.
+# An unclosed string extends to the end of the body. Possessive quantifiers keep the time linear.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class BodyLimit:
-    """Reads the body before the application does.
+    """Reads the whole body before the application does.
 
-    413 as soon as it is too large, chunked too, 408 when it is slow, 422 when it is nested too deeply to be parsed.
-    A job's file has a limit of its own, and is parsed line by line.
+    Answers 413 as soon as the body is too large, also if it is chunked, 408 if it is slow, and 422 if it is nested too
+    deeply. The file of a job has its own size limit and is not checked for depth, because it is parsed line by line.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class BodyLimit:
             async with asyncio.timeout(self.seconds):
                 messages = await self._read(scope, receive, limit)
         except TimeoutError:
-            # Close: the rest of the body would be taken for the next request.
+            # Close the connection, because the rest of the body would be read as the next request.
             problem = problem_response(408, *HTTP_PROBLEMS[408], headers={"Connection": "close"})
             await problem(scope, receive, send)
             return
@@ -68,7 +68,7 @@ class BodyLimit:
         return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
 
     async def _read(self, scope: Scope, receive: Receive, limit: int) -> list[Message] | None:
-        """The body's messages, or None when they are too large together."""
+        """The messages of the body, or None if it is larger than the limit."""
         if _declared_length(scope) > limit:
             return None
         messages: list[Message] = []
@@ -84,7 +84,7 @@ class BodyLimit:
 
 
 def is_deeper(body: bytes, limit: int) -> bool:
-    """Whether arrays and objects lie more than ``limit`` deep in one another; brackets in strings do not count."""
+    """Whether arrays and objects are nested more than ``limit`` deep; brackets in strings do not count."""
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     depth = 0
@@ -100,7 +100,7 @@ def is_deeper(body: bytes, limit: int) -> bool:
 
 
 async def _while_connected(answering: Awaitable[None], receive: Receive) -> None:
-    """Answer, or stop at once when the client goes away: a note that waits for its turn is then never coded."""
+    """Answer, but cancel as soon as the client disconnects, so that its note leaves the queue."""
     answer = asyncio.ensure_future(answering)
     gone = asyncio.ensure_future(_disconnected(receive))
     try:

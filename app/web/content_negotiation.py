@@ -1,4 +1,4 @@
-"""The format of an answer: the first that a route offers, unless the header Accept names another."""
+"""Choose the format of an answer by the header Accept."""
 
 from collections.abc import Iterable, Sequence
 from email.message import Message
@@ -6,14 +6,14 @@ from email.message import Message
 from app.wire import CSV, FHIR_JSON, JSON
 
 FORMS = (JSON, FHIR_JSON, CSV)
-"""Of a prediction."""
+"""Formats of a prediction, the default first."""
 
 
 def wanted_form(accept: Iterable[str], forms: Sequence[str] = FORMS) -> str:
-    """One of the forms by the values of the header Accept (RFC 9110, 12.5.1).
+    """The format with the highest weight in the values of the header Accept (RFC 9110, 12.5.1).
 
-    Only a form that is named in full counts, the first of those of the highest weight; the first of the forms where
-    none is, so that ``*/*`` and a browser get it.
+    Only media types named in full count. Without one the first format is used, so that ``*/*`` and a browser get the
+    default.
     """
     weights: dict[str, float] = {}
     for item in ",".join(accept).split(","):

@@ -45,7 +45,7 @@ def install_docs_page(app: FastAPI) -> None:
 
 
 def _policy(html: str) -> str:
-    """Files of this host and the page's own inline script, by its hash; Swagger UI sets styles in the document."""
+    """Allow files of this host, the inline script of the page by its hash, and the inline styles of Swagger UI."""
     hashes = [
         base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         for script in re.findall(r"<script>(.*?)</script>", html, re.DOTALL)

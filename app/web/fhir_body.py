@@ -1,4 +1,4 @@
-"""A route that reads a DocumentReference where it is sent as FHIR, and its own body otherwise."""
+"""A route class that also accepts a FHIR DocumentReference as the body."""
 
 import asyncio
 import json
@@ -17,20 +17,22 @@ from app.wire import FHIR_JSON
 
 
 class DocumentRoute(APIRoute):
-    """Puts what a DocumentReference asks in the place of the body, and what is to be repeated of it into the state."""
+    """Replaces a DocumentReference by the equivalent JSON body, and keeps elements for the answer in the state."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler behind the reader."""
+        """The handler of the route, after the conversion of the body."""
         answer = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             if _media_type(request) != FHIR_JSON:
                 return await answer(request)
             if Scope.PREDICT not in request.state.caller.scopes:
-                raise MissingScope(Scope.PREDICT)  # before the work; the route itself would say it after
+                raise MissingScope(
+                    Scope.PREDICT
+                )  # before the resource is parsed; the route checks the scope only afterwards
             document = await asyncio.to_thread(_read, await request.body())
             request.state.document = document.kept
-            return await answer(_asking(request, document))
+            return await answer(_with_json_body(request, document))
 
         return handle
 
@@ -40,7 +42,7 @@ def _media_type(request: Request) -> str:
 
 
 def _read(body: bytes) -> SentDocument:
-    """Raises HTTPException 400 for what is not JSON, and what :func:`read_document` raises."""
+    """Parse the body. Raises HTTPException 400 if it is not JSON, and what :func:`read_document` raises."""
     try:
         parsed = json.loads(body.decode("utf-8"))
     except ValueError:
@@ -48,11 +50,11 @@ def _read(body: bytes) -> SentDocument:
     else:
         broken = False
     if broken:
-        raise HTTPException(400)  # outside of the codec's error, which holds the body
+        raise HTTPException(400)  # outside of the except block: the error of the codec holds the body
     return read_document(parsed)
 
 
-def _asking(request: Request, document: SentDocument) -> Request:
+def _with_json_body(request: Request, document: SentDocument) -> Request:
     body = document.query.model_dump_json(exclude_unset=True).encode()
 
     async def receive() -> Message:

@@ -1,4 +1,4 @@
-"""Progress of a job as server-sent events, read from the database: any process that asks sees the same."""
+"""Progress of a job as server-sent events; the status is polled from the database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,43 +12,43 @@ from app.jobs.service import JobService
 
 POLL_SECONDS = 1.0
 MOST_STREAMS = 16
-"""Open at the same time; more would take the places of requests."""
+"""Most streams open at the same time, so that they do not slow other requests down."""
 
 
 class EventStreams:
-    """Counts the streams that are open."""
+    """Limits the number of open streams."""
 
     def __init__(self) -> None:
         self.open = 0
 
     def enter(self) -> None:
-        """Take a place.
+        """Count a stream.
 
         Raises:
-            Overloaded: none is free.
+            Overloaded: ``MOST_STREAMS`` are open already.
         """
         if self.open >= MOST_STREAMS:
             raise Overloaded(f"{MOST_STREAMS} streams of events are open already: ask GET /v1/jobs/ID now and then")
         self.open += 1
 
     def leave(self) -> None:
-        """Give it back."""
+        """Count the end of a stream."""
         self.open -= 1
 
 
 async def progress_events(
     status: JobStatus, visit: Visit, jobs: JobService, is_stopping: Callable[[], bool]
 ) -> AsyncIterator[ServerSentEvent]:
-    """An event ``progress`` now and at each change, and ``end`` with the last, each with the whole status.
+    """Yield an event ``progress`` now and at each change, and a last event ``end``, each with the whole status.
 
-    The stream also ends when the service stops, the job is deleted or the database is gone: who asks again gets the
-    status as it is then.
+    The stream also ends, without ``end``, if the service stops, the job is deleted or the database is unavailable; the
+    client can connect again.
     """
-    told: JobStatus | None = None
+    sent: JobStatus | None = None
     while True:
-        if status != told:
+        if status != sent:
             yield ServerSentEvent(event="end" if status.ended else "progress", data=status, id=str(status.done))
-            told = status
+            sent = status
         if status.ended or is_stopping():
             return
         await asyncio.sleep(POLL_SECONDS)

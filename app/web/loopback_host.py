@@ -1,7 +1,7 @@
-"""A service without keys answers to the names of this machine alone.
+"""Middleware against DNS rebinding, for a service without access keys.
 
-Any web page can have a name of its own point at 127.0.0.1 (DNS rebinding), and a browser on this machine then lets
-its scripts read what they ask for. What they cannot choose is the header Host, which has the page's own name.
+A web page can let its own domain name point to 127.0.0.1, and a browser on this machine then lets the scripts of the
+page read the answers. The header Host still has the name of the page, so only loopback names are accepted.
 """
 
 from urllib.parse import urlsplit
@@ -15,12 +15,12 @@ from app.web.problems import problem_response
 REFUSAL = (
     421,
     "foreign-host",
-    "without access keys the service answers to this machine's own names alone: ask 127.0.0.1 or localhost",
+    "without access keys the service accepts loopback names only: send the request to 127.0.0.1 or localhost",
 )
 
 
 class LoopbackHost:
-    """Refuses requests that were sent to another name than a loopback one, on every path."""
+    """Refuses requests, on every path, whose header Host is not a loopback name."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class LoopbackHost:
 
 
 def names_loopback(host: str) -> bool:
-    """Whether a header Host, with or without a port, names this machine alone."""
+    """Whether the value of a header Host, with or without a port, is a loopback name."""
     try:
         parsed = urlsplit(f"//{host}")
         return parsed.netloc == host and "@" not in host and parsed.port != 0 and is_loopback(parsed.hostname or "")

@@ -46,11 +46,11 @@ class ProblemHandlers:
         app.add_exception_handler(HTTPException, self.http)
 
     async def known(self, _request: Request, error: Exception) -> JSONResponse:
-        """An error of our own."""
+        """Answer an error of this program with its problem."""
         return known_problem(error, self.retry_after_seconds)
 
     async def database(self, _request: Request, error: Exception) -> JSONResponse:
-        """A database error that no repository has named; its message may hold a row."""
+        """Answer a database error that no repository translated; its message may hold a row."""
         name = error_name(error) if isinstance(error, SQLAlchemyError) else type(error).__name__
         structlog.get_logger().error("database error", error=name)
         return known_problem(
@@ -58,7 +58,7 @@ class ProblemHandlers:
         )
 
     async def validation(self, request: Request, error: Exception) -> JSONResponse:
-        """A body of the wrong shape: names of our fields and our own words, nothing of the input."""
+        """Answer a request that does not match the schema, without repeating the input."""
         found = error.errors() if isinstance(error, RequestValidationError) else []
         if any(item["type"] == "json_invalid" for item in found):
             return problem_response(400, *HTTP_PROBLEMS[400])
@@ -67,7 +67,7 @@ class ProblemHandlers:
         return _response(shape_problem(found))
 
     async def http(self, _request: Request, error: Exception) -> JSONResponse:
-        """Unknown route, wrong method, unreadable body."""
+        """Answer an unknown route, a wrong method or an unreadable body."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = error.headers if isinstance(error, HTTPException) else None
         slug, detail = HTTP_PROBLEMS.get(status, ("http-error", HTTPStatus(status).phrase))
@@ -75,7 +75,7 @@ class ProblemHandlers:
 
 
 def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
-    """An error of our own as a response: its message holds no note text by the rule of ``model/errors.py``."""
+    """The response to an error of this program; by the rule of ``model/errors.py`` its message holds no note text."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
             headers = _headers(error, status, retry_after_seconds)
@@ -89,7 +89,7 @@ def _fields_of(error: Exception) -> list[FieldProblem] | None:
 
 
 def _headers(error: Exception, status: int, retry_after_seconds: int) -> dict[str, str]:
-    """When to come again, or with what (RFC 9110 10.2.3 and 11.6.1, RFC 6750 3)."""
+    """``Retry-After`` or ``WWW-Authenticate`` (RFC 9110, 10.2.3 and 11.6.1; RFC 6750, 3)."""
     if isinstance(error, RateLimited):
         return {"Retry-After": str(error.retry_after_seconds)}
     if isinstance(error, MissingScope):
@@ -120,18 +120,18 @@ def _response(problem: Problem, headers: Mapping[str, str] | None = None) -> JSO
 
 
 def unexpected() -> JSONResponse:
-    """The answer to an error that nobody foresaw, without details."""
+    """The response to an unexpected error, without details."""
     return problem_response(500, *INTERNAL)
 
 
 KEYED = (401, 403, 429)
-"""What every route behind a key can answer with."""
+"""Statuses that every route with authentication can answer."""
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI entries of the problems that a route can answer with."""
+    """OpenAPI entries for the error statuses of a route."""
     schema = Problem.model_json_schema()
-    # Inline: OpenAPI would look for the reference among its components.
+    # Inline, because OpenAPI would look for the reference in its components.
     schema["properties"]["errors"] = {"type": "array", "items": schema.pop("$defs")["FieldProblem"]}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
@@ -140,6 +140,6 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def _is_json(request: Request) -> bool:
-    """Whether the body was named JSON; FastAPI takes any other for one string, an absent one for null."""
+    """Whether the Content-Type is JSON; FastAPI reads any other body as a string, and a missing one as null."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return media_type.startswith("application/") and media_type.endswith(("/json", "+json"))

@@ -1,4 +1,4 @@
-"""What an answer may not hold for want of a scope: neighbours, and words of stored notes."""
+"""Remove neighbours, and text of stored notes, from answers to callers without the scope for them."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -16,7 +16,7 @@ Note = TypeVar("Note", bound=Neighbour)
 
 
 def permitted(request: PredictRequest, visit: Visit) -> tuple[PredictRequest, list[str]]:
-    """The request as far as the key reaches, and what is left out of it."""
+    """The request reduced to the scopes of the caller, and a warning for each reduction."""
     changes: dict[str, object] = {}
     warnings = []
     if request.neighbours and not visit.may(Scope.NEIGHBOURS):
@@ -29,7 +29,7 @@ def permitted(request: PredictRequest, visit: Visit) -> tuple[PredictRequest, li
 
 
 def visible_prediction(answer: PredictAnswer, visit: Visit, warnings: Sequence[str]) -> PredictAnswer:
-    """The answer without snippets for a key that may not see texts, and with the warnings."""
+    """The answer with the warnings, and without snippets for a caller without the scope text."""
     neighbours, withheld = _without_snippets(answer.neighbours, visit)
     return answer.model_copy(
         update={"neighbours": neighbours, "warnings": [*answer.warnings, *warnings, *withheld]},

@@ -1,4 +1,4 @@
-"""Middleware: an id, one log line and one metric for each request, and an answer to unforeseen errors."""
+"""Middleware that gives each request an id, logs and counts it, and answers unexpected errors."""
 
 import re
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ _GIVEN = re.compile(r"[0-9a-f]{16,32}", re.ASCII)
 
 
 class RequestLog:
-    """Gives each request an id (``X-Request-ID``), logs and counts it without its content, answers unforeseen errors.
+    """Adds the header ``X-Request-ID``, and logs each request without its content.
 
-    The error is not raised further: the server would log its message.
+    Unexpected errors are answered here and not raised, because the server would log their message.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -49,7 +49,7 @@ class RequestLog:
         try:
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await self.app(scope, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001 - the last line of defence of every request
+        except Exception as error:  # noqa: BLE001 - the outermost handler of every request
             log.error("unexpected error", **error_fields(error))
             if status == 0:
                 await unexpected()(scope, receive, send_with_id)
@@ -69,9 +69,9 @@ class RequestLog:
 
 
 def _request_id(scope: Scope) -> str:
-    """The header X-Request-ID where it is a UUID or 16 to 32 hex digits, without hyphens; else a new one.
+    """The header X-Request-ID, if it is a UUID or 16 to 32 hex digits, without hyphens; otherwise a new id.
 
-    Nothing else is taken: an id goes into logs, where a name or a word of a note could stand in a longer alphabet.
+    Other values are not used, because the id is logged and could otherwise carry a name or a word of a note.
     """
     given = Headers(scope=scope).get("x-request-id", "").lower()
     bare = given.replace("-", "") if len(given) == 36 else given
@@ -79,10 +79,10 @@ def _request_id(scope: Scope) -> str:
 
 
 def _who(state: Mapping[str, Any]) -> str:
-    """A key's id, "no-auth", or "nobody" before the gate and on the open paths."""
+    """The id of the key, "no-auth", or "nobody" without authentication, as on open paths."""
     return str(getattr(state.get("caller"), "who", "nobody"))
 
 
 def template(scope: Scope) -> str:
-    """The route's template; a path that matches none may hold anything and is not logged."""
+    """The template of the route, or "none": an unknown path can hold anything and is not logged."""
     return str(getattr(scope.get("route"), "path", "none"))

@@ -1,4 +1,4 @@
-"""Running the application until a signal."""
+"""Run the application with uvicorn until a signal."""
 
 import asyncio
 import math
@@ -13,13 +13,14 @@ from fastapi import FastAPI
 from app.web.state import Readiness
 
 TICK_SECONDS = 0.05
-"""Between two looks at what is in flight."""
+"""Interval of the checks for requests in flight during a stop."""
 SWITCH_SECONDS = 0.001
-"""After which a thread that looks up a key gives the interpreter back to the event loop; Python's own is 5 ms."""
+"""Switch interval of the interpreter, so that threads which look up keys delay the event loop less than the default
+of 5 ms."""
 
 
 class AnnouncedServer(uvicorn.Server):
-    """Says where it listens, which uvicorn does not for a socket that it was given; stops in two steps."""
+    """Logs the address of a given socket, which uvicorn does not, and stops in two steps."""
 
     def __init__(self, config: uvicorn.Config, readiness: Readiness, shutdown_seconds: int) -> None:
         super().__init__(config)
@@ -35,7 +36,10 @@ class AnnouncedServer(uvicorn.Server):
             structlog.get_logger().info("serving", address=address, docs=f"{address}/docs")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer what is in flight while probes can still ask, then close the port: uvicorn would close it first."""
+        """Wait for the requests in flight while probes are still answered, then close the port.
+
+        uvicorn would close the port first.
+        """
         start = asyncio.get_running_loop().time()
         self._readiness.stopping = True
         structlog.get_logger().info("stopping", in_flight=self._readiness.in_flight)
@@ -48,9 +52,10 @@ class AnnouncedServer(uvicorn.Server):
 
 
 def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
-    """Serve on a bound socket until Ctrl-C or SIGTERM; requests in flight get their time.
+    """Serve on a bound socket until Ctrl-C or SIGTERM, then finish the requests in flight.
 
-    The server's access log stays off: ours names the route's template and never a query.
+    uvicorn's access log is off because it holds paths and queries; :class:`app.web.request_log.RequestLog` logs route
+    templates.
     """
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
@@ -61,7 +66,6 @@ def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
         timeout_graceful_shutdown=shutdown_seconds,
         server_header=False,
     )
-    readiness: Readiness = (
-        app.state.active_bundle.now.readiness
-    )  # not all of it: it would keep a bundle that is replaced
+    # A variable for the whole state would keep a replaced bundle in memory.
+    readiness: Readiness = app.state.active_bundle.now.readiness
     AnnouncedServer(config, readiness, shutdown_seconds).run(sockets=[bound])

@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry, sent to one configured collector; off by default.
+"""OpenTelemetry spans, sent to one configured collector; off by default.
 
-A span has a name of ours, times, and for a request its method, route template and status: no text, code or note id
-(docs/decisions/0019). Exceptions are not recorded: their messages can hold rows.
+A span has a fixed name, times, and for a request its method, route template and status; never text, codes or note ids
+(docs/decisions/0019). Exceptions are not recorded, because their messages can hold database rows.
 """
 
 import time
@@ -36,7 +36,7 @@ class Tracing:
 
     tracer: "Tracer"
     close: Callable[[], None]
-    """Sends what is left, and ends."""
+    """Sends the remaining spans and shuts down."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -45,13 +45,13 @@ class Tracing:
             yield
 
     def report_stage(self, name: str, seconds: float) -> None:
-        """A span that ends now."""
+        """Record a span that ends now."""
         now = time.time_ns()
         self.tracer.start_span(name, start_time=now - int(seconds * 1e9)).end(now)
 
     @contextmanager
     def request(self, context: "Context") -> "Iterator[Span]":
-        """A span of a request, under the client's where it names one."""
+        """A span around a request, as a child of the client's span if the request names one."""
         from opentelemetry.trace import SpanKind
 
         with (
@@ -64,10 +64,10 @@ class Tracing:
 
 
 def open_tracing(settings: Settings) -> Tracing | None:
-    """Tracing to the collector of the settings; None where none is named. Nothing is sent before the first span.
+    """Tracing to the collector of the settings, or None without one.
 
     Raises:
-        InvalidOption: it is no address, or the packages are not installed.
+        InvalidOption: the collector is not an address, or the packages are not installed.
     """
     collector = settings.tracing_collector
     if collector is None:
@@ -86,14 +86,14 @@ def open_tracing(settings: Settings) -> Tracing | None:
         raise InvalidOption(
             f"{SETTING} needs packages that are not installed: run `pip install 'icd-coder[tracing]'`, or unset it"
         ) from None
-    # A plain resource: the default one would tell of the machine, the process and its command line.
+    # The default resource would name the machine, the process and its command line.
     provider = TracerProvider(resource=Resource({"service.name": "icd-coder"}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(collector, timeout=EXPORT_SECONDS)))
     return Tracing(provider.get_tracer("icd-coder"), provider.shutdown)
 
 
-class Traced:
-    """The layer that surrounds each request with its span."""
+class TracingMiddleware:
+    """Middleware that records a span for each request."""
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self.app = app
@@ -119,7 +119,7 @@ class Traced:
 
 
 def _parent(scope: Scope) -> "Context":
-    """The client's span by its header traceparent, 55 hex digits and hyphens; tracestate and baggage can hold words."""
+    """The client's span, from the header traceparent only: tracestate and baggage can hold free text."""
     from opentelemetry.context import Context
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -129,7 +129,7 @@ def _parent(scope: Scope) -> "Context":
 
 
 def trace_statements(engine: Engine) -> None:
-    """Tell of each statement of an engine as a stage ``database``, without its words."""
+    """Report each statement of an engine as a stage ``database``, without its SQL."""
     event.listen(engine, "before_cursor_execute", _start)
     event.listen(engine, "after_cursor_execute", _end)
     event.listen(engine, "handle_error", _fail)

@@ -104,7 +104,7 @@ def test_a_problem_is_an_exception_that_carries_it(client: TestClient) -> None:
 def test_a_status_has_its_exception(status: int, kind: type[Exception]) -> None:
     """Also of a proxy that sends a page; a redirect is not followed, for the note would go elsewhere."""
     service, waits = scripted(httpx.Response(status, text="<html>", headers={"Location": "http://elsewhere"}))
-    with pytest.raises(kind, match=f"answered {status}: the server has not said why"):
+    with pytest.raises(kind, match=f"answered {status}: the server gave no reason"):
         service.model()
     assert waits == []
 
@@ -180,7 +180,7 @@ def test_a_key_comes_from_a_file(tmp_path: Path) -> None:
     assert Client(ADDRESS, read_key(file), transport=httpx.MockTransport(answer)).health()
     assert seen == ["Bearer icd_0_x"]
     file.write_text("two words")
-    with pytest.raises(InvalidOption, match="access key is not one"):
+    with pytest.raises(InvalidOption, match="not an access key"):
         read_key(file)
     with pytest.raises(MissingInput, match="cannot be read"):
         read_key(tmp_path / "absent")

@@ -34,7 +34,7 @@ def test_a_file_is_below_the_environment_and_that_below_the_command_line(
     [
         (b"max_top_k = 0", InvalidOption, "ICD_CODER_MAX_TOP_K cannot be used"),
         (b"max_topk = 5", InvalidOption, "ICD_CODER_MAX_TOPK cannot be used: Extra inputs"),
-        (b"max_top_k", MalformedInput, "is no TOML .*Expected '='"),
+        (b"max_top_k", MalformedInput, "is not TOML .*Expected '='"),
         (b"\xff", MalformedInput, "is not UTF-8"),
         (None, MissingInput, "is not there"),
     ],

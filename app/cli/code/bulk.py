@@ -1,4 +1,4 @@
-"""A file of notes coded as one job of a running service: ``icd-coder code --bulk``."""
+"""Code a file of notes as one job of a running service: ``icd-coder code --bulk``."""
 
 import hashlib
 import sys
@@ -18,15 +18,15 @@ from model.errors import InvalidOption, MissingInput
 from model.progress import progress_bar
 
 WITH_BULK = frozenset({"bulk", "out", "idempotency_key", "server", "key_file"})
-"""Parameters of the verb that go with --bulk."""
+"""Parameters of the verb that can be combined with --bulk."""
 POLL_SECONDS = 1.0
-PATIENCE = 60
-"""Looks in a row that may find nobody: a service that is started again is waited for."""
+MOST_FAILED_POLLS = 60
+"""Polls in a row that may fail, so that a restart of the service is waited for."""
 
 
 @dataclass(frozen=True)
 class BulkFile:
-    """What is handed in, under which word, and where the results go."""
+    """The file to submit, its Idempotency-Key, and where to write the results."""
 
     body: bytes
     key: str
@@ -35,21 +35,21 @@ class BulkFile:
 
     @classmethod
     def read(cls, path: Path, out: Path | None, key: str | None) -> "BulkFile":
-        """The file, under the given word or one made from its content, by which the same file finds the same job.
+        """Read the file; the default key is made from its content, so that the same file finds the same job.
 
         Raises:
             MissingInput: the file cannot be read.
-            InvalidOption: the word cannot be one.
-            OutputExists: ``out`` is there already.
+            InvalidOption: the key is malformed.
+            OutputExists: ``out`` exists already.
         """
         if key is not None and not (0 < len(key) <= 200 and key.isascii() and key.isprintable() and " " not in key):
-            raise InvalidOption("--idempotency-key cannot be used: give 1 to 200 letters of ASCII without a blank")
+            raise InvalidOption("--idempotency-key cannot be used: give 1 to 200 ASCII characters without spaces")
         if out is not None:
             require_no_file(out)
         try:
             body = path.read_bytes()
         except OSError as error:
-            raise MissingInput(f"'{path}' cannot be read ({error.strerror}): mend the path") from None
+            raise MissingInput(f"'{path}' cannot be read ({error.strerror}): fix the path") from None
         return cls(body, key or f"file-{hashlib.sha256(body).hexdigest()}", out)
 
     @property
@@ -66,10 +66,10 @@ def code_bulk(
     server: str | None,
     key_file: Path | None,
 ) -> None:
-    """Code a file by a service.
+    """Submit the file and write the results.
 
     Raises:
-        InvalidOption: an option that does not go with --bulk, or no service.
+        InvalidOption: an option that cannot be combined with --bulk, or no service.
         What :meth:`app.cli.code.bulk.BulkFile.read`, :func:`app.cli.code.remote.open_client` and
         :func:`app.cli.code.bulk.run_bulk` raise.
     """
@@ -91,18 +91,18 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 
 def run_bulk(client: Client, file: BulkFile, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Hand the file in, or find its job again, wait for the job and write its results.
+    """Submit the file or find its job, wait for the end of the job, and write its results.
 
     Raises:
-        InvalidOption: somebody has cancelled the job.
+        InvalidOption: the job was cancelled.
         UnwritableOutput: the results cannot be written.
         What :meth:`app.client.Client.predict` raises.
     """
     status = client.submit_job(file.body, file.key)
     try:
-        status = _waited_for(client, status, sleep)
+        status = _wait(client, status, sleep)
     except KeyboardInterrupt:
-        typer.echo(f"the job {status.job_id} goes on: the same command waits for it again", err=True)
+        typer.echo(f"the job {status.job_id} continues: run the same command to wait for it", err=True)
         raise
     if status.state == "cancelled":
         raise InvalidOption(
@@ -113,18 +113,18 @@ def run_bulk(client: Client, file: BulkFile, sleep: Callable[[float], None] = ti
     typer.echo(f"{status.total} notes, {status.failed} of them with a problem instead of an answer", err=True)
 
 
-def _waited_for(client: Client, status: JobStatus, sleep: Callable[[float], None]) -> JobStatus:
+def _wait(client: Client, status: JobStatus, sleep: Callable[[float], None]) -> JobStatus:
     with progress_bar("coding", total=status.total, unit="note") as bar:
         _show(bar, status)
         while not status.ended:
             sleep(POLL_SECONDS)
-            status = _looked_at(client, status.job_id, sleep)
+            status = _poll(client, status.job_id, sleep)
             _show(bar, status)
     return status
 
 
-def _looked_at(client: Client, job_id: str, sleep: Callable[[float], None]) -> JobStatus:
-    for _ in range(PATIENCE):
+def _poll(client: Client, job_id: str, sleep: Callable[[float], None]) -> JobStatus:
+    for _ in range(MOST_FAILED_POLLS):
         try:
             return client.job(job_id)
         except ServiceUnreachable:

@@ -1,4 +1,4 @@
-"""Coding the notes of files without a server, by the same service that the server runs."""
+"""Code the notes of files in this process, with the same service that the server runs."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ Write = Callable[[NoteFile, str, PredictAnswer], None]
 
 @dataclass(frozen=True)
 class CodingOptions:
-    """What is asked for every note."""
+    """The options that apply to every note."""
 
     top_k: int
     explain: Explain
@@ -33,10 +33,10 @@ class CodingOptions:
     subject_id: str | None = None
     """The patient of all the notes, excluded from the neighbours."""
     policy: str | None = None
-    """Which thresholds select; None for the global one."""
+    """Name of the threshold policy; None for the global threshold."""
 
     def __post_init__(self) -> None:
-        """Raise InvalidOption for a subject_id that no database can hold."""
+        """Raise InvalidOption for a malformed subject_id."""
         try:
             TypeAdapter(Identifier | None).validate_python(self.subject_id)
         except ValidationError:
@@ -45,7 +45,7 @@ class CodingOptions:
             ) from None
 
     def request(self, text: str) -> PredictRequest:
-        """What is asked for one note."""
+        """The request for one note."""
         return PredictRequest(
             text=text,
             subject_id=self.subject_id,
@@ -58,7 +58,7 @@ class CodingOptions:
 
 @dataclass(frozen=True)
 class LocalCoding:
-    """Codes notes one after the other and hands each answer on at once."""
+    """Codes notes one after the other with a bundle; each answer is written at once."""
 
     coder: Coder
     index: NeighbourIndex | None
@@ -93,7 +93,7 @@ def code_by_bundle(
     notes: list[NoteFile],
     write: Write,
 ) -> None:
-    """Code the notes; the database of the settings, where one is named, gives the neighbours.
+    """Code the notes with a bundle, and with neighbours if the settings name a database.
 
     Raises:
         What :func:`app.database.engine.require_usable`, :func:`app.inference.worker.load_coder`,
@@ -111,7 +111,7 @@ def code_by_bundle(
 
 
 def selected_part(answer: PredictAnswer) -> PredictAnswer:
-    """The answer with its selected codes alone, among those that the neighbours share too."""
+    """The answer with only its selected codes, also among the shared codes of the neighbours."""
     neighbours = [
         note.model_copy(update={"shared": [code for code in note.shared if code.selected]})
         for note in answer.neighbours

@@ -1,4 +1,4 @@
-"""Notes from files, folders and standard input, checked before the first is coded."""
+"""Read notes from files, folders and standard input."""
 
 import sys
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from model.text.note_text import MAX_CHARACTERS, check_note
 
 STANDARD_INPUT = "-"
 BYTES_PER_CHARACTER = 4
-"""At most, in UTF-8."""
+"""Largest number in UTF-8."""
 
 
 @dataclass(frozen=True)
 class NoteFile:
-    """A place that holds one note; ``path`` is None for standard input, which was read already."""
+    """A file with one note; for standard input ``path`` is None and ``piped`` holds its bytes."""
 
     note_id: str
     path: Path | None
@@ -23,14 +23,14 @@ class NoteFile:
 
     @property
     def name(self) -> str:
-        """How messages call it."""
+        """The name of the file in messages."""
         return "standard input" if self.path is None else f"'{_valid(str(self.path))}'"
 
     def read(self, max_characters: int) -> str:
-        """The note, decoded without touching its line ends: offsets stay true.
+        """The decoded note; line ends are kept, so that offsets are valid for the file.
 
         Raises:
-            MissingInput, MalformedInput, InvalidNote, NoteTooLong: one sentence that names the file.
+            MissingInput, MalformedInput, InvalidNote, NoteTooLong: the message names the file.
         """
         try:
             text = self._bytes(max_characters).decode("utf-8")
@@ -38,7 +38,7 @@ class NoteFile:
         except UnicodeDecodeError as error:
             raise MalformedInput(
                 f"{self.name} is not UTF-8 (byte {error.start}): convert it, for example with iconv"
-            ) from None  # the original carries the note
+            ) from None  # the original error holds the note
         except InvalidNote as error:
             raise type(error)(f"{self.name}: {error}") from None
         return text
@@ -52,21 +52,21 @@ class NoteFile:
             return self.piped
         try:
             size = self.path.stat().st_size
-            if size > max_characters * BYTES_PER_CHARACTER:  # before a wrong file fills the memory
+            if size > max_characters * BYTES_PER_CHARACTER:  # a wrong file must not fill the memory
                 raise NoteTooLong(
                     f"the note has {size} bytes, the limit is {max_characters} characters: "
                     "send the discharge summary alone"
                 )
             return self.path.read_bytes()
         except OSError as error:
-            raise MissingInput(f"{self.name} cannot be read ({error.strerror}): mend the path") from None
+            raise MissingInput(f"{self.name} cannot be read ({error.strerror}): fix the path") from None
 
 
 def find_notes(places: Sequence[str]) -> list[NoteFile]:
     """The notes of files, folders (their ``*.txt``) and "-" for standard input, in the order given.
 
     Raises:
-        MissingInput: a file or folder is not there, or a folder has no ``*.txt``.
+        MissingInput: a file or folder does not exist, or a folder has no ``*.txt``.
     """
     notes: list[NoteFile] = []
     for place in places:
@@ -75,19 +75,19 @@ def find_notes(places: Sequence[str]) -> list[NoteFile]:
 
 
 def require_distinct_ids(notes: Sequence[NoteFile]) -> None:
-    """Raise InvalidOption when two notes would answer under one id."""
+    """Raise InvalidOption if two notes have the same id in the output."""
     names: dict[str, str] = {}
     for note in notes:
         if note.note_id in names:
             raise InvalidOption(
                 f"{names[note.note_id]} and {note.name} would both be '{note.note_id}' in the output: "
-                "rename one or code them apart"
+                "rename one, or code them separately"
             )
         names[note.note_id] = note.name
 
 
 def _valid(name: str) -> str:
-    """A file's name as Unicode; bytes that are no UTF-8 become question marks."""
+    """The name of a file as Unicode; bytes that are not UTF-8 become question marks."""
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -102,14 +102,14 @@ def _at(place: str) -> list[NoteFile]:
         return [NoteFile(_valid(file.stem), file) for file in found]
     if not path.is_file():
         raise MissingInput(
-            f"'{_valid(place)}' {'is no plain file' if path.exists() else 'is not there'}: "
+            f"'{_valid(place)}' {'is not a regular file' if path.exists() else 'does not exist'}: "
             "name a file, a folder of *.txt files, or - for standard input"
         )
     return [NoteFile(_valid(path.stem), path)]
 
 
 def _piped() -> bytes:
-    """Standard input, up to one byte more than the longest note has."""
+    """Standard input, read up to one byte more than the longest note can have."""
     if sys.stdin is None:  # the shell closed it
         raise MissingInput("standard input is closed: pipe a note into it, or name a file")
     return sys.stdin.buffer.read(MAX_CHARACTERS * BYTES_PER_CHARACTER + 1)

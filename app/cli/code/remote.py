@@ -1,4 +1,4 @@
-"""Coding the notes of files by a running service."""
+"""Code the notes of files with a running service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from model.errors import InvalidOption
 
 @dataclass(frozen=True)
 class RemoteCoding:
-    """Sends one note after the other and hands each answer on at once."""
+    """Sends one note after the other to a service; each answer is written at once."""
 
     client: Client
     options: CodingOptions
@@ -35,7 +35,7 @@ class RemoteCoding:
 
 
 def open_client(server: str, key_file: Path | None) -> Client:
-    """A client of the service, with the key of the file; says so where others on the way can read both.
+    """A client of the service with the key of the file; warns if notes and key are sent unencrypted.
 
     Raises:
         InvalidOption, MissingInput: the address or the key cannot be used.
@@ -54,7 +54,7 @@ def code_by_server(
 
 
 def require_one_place(bundle: Path | None, server: str | None, database: str | None, key_file: Path | None) -> None:
-    """Raise InvalidOption unless the options name a bundle or a service, and only what belongs to it."""
+    """Raise InvalidOption unless exactly one of bundle and service is named, with only its own options."""
     if (bundle is None) == (server is None):
         raise InvalidOption("notes are coded by a bundle or by a service: give one of --bundle and --server")
     if server is not None and database is not None:

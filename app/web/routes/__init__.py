@@ -1,4 +1,4 @@
-"""One file for each group of routes; ``ROUTERS`` has them in the order of the OpenAPI document."""
+"""The routers of the service, one file for each group of routes, in the order of the OpenAPI document."""
 
 from app.web.routes import audit, batch, bundles, codes, health, jobs, model, neighbours, notes, predict, reviews
 

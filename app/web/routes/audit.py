@@ -1,4 +1,4 @@
-"""The audit of assigned codes."""
+"""``POST /v1/audit``: audit assigned codes."""
 
 from fastapi import APIRouter
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["audit"])
 )
 async def audit(request: AuditRequest, visit: ByPredict, auditing: Auditing, journal: AccessJournal) -> AuditAnswer:
     """Which assigned codes of a note nothing supports, and which codes are probably missing, with evidence."""
-    if request.codes is None and not visit.may(Scope.NEIGHBOURS):  # which opens the codes of stored notes
+    if request.codes is None and not visit.may(Scope.NEIGHBOURS):  # this scope covers the codes of stored notes
         raise MissingScope(Scope.NEIGHBOURS)
     withheld = request.note_id is not None and request.explain != "none" and not visit.may(Scope.TEXT)
     answer = await auditing.audit(request.model_copy(update={"explain": "none"}) if withheld else request)

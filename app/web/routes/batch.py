@@ -1,4 +1,4 @@
-"""Predictions of several notes in one request."""
+"""``POST /v1/predict/batch``: several notes in one request."""
 
 from fastapi import APIRouter
 

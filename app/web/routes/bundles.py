@@ -1,4 +1,4 @@
-"""Bundles: registered by name, given aliases, loaded while the service runs."""
+"""``/v1/bundles``: register bundles, name them by aliases, and load them while the service runs."""
 
 from typing import Annotated
 

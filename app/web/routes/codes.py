@@ -1,4 +1,4 @@
-"""The codes that the bundle can answer with."""
+"""``GET /v1/codes``: search the codes of the bundle."""
 
 import asyncio
 from typing import Annotated

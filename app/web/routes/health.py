@@ -1,4 +1,4 @@
-"""Is the process alive, and can it answer."""
+"""``/healthz`` and ``/readyz``: liveness and readiness probes."""
 
 import asyncio
 

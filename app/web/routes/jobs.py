@@ -1,4 +1,4 @@
-"""Jobs: many notes in one file, coded when nobody else is waiting."""
+"""``/v1/jobs``: many notes in one file, coded at low priority."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -39,7 +39,7 @@ FILE: dict[str, Any] = {
 
 
 class JsonLines(StreamingResponse):
-    """For the description at /docs."""
+    """Sets the media type in the OpenAPI document."""
 
     media_type = JSON_LINES
 

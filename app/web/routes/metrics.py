@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, behind the scope ``admin``, open, or not there."""
+"""``GET /metrics`` for Prometheus; the setting ``metrics`` makes it need the scope admin, be open, or be absent."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ PATH = "/metrics"
 
 
 def metrics_router(access: MetricsAccess) -> APIRouter:
-    """The route, by the setting."""
+    """A router with the route, or without it if the setting is "off"."""
     router = APIRouter(tags=["health"])
     if access == "off":
         return router

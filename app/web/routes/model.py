@@ -1,4 +1,4 @@
-"""The bundle that answers."""
+"""``GET /v1/model``: the active bundle."""
 
 import platform
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The most similar stored notes."""
+"""``POST /v1/neighbours``: the most similar stored notes."""
 
 from fastapi import APIRouter
 

@@ -1,4 +1,4 @@
-"""Stored notes."""
+"""``/v1/notes``: store, read and delete notes."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from app.web.problems import KEYED, documented
 from app.wire import Identifier
 
 router = APIRouter(prefix="/v1/notes", tags=["notes"])
-ONE = "/{note_id:path}"  # an id may hold a slash
+ONE = "/{note_id:path}"  # an id may contain a slash
 NoteId = Annotated[Identifier, Path()]
 
 

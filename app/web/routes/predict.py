@@ -1,4 +1,4 @@
-"""Predict: a note in, as JSON or as a DocumentReference; codes out, as JSON, as a FHIR Bundle or as CSV."""
+"""``POST /v1/predict``: JSON or a FHIR DocumentReference in; JSON, a FHIR Bundle or CSV out."""
 
 import json
 from typing import Any
@@ -38,13 +38,13 @@ async def predict(
     form = wanted_form(sent.headers.getlist("accept"))
     if form == JSON:
         return await predictor.predict(request, visit)
-    # Neighbours would be logged as read, and these formats do not show them.
+    # These formats do not show neighbours, so none are read and none are logged.
     without_neighbours = request.model_copy(update={"neighbours": 0})
     answer = await predictor.predict(without_neighbours, visit)
     if form == CSV:
-        told = {"X-ICD-Coder-Warnings": json.dumps(answer.warnings)}
+        warnings = {"X-ICD-Coder-Warnings": json.dumps(answer.warnings)}
         return Response(
-            csv_codes(answer.codes), headers={"Vary": "Accept", **told}, media_type=f"{CSV}; header=present"
+            csv_codes(answer.codes), headers={"Vary": "Accept", **warnings}, media_type=f"{CSV}; header=present"
         )
     bundle = bundle_json(answer, request, getattr(sent.state, "document", None))
     return Response(bundle, headers={"Vary": "Accept"}, media_type=FHIR_JSON)

@@ -1,4 +1,4 @@
-"""Reviews of coded notes."""
+"""``/v1/reviews``: review the codes of stored notes, and export them."""
 
 from typing import Annotated
 

@@ -93,7 +93,7 @@ def test_a_service_that_starts_again_is_waited_for(
     client: TestClient, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a while; then the error says what to check."""
-    monkeypatch.setattr(bulk, "PATIENCE", 3)
+    monkeypatch.setattr(bulk, "MOST_FAILED_POLLS", 3)
     away = 0
 
     def sometimes(request: httpx.Request) -> httpx.Response:
@@ -107,10 +107,10 @@ def test_a_service_that_starts_again_is_waited_for(
     with Client(ADDRESS, transport=httpx.MockTransport(sometimes)) as service:
         job = service.submit_job(notes.read_bytes(), "k")
         away = 3
-        assert bulk._looked_at(service, job.job_id, nothing).job_id == job.job_id
+        assert bulk._poll(service, job.job_id, nothing).job_id == job.job_id
         away = 4
         with pytest.raises(ServiceUnreachable):
-            bulk._looked_at(service, job.job_id, nothing)
+            bulk._poll(service, job.job_id, nothing)
 
 
 def test_a_cancelled_job_is_named(service: Client, client: TestClient, coder: FakeCoder, notes: Path) -> None:

@@ -120,7 +120,7 @@ def test_a_file_name_that_is_no_unicode_is_readable(invoke: Invoke, tmp_path: Pa
     (tmp_path / "st\udcff.txt").write_text("diabetes")
     for output in ("jsonl", "codiesp", "table"):
         assert "st?" in invoke("code", "--bundle", "b", "--format", output, "st\udcff.txt").stdout
-    with pytest.raises(MissingInput, match=r"'absent\?\.txt' is not there"):
+    with pytest.raises(MissingInput, match=r"'absent\?\.txt' does not exist"):
         invoke("code", "--bundle", "b", "absent\udcff.txt")
 
 
@@ -224,7 +224,7 @@ def test_max_characters_lowers_the_limit(invoke: Invoke, note_file: Path) -> Non
 
 @pytest.mark.parametrize(
     ("places", "words"),
-    [(["absent.txt"], "'absent.txt' is not there"), (["empty"], "folder 'empty' has no")],
+    [(["absent.txt"], "'absent.txt' does not exist"), (["empty"], "folder 'empty' has no")],
 )
 def test_missing_notes_are_named(invoke: Invoke, tmp_path: Path, places: list[str], words: str) -> None:
     """A path or a folder."""
@@ -236,7 +236,7 @@ def test_missing_notes_are_named(invoke: Invoke, tmp_path: Path, places: list[st
 def test_a_pipe_named_as_a_file_is_refused_as_such(invoke: Invoke, tmp_path: Path) -> None:
     """It is there, so "not there" would mislead; it can be read once only."""
     os.mkfifo(tmp_path / "pipe.txt")
-    with pytest.raises(MissingInput, match="is no plain file"):
+    with pytest.raises(MissingInput, match="is not a regular file"):
         invoke("code", "--bundle", "b", str(tmp_path / "pipe.txt"))
 
 

@@ -53,7 +53,7 @@ def index(
 ) -> None:
     """Store documents, their codes and embeddings for the neighbour search.
 
-    A second run adds only what is missing; texts are not stored unless you say so. Several bundles can index into
+    A second run adds only what is missing; texts are stored only with --store-text. Several bundles can index into
     one database. After --rebuild a changed document has to be indexed again by the other bundles.
 
     \b
@@ -133,7 +133,7 @@ def restore(
     database: Annotated[str, database_option("It must hold no notes yet.")],
     source: Annotated[Path, typer.Option("--from", help="File that `icd-coder backup` wrote, from either engine.")],
 ) -> None:
-    """Bring a backup into an empty database, which may be of the other engine.
+    """Restore a backup into an empty database, which may be of the other engine.
 
     \b
     Example:

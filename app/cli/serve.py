@@ -36,8 +36,8 @@ def serve(
 ) -> None:
     """Answer over HTTP; the routes are described at /docs.
 
-    Every request needs a key of `icd-coder keys create`, unless you say --no-auth. Other machines are answered in
-    plain HTTP: put a server that speaks HTTPS before it.
+    Every request needs a key of `icd-coder keys create`, unless you say --no-auth. The service speaks
+    plain HTTP: for other machines put a reverse proxy with HTTPS in front of it.
 
     \b
     Examples:

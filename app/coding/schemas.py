@@ -9,7 +9,7 @@ from app.wire import EXAMPLE_NOTE, MOST_SUBTREES, Explain, NoteQuery, Strict, Su
 
 
 class CodeOptions(Strict):
-    """Which codes of a note are told, and how."""
+    """Options of a prediction: which codes are in the answer, and how they are explained."""
 
     top_k: int = Field(default=20, ge=1, description="Codes in the answer; the service's max_top_k is the limit.")
     explain: Explain = Field(

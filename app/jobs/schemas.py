@@ -21,7 +21,7 @@ class JobLine(CodeOptions):
     text: str = Field(description="The discharge summary.")
     subject_id: Identifier | None = Field(
         default=None,
-        description="The patient, in the ids of the indexed data: their notes are not heard by the ranker.",
+        description="The patient, in the ids of the indexed data: the ranker does not use this patient's stored notes.",
     )
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "ward-3-17", "text": EXAMPLE_NOTE, "top_k": 10}]})

@@ -123,7 +123,7 @@ def test_a_request_is_sent_again_when_the_service_asks(client: TestClient) -> No
 
 
 def test_a_503_without_a_time_is_not_tried_again() -> None:
-    """Nobody said that it would help."""
+    """The service did not ask for a retry."""
     service, waits = scripted(httpx.Response(503))
     with pytest.raises(NotNow):
         service.model()
@@ -139,7 +139,7 @@ def test_an_answer_of_another_shape_is_named() -> None:
     assert CANARY not in str(failed.value)
 
 
-def test_nobody_there_is_one_sentence() -> None:
+def test_an_unreachable_service_is_one_sentence() -> None:
     """That names the address."""
 
     def refuse(_: httpx.Request) -> httpx.Response:

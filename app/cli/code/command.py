@@ -87,8 +87,8 @@ def code(
 ) -> None:
     """Code notes by a bundle, or by a running service, as a table, JSON lines or CodiEsp's id<TAB>code.
 
-    With --bulk the service codes a whole file when nobody else is waiting. Ctrl-C ends the waiting, not the job: the
-    same command finds it again.
+    With --bulk the service codes a whole file as one job, at low priority. Ctrl-C ends the waiting but not the job:
+    run the same command to wait for it again.
 
     \b
     Examples:

@@ -33,7 +33,7 @@ def run(*arguments: str) -> None:
 
 @pytest.fixture
 def reviewed(tmp_path: Path, coder: FakeCoder) -> str:
-    """A database with three reviewed notes and one that nobody has looked at."""
+    """A database with three reviewed notes and one without a review."""
     url = f"sqlite:///{tmp_path}/notes.sqlite3"
     migrate(url)
     index_into(url, coder, write_dataset(tmp_path / "data", NOTES), store_text=True)

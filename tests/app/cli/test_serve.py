@@ -21,7 +21,7 @@ Invoke = Callable[..., Result]
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org", "8.8.8.8", ""])
 def test_serve_without_keys_refuses_a_host_that_is_not_loopback(invoke: Invoke, host: str) -> None:
-    """Anybody could ask."""
+    """Everyone who can reach the port could send requests."""
     with pytest.raises(InvalidOption, match=r"(not loopback|is empty).*--host 127\.0\.0\.1"):
         invoke("serve", "--bundle", "b", "--no-auth", "--host", host)
 

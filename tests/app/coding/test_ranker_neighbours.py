@@ -10,7 +10,7 @@ from tests.app.fakes import LABELS, NOTES, FakeCoder
 TEXT = "Testy McTestface, hypertension and diabetes."
 
 
-def test_the_ranker_hears_every_neighbour_and_the_answer_shows_what_was_asked_for(
+def test_the_ranker_gets_all_neighbours_and_the_answer_the_requested_number(
     client: TestClient, coder: FakeCoder
 ) -> None:
     """Nearest first with their codes; the test split's note is none of them."""
@@ -24,7 +24,7 @@ def test_the_ranker_hears_every_neighbour_and_the_answer_shows_what_was_asked_fo
     assert [note["similarity"] for note in answer["neighbours"]] == similarities[:1]
 
 
-def test_the_query_s_own_patient_is_heard_no_more_than_shown(client: TestClient, coder: FakeCoder) -> None:
+def test_notes_of_the_same_patient_are_excluded_from_the_ranker_too(client: TestClient, coder: FakeCoder) -> None:
     """Neither when the request names the patient nor when it names a stored note; also without neighbours to show."""
     coder.uses_neighbours = True
     client.post("/v1/predict", json={"text": TEXT, "subject_id": "p1", "neighbours": 0})
@@ -33,7 +33,7 @@ def test_the_query_s_own_patient_is_heard_no_more_than_shown(client: TestClient,
     assert [neighbour.codes for neighbour in coder.received_neighbours] == [frozenset(NOTES[2].codes)]
 
 
-def test_without_a_database_the_ranker_hears_nothing_and_the_answer_says_so(coder: FakeCoder) -> None:
+def test_without_a_database_the_ranker_gets_no_neighbours_and_the_answer_says_so(coder: FakeCoder) -> None:
     """An empty list would say that there are no similar notes."""
     coder.uses_neighbours = True
     with TestClient(create_app(load_settings(database=None), coder, OpenGate())) as client:

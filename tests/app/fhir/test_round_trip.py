@@ -105,7 +105,7 @@ def test_only_evidence_repeats_words_of_the_note(client: TestClient) -> None:
 def test_the_patient_of_the_document_is_no_neighbour_and_no_neighbour_is_shown(
     indexed: str, coder: FakeCoder, client: TestClient
 ) -> None:
-    """So nothing is logged; a ranker that listens gets the others."""
+    """So nothing is logged; a ranker that uses neighbours still gets them."""
     coder.uses_neighbours = True
     for subject in ({"identifier": {"value": "p1"}}, {"reference": "http://fhir.example/Patient/p1/_history/2"}):
         send(client, document("hypertension", subject=subject))

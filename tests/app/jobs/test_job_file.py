@@ -86,7 +86,7 @@ def test_a_file_of_no_note_or_too_many_is_refused(body: bytes, words: str) -> No
 
 
 def test_a_line_that_no_request_could_be_is_not_read() -> None:
-    """Its numbers would be made into objects before anybody could refuse them."""
+    """Its numbers would become objects before the line is refused."""
     long = b'{"id": "b", "text": "x", "more": [' + b"0," * 100_000 + b"0]}"
     with pytest.raises(InvalidLine, match=f"line 2 has {len(long)} bytes, the limit is 200000"):
         read_job_file(GOOD + b"\n" + long, LIMITS)

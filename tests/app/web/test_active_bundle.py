@@ -82,7 +82,7 @@ def test_who_has_begun_ends_with_the_bundle_before() -> None:
     asyncio.run(scenario())
 
 
-def test_nobody_s_bundle_is_ended_at_once() -> None:
+def test_an_unused_bundle_is_ended_at_once() -> None:
     """There is nothing to wait for."""
     first = FakeLine()
 

@@ -100,7 +100,7 @@ def test_neighbours_and_codes_say_what_they_share(client: TestClient) -> None:
 
 
 def test_without_neighbours_no_code_has_a_support(client: TestClient, bare: TestClient) -> None:
-    """Nobody was asked, and nobody disagrees."""
+    """No neighbour was searched for, so none agrees or disagrees."""
     for service, asked in ((client, 0), (bare, 5)):
         answer = service.post("/v1/predict", json={"text": NOTE, "neighbours": asked}).json()
         assert all("support" not in code and code["neighbour_count"] == 0 for code in answer["codes"])

@@ -44,7 +44,7 @@ JOBS = frozenset({Scope.PREDICT, Scope.ADMIN})
 class Row:
     """A route with one of its methods: who may, and a request that then gets a 2xx.
 
-    A path with JOB is asked for a job of the caller's own, or of somebody's for who may see all.
+    A path with JOB gets a job of the caller, or of another caller for keys that may see all jobs.
     """
 
     method: str

@@ -33,7 +33,7 @@ def test_a_slow_body_is_refused_and_the_connection_closed() -> None:
 
 
 def test_the_answer_stops_when_the_client_goes_away() -> None:
-    """So a note that waits is not coded for nobody; the answer of a client that stays is whole."""
+    """So its note is not coded in vain; a client that stays gets the whole answer."""
     ended: list[str] = []
 
     async def slow(_scope: Any, _receive: Any, _send: Any) -> None:
@@ -50,7 +50,7 @@ def test_the_answer_stops_when_the_client_goes_away() -> None:
         return next(messages)
 
     async def send(_message: Any) -> None:
-        pytest.fail("nobody is there to read")
+        pytest.fail("the client has disconnected")
 
     limit = BodyLimit(slow, max_body_bytes=100, seconds=5, max_depth=20)
     asyncio.run(asyncio.wait_for(limit({"type": "http", "headers": [], "method": "POST"}, receive, send), 5))

@@ -25,7 +25,7 @@ def test_the_page_loads_files_of_the_service_only(client: TestClient) -> None:
 
 
 def test_the_policy_lets_the_inline_script_run(client: TestClient) -> None:
-    """By its hash: a script that anybody else puts into the page has another."""
+    """By its hash; an injected script has another."""
     answer = client.get("/docs")
     scripts = re.findall(r"<script>(.*?)</script>", answer.text, re.DOTALL)
     assert len(scripts) == 1

@@ -48,7 +48,7 @@ class Answers:
 def test_each_change_is_told_once_until_there_is_no_more(
     answers: list[JobStatus | Exception], told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job ends, is deleted, or nobody knows."""
+    """The job ends, is deleted, or cannot be read."""
     monkeypatch.setattr(events, "POLL_SECONDS", 0)
     assert asyncio.run(names(Answers(*answers), stopping=False)) == told
 

@@ -55,7 +55,7 @@ def test_another_name_is_refused_on_every_path(open_service: TestClient, host: s
 
 
 def test_two_hosts_are_none(open_service: TestClient) -> None:
-    """Nobody knows which one another reader would believe."""
+    """A proxy could read another one of them than the service."""
     answer = open_service.get("/v1/model", headers=[("Host", "localhost"), ("Host", "evil.example")])
     assert problem(answer) == (421, "foreign-host")
 

@@ -25,7 +25,7 @@ def scraped(client: TestClient) -> dict[tuple[str, ...], float]:
 
 
 def test_requests_stages_and_tokens_are_counted(client: TestClient, coder: FakeCoder) -> None:
-    """By route template and status; the warm-up is not a note of anybody."""
+    """By route template and status; the warm-up is not counted as a note."""
     wait_until_ready(client, coder)
     client.post("/v1/predict", json={"text": f"{CANARY} two"})
     client.post("/v1/neighbours", json={"text": "one"})

@@ -1,4 +1,4 @@
-"""Without its scope nobody sees neighbours, nor a word of a stored note; the answer says what it leaves out."""
+"""Neighbours and text of stored notes need their scope; the answer says what it leaves out."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -38,7 +38,7 @@ def until(port: int, path: str, status: int) -> bytes:
 
 @pytest.mark.timeout(40)
 def test_a_stop_answers_what_is_in_flight_and_tells_probes(coder: FakeCoder, logs: StringIO) -> None:
-    """/readyz says 503, /healthz 200, new notes are refused, the one at work gets its answer, the process ends."""
+    """/readyz says 503, /healthz 200, new notes are refused, the note being coded is answered, the process ends."""
     bound = listen("127.0.0.1", 0, no_auth=True)
     bound.listen()  # connections made before the start wait for it
     port = bound.getsockname()[1]

@@ -51,7 +51,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 @pytest.fixture
 def read_only_folder(tmp_path: Path) -> Iterator[Path]:
-    """A volume with a database on it, mounted so that nobody can write."""
+    """A volume with a database on it, mounted read-only."""
     folder = tmp_path / "volume"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, check=False).returncode:

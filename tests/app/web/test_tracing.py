@@ -127,7 +127,7 @@ def test_no_span_holds_anything_of_a_note(traced: TestClient, collector: Collect
     assert CANARY not in logs.getvalue()
 
 
-def test_an_error_that_nobody_foresaw_is_no_part_of_a_span(
+def test_an_unexpected_error_is_not_in_a_span(
     tmp_path: Path, collector: Collector, coder: FakeCoder, logs: StringIO
 ) -> None:
     """Its message can hold a note."""

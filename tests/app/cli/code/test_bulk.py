@@ -83,7 +83,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_job(
     finally:
         coder.gate.set()
     (job,) = service.jobs(JobsQuery()).jobs
-    assert f"the job {job.job_id} goes on" in capsys.readouterr().err
+    assert f"the job {job.job_id} continues" in capsys.readouterr().err
     assert not (tmp_path / "a.jsonl").exists()
     run_bulk(service, BulkFile.read(notes, tmp_path / "a.jsonl", None), nothing)
     assert len(service.jobs(JobsQuery()).jobs) == 1

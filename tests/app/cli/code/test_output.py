@@ -43,7 +43,7 @@ def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
 
 
 def test_support_and_disagreement_stand_beside_each_code() -> None:
-    """401.9: selected, all carry it. 428.0: selected, nobody does. 486: not selected, 0.8 of 1.2 carry it."""
+    """401.9: selected, all carry it. 428.0: selected, none carries it. 486: not selected, 0.8 of 1.2 carry it."""
     codes = [ranked(1, "401.9", True), ranked(2, "428.0", True), ranked(3, "486", False)]
     lines = shown(codes, [neighbour("near", 0.8, "401.9", "486"), neighbour("far", 0.4, "401.9")])
     rows = {code: next(line for line in lines if f"Title {code}" in line) for code in ("401.9", "428.0", "486")}

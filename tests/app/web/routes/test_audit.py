@@ -56,7 +56,7 @@ def test_codes_of_a_text_are_sorted_into_lists_with_reasons(client: TestClient) 
 
 
 def test_a_stored_note_brings_its_codes_and_does_not_vote_for_them(client: TestClient, coder: FakeCoder) -> None:
-    """n1 and n2 are one patient's, so the ranker hears n3 alone; sent codes replace the stored ones."""
+    """n1 and n2 are one patient's, so the ranker gets n3 only; sent codes replace the stored ones."""
     coder.uses_neighbours = True
     answer = client.post("/v1/audit", json={"note_id": "n1"}).json()
     assert spelled(answer)["supported"] == ["401.9", "250.00"]

@@ -27,7 +27,7 @@ from tests.app.jobs.job_files import ended, job_file, result_lines, submit
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three bundles and what is none; "second" has an embedding of its own, "third" one that nobody has indexed."""
+    """Three bundles and a folder that is none; "second" has its own embedding, "third" one that is not indexed."""
     folder = tmp_path / "bundles"
     for name, ids in (("first", "be"), ("second", "cf"), ("third", "d0"), ("broken", "damaged")):
         put_bundle(folder, name, ids)
@@ -160,7 +160,7 @@ def test_a_bundle_that_was_changed_is_not_loaded(service: TestClient, folder: Pa
 
 
 def test_a_coder_that_cannot_code_is_not_swapped_in(service: TestClient, opener: FakeOpener) -> None:
-    """It fails at its first note, before anybody's."""
+    """It fails at the warm-up, before a client's note."""
     register(service, "second")
     opener.error = RuntimeError("no")
     assert problem(service.post("/v1/bundles/load", json={"bundle": "second"})) == (500, "internal-error")

@@ -64,7 +64,7 @@ def test_a_job_is_coded_and_every_item_has_its_result(client: TestClient, indexe
 
 
 def test_an_answer_is_that_of_predict_without_words(client: TestClient) -> None:
-    """Evidence is offsets alone, and no similar note is told of."""
+    """Evidence is offsets only, and there are no similar notes."""
     line = {"id": "a", "text": f"Old hypertension and diabetes. {CANARY}", "top_k": 2, "minimum_probability": 0.1}
     job = submit(client, json.dumps(line).encode()).json()
     ended(client, job["job_id"])
@@ -156,7 +156,7 @@ def test_a_file_without_a_key_is_refused_by_the_header(client: TestClient) -> No
 
 
 def test_a_file_has_limits_of_its_own(indexed: str, coder: FakeCoder) -> None:
-    """It may be larger than another body, and brackets in it are counted by nobody; unfinished jobs are counted."""
+    """It may be larger than other bodies and nested deeper; unfinished jobs are counted."""
     limits = {"max_body_bytes": 100, "max_job_bytes": len(BODY), "max_job_items": 9, "max_jobs": 1, "max_depth": 1}
     with TestClient(create_app(load_settings(database=indexed, **limits), coder, OpenGate())) as client:
         coder.gate.clear()
@@ -171,13 +171,13 @@ def test_a_file_has_limits_of_its_own(indexed: str, coder: FakeCoder) -> None:
 
 
 def test_a_note_goes_before_the_notes_of_a_job(client: TestClient, coder: FakeCoder) -> None:
-    """It waits for the one at work alone."""
+    """It waits only for the note being coded."""
     wait_until_ready(client, coder)
     coder.texts.clear()
     coder.gate.clear()
     submit(client, job_file(4))
     assert coder.entered.acquire(timeout=10)
-    quick = threading.Thread(target=client.post, args=("/v1/predict",), kwargs={"json": {"text": "in a hurry"}})
+    quick = threading.Thread(target=client.post, args=("/v1/predict",), kwargs={"json": {"text": "sent meanwhile"}})
     quick.start()
     try:
         while client.app.state.active_bundle.now.coding.inference.waiting == 0:  # type: ignore[attr-defined]
@@ -185,7 +185,7 @@ def test_a_note_goes_before_the_notes_of_a_job(client: TestClient, coder: FakeCo
     finally:
         coder.gate.set()
     quick.join(30)
-    assert coder.texts.index("in a hurry") == 1
+    assert coder.texts.index("sent meanwhile") == 1
 
 
 def test_a_cancelled_job_keeps_what_was_coded_and_forgets_the_rest(

@@ -1,5 +1,6 @@
-"""Command-line options that several verbs share."""
+"""Command-line options that several verbs or files share, and the values that they take."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,3 +32,19 @@ DamagedOption = Annotated[
         "--allow-damaged-labels", help="Answer even with a bundle of the published, damaged codes (full-caml)."
     ),
 ]
+
+
+class Explain(StrEnum):
+    """How evidence is found."""
+
+    NONE = "none"
+    ATTENTION = "attention"
+    ATTINGRAD = "attingrad"
+
+
+class Format(StrEnum):
+    """How answers are written to standard output."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+    CODIESP = "codiesp"

@@ -1,12 +1,11 @@
 """The verb ``code``: its options, and which way of coding they choose."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli.options import DATABASE_HELP, DamagedOption, DeviceOption, PrecisionOption
+from app.cli.options import DATABASE_HELP, DamagedOption, DeviceOption, Explain, Format, PrecisionOption
 from model.errors import InvalidOption
 
 if TYPE_CHECKING:  # imported when the verb runs, so that --help is fast
@@ -18,22 +17,6 @@ CODES_IN_A_TABLE = 20
 CODES_IN_A_RANKING = 500
 """The evaluation of CodiEsp reads at most this many."""
 NEIGHBOURS = 5
-
-
-class Explain(StrEnum):
-    """How evidence is found."""
-
-    NONE = "none"
-    ATTENTION = "attention"
-    ATTINGRAD = "attingrad"
-
-
-class Format(StrEnum):
-    """How answers are written to standard output."""
-
-    TABLE = "table"
-    JSONL = "jsonl"
-    CODIESP = "codiesp"
 
 
 @commands.command()

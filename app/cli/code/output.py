@@ -7,9 +7,9 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.code.command import Format
 from app.cli.code.local import Write
 from app.cli.code.note_files import NoteFile
+from app.cli.options import Format
 from app.coding.schemas import PredictAnswer, SimilarNote, SuggestedCode
 
 CONTEXT_CHARACTERS = 24

@@ -14,6 +14,7 @@ import icd_coder
 from model.network.batch import batch_of_ids
 from model.network.encoder_source import backbone_from_config
 from model.network.network import CodingNetwork
+from training.benchmark.matrix_peak import SIZES
 from training.benchmark.naive import NaiveNetwork, padded_notes
 from training.benchmark.operations import operations
 from training.benchmark.options import BenchmarkOptions
@@ -74,6 +75,7 @@ def test_the_verb_prints_and_writes_what_it_measured(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Both precisions beside the naive form; every figure follows from the medians."""
+    monkeypatch.setitem(SIZES, "cpu", 64)  # the full size takes a minute in bf16 where the processor has none
     out = tmp_path / "result.json"
     words = ["--encoder", "tiny", "--labels", "20", "--tokens", "60", "--window", "32", "--batch-size", "2", "--mixed"]
     words += ["--repeats", "1", "--device", "cpu", "--threads", "1", "--out", str(out)]

@@ -2,67 +2,67 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Empty: the default index. For a GPU, or another build of torch, see docs/how-to/install.md.
+# For a GPU, or another build of torch, see docs/how-to/install.md.
 TORCH ?= torch==2.13.0
-# A folder of wheels, such as that of `make airgap`: then no index is asked.
+# A folder of wheels, such as the one in the archive of `make airgap`: pip then uses no package index.
 WHEELS ?=
 # Options of the demo, such as --admissions 200.
 DEMO ?=
-# What `make airgap` is for: cpu or gpu.
+# Kind of machine that the archive of `make airgap` is for: cpu or gpu.
 VARIANT ?= cpu
-# --report: a known weakness of a package is told, and is no failure.
+# --report: list known vulnerabilities of packages without failing.
 AUDIT ?=
+SUITE := -m "not acceptance" -n auto --maxprocesses 4 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(WHEELS),--no-index --find-links $(abspath $(WHEELS)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-offline check acceptance docs airgap airgap-smoke rehearse hygiene clean
+.PHONY: help demo test suite test-offline check acceptance docs airgap airgap-smoke rehearse hygiene clean
 
-help: ## show these targets
+help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-demo: $(VENV)/runtime ## synthetic admissions to a coded note with its neighbours, under 8 minutes
+demo: $(VENV)/runtime ## train on synthetic admissions, serve, and code a note with its neighbours, under 8 minutes
 	$(BIN)/icd-coder demo $(DEMO)
 
-test: $(VENV)/dev ## the whole suite with lint, types and layout, under 10 minutes
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not acceptance" -n auto --maxprocesses 4 --dist loadfile
+test: $(VENV)/dev ## lint, types, import contracts and the whole suite, under 6 minutes on two cores
+	@$(MAKE) --no-print-directory -j 2 check suite
 
-test-offline: $(VENV)/dev ## the suite where only loopback is there; skips where namespaces are not permitted
-	OMP_NUM_THREADS=1 $(BIN)/python tests/offline.py $(BIN)/pytest -m "not acceptance" -n auto --maxprocesses 4 --dist loadfile
+suite: $(VENV)/dev ## the tests without the long runs
+	$(BIN)/pytest $(SUITE)
+
+test-offline: $(VENV)/dev ## the tests in a network namespace with loopback only; skipped without namespaces
+	$(BIN)/python tests/offline.py $(BIN)/pytest $(SUITE)
 
 check: $(VENV)/dev ## lint, types and import contracts only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 acceptance: $(VENV)/dev ## the long runs; write their dated result in docs/LOG.md
-	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/acceptance.py
+	$(BIN)/python tests/benchmarks/acceptance.py
 
 docs: $(VENV)/docs ## build the documentation into site/, offline; a broken link is an error
 	OMP_NUM_THREADS=1 NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python docs/check_offline.py site
 
-airgap: $(VENV)/release ## one archive with which a machine without a network installs; VARIANT=cpu or gpu
+airgap: $(VENV)/release ## an archive that installs on a machine without a network; VARIANT=cpu or gpu
 	BIN=$(BIN) docker/airgap.sh $(VARIANT) dist
 
-airgap-smoke: $(VENV)/dev ## install that archive where only loopback is there, and run a small demo
+airgap-smoke: $(VENV)/dev ## install that archive without a network and run a small demo
 	$(BIN)/python -m tests.docker.airgap_smoke dist/icd-coder-airgap-cpu.tar
 
 rehearse: $(VENV)/dev ## build the image and run docs/how-to/docker.md without an engine; Linux, root, debootstrap
 	$(BIN)/python -m tests.docker.rehearse
 
-hygiene: $(VENV)/dev $(VENV)/release ## list of parts (SBOM), licences, known weaknesses, and what git keeps
+hygiene: $(VENV)/dev $(VENV)/release ## SBOM, licences, known vulnerabilities, and a check of the tracked files
 	@mkdir -p dist
 	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/sbom.cdx.json $(BIN)/python
 	$(BIN)/pip-licenses --python $(BIN)/python --format csv --with-urls --output-file dist/licences.csv
-	$(BIN)/pytest tests/hygiene tests/docker -q
+	$(BIN)/pytest tests/hygiene -q
 	$(BIN)/python tests/hygiene/dependency_audit.py $(AUDIT)
 
-clean: ## remove the virtual environment, the archives and the demo's files
+clean: ## remove the virtual environment, the archives and the files of the demo
 	rm -rf $(VENV) demo-out dist site
 
 $(VENV)/bin/python:

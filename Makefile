@@ -24,7 +24,7 @@ help: ## show the targets
 demo: $(VENV)/runtime ## train on synthetic admissions, serve, and code a note with its neighbours, under 8 minutes
 	$(BIN)/icd-coder demo $(DEMO)
 
-test: $(VENV)/dev ## lint, types, import contracts and the whole suite, under 6 minutes on two cores
+test: $(VENV)/dev ## lint, types, import contracts and the whole suite, under 10 minutes on two cores
 	@$(MAKE) --no-print-directory -j 2 check suite
 
 suite: $(VENV)/dev ## the tests without the long runs

@@ -179,7 +179,7 @@ def test_spans_arrive_at_the_collector(httpserver_of_spans: Any) -> None:
     tracing = open_tracing(load_settings(tracing_collector=address))
     assert tracing is not None
     with tracing.stage("encode"):
-        tracing.passed("queue", 0.5)
+        tracing.report_stage("queue", 0.5)
     tracing.close()
     assert [path for path, _ in received] == ["/v1/traces"]
     body = received[0][1]

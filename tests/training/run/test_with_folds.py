@@ -18,7 +18,7 @@ from training.run.cross_fit import HELD_OUT, HeldOut, train_without
 from training.run.network import build_network, notes_of
 from training.run.request import TrainingRequest
 from training.run.train import train_bundle
-from training.run.with_folds import fold_part
+from training.run.with_folds import ranker_fold
 
 OPTIONS = TrainingOptions(encoder="tiny", epochs=2, batch_size=8, window=64, max_tokens=64, freeze_layers=2, threads=1)
 
@@ -78,7 +78,7 @@ def test_no_patient_is_on_both_sides_and_every_note_is_judged_once(trained: Path
     seen = []
     for fold in (1, 2):
         found = _held_out(trained, fold)
-        part = fold_part(documents, found)
+        part = ranker_fold(documents, found)
         assert not {d.subject_id for d in part.notes} & {d.subject_id for d in part.corpus}
         assert len(part.notes) == len(part.probabilities) == len(part.embeddings)
         assert len(part.corpus) == len(part.corpus_embeddings)

@@ -44,8 +44,8 @@ class NoteScores:
 
 @dataclass
 class Coder:
-    """A bundle at work. Notes are encoded one at a time: on a CPU batching does not pay, and no note's answer can
-    depend on its batch mates."""
+    """A loaded bundle that codes notes. Notes are encoded one at a time, so that no other note can change an answer;
+    on a CPU batching is no faster."""
 
     network: CodingNetwork
     tokenizer: Any
@@ -299,7 +299,7 @@ class Coder:
             title=label.title,
             probability=probability,
             threshold=threshold,
-            selected=probability > threshold,
+            selected=ranked.is_selected(place),
             train_count=label.count_train,
             evidence=evidence,
             channels=channels,

@@ -1,4 +1,4 @@
-"""SQLite: a file on a desk. WAL, a busy timeout, foreign keys, and transactions that start when they say so."""
+"""The SQLite engine: write-ahead log, busy timeout, foreign keys, and transactions with an explicit BEGIN."""
 
 import sqlite3
 from contextlib import closing
@@ -14,21 +14,21 @@ from model.errors import InvalidOption, MissingInput
 
 DRIVERS = ("sqlite", "sqlite+pysqlite")
 FILE = "icd_coder_file"
-"""Key of ``Connection.info``: which file is open; a file of the same name that took its place is another."""
+"""Key of ``Connection.info``: identity of the open file, by which a replaced file of the same name is noticed."""
 BUSY_TIMEOUT_MS = 5_000
 RETRY_SECONDS = 0.02
 
 REMEDIES = {
     "SQLITE_BUSY": "is locked by another process: wait for it or stop it",
     "SQLITE_LOCKED": "is locked by another process: wait for it or stop it",
-    "SQLITE_READONLY": "is read-only: mend its permissions and those of its folder",
-    "SQLITE_CANTOPEN": "cannot be opened: see that it is there, and mend its permissions and those of its folder",
+    "SQLITE_READONLY": "is read-only: fix the permissions of the file and its folder",
+    "SQLITE_CANTOPEN": "cannot be opened: check that it exists, and fix the permissions of the file and its folder",
     "SQLITE_FULL": "has no room left on its disk: free some and try again",
     "SQLITE_IOERR": "cannot be read or written on its disk: see that the disk has room and works, and try again",
     "SQLITE_NOTADB": "is no SQLite database: name another file with --database",
     "SQLITE_CORRUPT": "is damaged: restore it from a backup or index into a new one",
 }
-"""By the beginning of the error's name: there are extended names such as SQLITE_READONLY_DBMOVED."""
+"""By the start of the error's name, because SQLite has extended names such as SQLITE_READONLY_DBMOVED."""
 
 
 def make_engine(url: URL, keeps_open: bool = False, busy_timeout_ms: int = BUSY_TIMEOUT_MS) -> Engine:
@@ -36,7 +36,7 @@ def make_engine(url: URL, keeps_open: bool = False, busy_timeout_ms: int = BUSY_
 
     With ``keeps_open`` connections are kept until the engine is disposed of. When the last connection to a file closes,
     SQLite copies the whole write-ahead log into the file and deletes it, which a service would do at every request.
-    ``busy_timeout_ms`` is how long a lock of somebody else is waited for.
+    ``busy_timeout_ms`` is how long to wait for a lock that another connection holds.
 
     Raises:
         InvalidOption: the URL names no file, or has options.
@@ -86,7 +86,7 @@ def prepare_to_migrate(url: URL) -> None:
     """
     path = Path(str(url.database))
     if not path.parent.is_dir():
-        raise MissingInput(f"the folder '{path.parent}' of the database is not there: make it or mend --database")
+        raise MissingInput(f"the folder '{path.parent}' of the database does not exist: make it or fix --database")
     _use_wal(path)
 
 

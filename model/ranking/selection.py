@@ -1,4 +1,4 @@
-"""The codes of one answer in their order, with their probabilities and thresholds."""
+"""Which codes of an answer are selected: their order, probabilities and thresholds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +24,10 @@ class ThresholdedRanking:
     """A code is selected strictly above its threshold, float64 (C,)."""
     channels: tuple[tuple[str, ...], ...] = ()
     """Channels that proposed each code; empty where the classifier answers alone."""
+
+    def is_selected(self, place: int) -> bool:
+        """Whether the code at a place of the ranking is selected: strictly above its threshold."""
+        return bool(self.probabilities[place] > self.thresholds[place])
 
     def best(self, number: int) -> "ThresholdedRanking":
         """The first codes."""

@@ -48,8 +48,8 @@ def main() -> None:
 
 def twin(source: Path) -> None:
     """Read all columns of every table with the reader of the preparation, then hash the files."""
-    from training.prepare.csv_table import csv_batches, csv_header
     from training.prepare.source_files import hashed
+    from training.prepare.string_csv import csv_batches, csv_header
 
     paths = sorted(path for path in source.iterdir() if path.name.lower().endswith((".csv", ".csv.gz")))
     rows = sum(batch.height for path in paths for batch in csv_batches(path, csv_header(path)))

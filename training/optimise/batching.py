@@ -1,6 +1,6 @@
-"""Which notes go together: batches of alike length, the optimiser steps they make, each process's share of a batch.
+"""Batches of notes of similar length, the optimiser steps that they make, and the share of each process.
 
-All of it depends on lengths, seed and epoch alone, so every process plans the same, and a resumed run too.
+They depend on lengths, seed and epoch only, so every process and a resumed run make the same.
 """
 
 import heapq
@@ -12,7 +12,7 @@ import numpy as np
 from training.options import TrainingOptions
 
 POOL = 32
-"""Batches that are sorted by length together: little is padded, and an epoch still differs from the next; untuned."""
+"""Batches that are sorted by length together: little padding, and epochs still differ. Untuned."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from model.label_sets import LabelSets
 class CrossBatchMemory:
     """The projections and label sets of the last ``size`` notes, first in, first out.
 
-    A memory longer than an epoch holds earlier projections of the batch's own notes; they are candidates like any.
+    A memory longer than an epoch holds earlier projections of the batch's own notes; they are
+    treated as any other candidate.
     """
 
     def __init__(self, size: int) -> None:
@@ -35,7 +36,7 @@ class CrossBatchMemory:
         self._labels = labels.last(self.size)
 
     def candidates(self, projections: Tensor, labels: LabelSets) -> tuple[Tensor, LabelSets, Tensor]:
-        """The batch itself, with its graph, then what is remembered, and each anchor's own column.
+        """The batch, with gradients, followed by the remembered rows, their labels, and each anchor's own column.
 
         Shape:
             projections (B, D); returns (B + remembered, D), as many label sets, and self_index (B,).

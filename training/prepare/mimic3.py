@@ -12,7 +12,6 @@ from model.errors import EmptyDataset, InvalidOption, MalformedInput, MissingInp
 from model.icd import ICD9CM, ICD9PCS, Code, normalise_cell
 from model.progress import with_progress
 from training.prepare.caml_codes import DEFECT, as_published
-from training.prepare.csv_table import csv_header
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.icd_titles import titles_for
 from training.prepare.label_sets import cut_to_label_set
@@ -22,6 +21,7 @@ from training.prepare.mimic_notes import Summaries, read_summaries
 from training.prepare.mimic_tables import CodeTable, MimicTables, NoteTable, TitleTable, files_in, find, require
 from training.prepare.source_files import hashing
 from training.prepare.splits import read_published, require_shares
+from training.prepare.string_csv import csv_header
 
 DAMAGED = "full-caml"
 EDITION = "MIMIC-III v1.4"

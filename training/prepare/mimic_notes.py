@@ -13,10 +13,10 @@ import polars as pl
 
 from model.errors import UnwritableOutput
 from model.progress import progress_bar
-from training.prepare.csv_table import BATCH_ROWS
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_codes import Admission
 from training.prepare.mimic_tables import NoteTable, whole_numbers
+from training.prepare.string_csv import BATCH_ROWS
 
 GATHERED = 8  # batches at most: their other notes stay in memory as long
 

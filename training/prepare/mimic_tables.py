@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import MalformedInput, MissingInput
-from training.prepare.csv_table import csv_batches, csv_header, read_csv
+from training.prepare.string_csv import csv_batches, csv_header, read_csv
 
 Files = Mapping[str, Path]  # by lower-case name
 

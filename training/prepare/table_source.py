@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
-from training.prepare.csv_table import BATCH_ROWS, csv_batches, csv_header, require_whole_rows
+from training.prepare.string_csv import BATCH_ROWS, csv_batches, csv_header, require_whole_rows
 
 LONGEST_NAME = 30
 """Characters of a column's name in messages; a longer one may be a note, in a file without a header."""

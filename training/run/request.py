@@ -55,7 +55,7 @@ class TrainingRequest:
             low=2,
         ),
     ] = 5
-    """Without them no note is left that the classifier does not know."""
+    """The ranker is fitted on scores of classifiers that did not train on the note; here dev is no held-out split."""
     code_universe: Annotated[
         str | None,
         Flag("Codes that the ranker may propose: trained, icd10cm or icd9cm. Default: the table of its codes."),

@@ -96,7 +96,7 @@ def test_a_read_only_file(small_disk: Path, tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data")
     index_into(url, FakeCoder(), data)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    with pytest.raises(DatabaseUnavailable, match="is read-only: mend its|cannot be opened: see that"):
+    with pytest.raises(DatabaseUnavailable, match="is read-only: fix the permissions|cannot be opened: check that"):
         index_into(url, FakeCoder(embedding_id="f" * 64), data)
     subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
 

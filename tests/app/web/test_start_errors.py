@@ -111,4 +111,4 @@ def test_a_volume_that_cannot_be_written(start: Start, read_only_folder: Path) -
     """The access log could not be kept there."""
     said = one_sentence(start(ICD_CODER_DATABASE=f"sqlite:///{read_only_folder}/notes.sqlite3"))
     assert f"the database '{read_only_folder}/notes.sqlite3' " in said
-    assert "mend its permissions and those of its folder" in said
+    assert "fix the permissions of the file and its folder" in said

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import MalformedInput, MissingInput
-from training.prepare import csv_table
-from training.prepare.csv_table import csv_batches, csv_header, read_csv
+from training.prepare import string_csv
+from training.prepare.string_csv import csv_batches, csv_header, read_csv
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
 
@@ -33,7 +33,7 @@ def test_any_text_survives_the_round_trip(rows: list[tuple[str, str, str]], comp
 
 def test_batches_join_to_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches keep every row in file order."""
-    monkeypatch.setattr(csv_table, "BATCH_ROWS", 7)
+    monkeypatch.setattr(string_csv, "BATCH_ROWS", 7)
     path = tmp_path / "t.csv"
     path.write_text("n,text\n" + "".join(f'{n:04},"line\n{n}"\n' for n in range(100)), encoding="utf-8")
     batches = list(csv_batches(path, ["n"]))

@@ -17,7 +17,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "synth": ("training.commands", "write synthetic admissions as MIMIC-III tables, or scenes of digits"),
     "prepare": ("training.commands", "convert MIMIC-III, MIMIC-IV, CodiEsp or a table into a dataset directory"),
     "verify-data": ("training.commands", "compare a prepared MIMIC-III with its published statistics"),
-    "train": ("training.run.train_command", "train a model and write its bundle"),
+    "train": ("training.commands", "train a model and write its bundle"),
     "evaluate": ("training.commands", "score a bundle on a split: report, plots, baselines"),
     "export": ("training.commands", "write a bundle with an int8 encoder, for CPUs"),
     "compare": ("training.commands", "compare two reports, with a paired bootstrap"),

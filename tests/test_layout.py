@@ -50,6 +50,19 @@ def test_help_imports_no_room() -> None:
         assert verb in finished.stdout
 
 
+def test_the_help_of_a_verb_imports_no_torch() -> None:
+    """It answers in half a second; torch alone takes four more."""
+    code = (
+        "import sys, icd_coder\n"
+        "root = icd_coder.typer.main.get_group(icd_coder.root)\n"
+        "for verb in icd_coder.VERBS:\n"
+        "    root.get_command(None, verb)\n"
+        "    assert 'torch' not in sys.modules, verb\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_file_holds_one_idea(path: Path) -> None:
     """At most 400 lines, and a docstring that says which idea."""

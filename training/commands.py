@@ -1,4 +1,4 @@
-"""The verbs of training but ``train``, which has a file of its own: its flags need torch."""
+"""The verbs of training. torch and polars are imported only when a verb runs, so that --help is fast."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ from training.benchmark.commands import benchmark
 from training.export.commands import EXPORT_EXAMPLES, export
 from training.prepare.commands import commands as prepare
 from training.run.evaluate_command import EVALUATE_EXAMPLES, evaluate
+from training.run.train_command import TRAIN_EXAMPLES, train
 from training.study.commands import study
 from training.synthetic.commands import synth
 from training.verification.commands import verify_data
@@ -21,6 +22,7 @@ commands.add_typer(benchmark, name="benchmark")
 commands.add_typer(study, name="study")
 commands.command("export", epilog=EXPORT_EXAMPLES)(export)
 commands.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
+commands.command("train", epilog=TRAIN_EXAMPLES)(train)
 
 Data = Annotated[Path, typer.Option(help="Dataset directory, made by `icd-coder prepare`.")]
 Bundle = Annotated[Path, typer.Option(help="Bundle directory, made by `icd-coder train`.")]

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from model.errors import InvalidOption
-from model.losses.similarity_dissimilarity import NORMALIZATIONS, PLACEMENTS
 from training.flags import Flag
 
 PROTOCOLS = ("joint", "two-stage")
 STAGE_TWOS = ("frozen", "free")
+CHECKPOINT_MINUTES = 10.0
 LEAST = {
     "epochs": 1,
     "patience": 1,
@@ -146,6 +146,8 @@ class TrainingOptions:
             )
 
     def _require_a_form_of_sd(self) -> None:
+        from model.losses.similarity_dissimilarity import NORMALIZATIONS, PLACEMENTS  # imports torch, --help must not
+
         _one_of("--placement", self.placement, PLACEMENTS)
         _one_of("--normalization", self.normalization, NORMALIZATIONS)
         if self.loss == "sd" and self.normalization == "weights" and self.placement != "outside":

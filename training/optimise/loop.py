@@ -32,9 +32,7 @@ from training.optimise.optimizer import linear_schedule, make_optimizer
 from training.optimise.run_log import RunLog
 from training.optimise.step import StepGradient
 from training.optimise.stop_signal import StopSignal
-from training.options import TrainingOptions
-
-CHECKPOINT_MINUTES = 10.0
+from training.options import CHECKPOINT_MINUTES, TrainingOptions
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,22 @@
 """What one training run was asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from training.flags import Flag
-from training.optimise.distributed import ALONE, Processes
-from training.optimise.loop import CHECKPOINT_MINUTES
 from training.optimise.run_folders import beside, cache_folder
-from training.options import TrainingOptions
+from training.options import CHECKPOINT_MINUTES, TrainingOptions
 from training.run.presets import use_preset
+
+if TYPE_CHECKING:  # it imports torch, and the flags below are read for --help
+    from training.optimise.distributed import Processes
+
+
+def _one_process() -> "Processes":
+    from training.optimise.distributed import ALONE
+
+    return ALONE
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class TrainingRequest:
         float,
         Flag("Between two checkpoints; there is one at every epoch's end and on Ctrl-C too.", low=0),
     ] = CHECKPOINT_MINUTES
-    processes: Processes = ALONE
+    processes: "Processes" = field(default_factory=_one_process)
     preset: Annotated[
         str | None,
         Flag(

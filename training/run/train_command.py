@@ -5,16 +5,10 @@ from typing import Any
 import typer
 
 from model.errors import InvalidOption
-from model.network.device import resolve_device
-from model.network.precision import trained_precision
 from training.flags import from_flags, takes_flags_of
-from training.optimise.distributed import join_processes
 from training.options import TrainingOptions
 from training.run.presets import preset_line
 from training.run.request import TrainingRequest
-from training.run.train import train_bundle
-
-commands = typer.Typer()
 
 TRAIN_EXAMPLES = """
 Examples:
@@ -38,10 +32,14 @@ Beside the bundle lies BUNDLE.run: log.jsonl, tensorboard/ (tensorboard --logdir
 """
 
 
-@commands.command(epilog=TRAIN_EXAMPLES)
 @takes_flags_of(TrainingOptions, TrainingRequest)
 def train(context: typer.Context, **values: Any) -> None:
     """Train a coder and write its bundle."""
+    from model.network.device import resolve_device
+    from model.network.precision import trained_precision
+    from training.optimise.distributed import join_processes
+    from training.run.train import train_bundle
+
     device = resolve_device(values["device"])
     if values["tokens_per_batch"] is not None and not _given(context, "batch_size"):
         values["batch_size"] = None  # a preset's

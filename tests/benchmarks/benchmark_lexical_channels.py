@@ -71,7 +71,7 @@ def main() -> None:
     folds = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
     documents = list(dataset.documents("train", "dev"))
     fold = np.array([int(folds[document.document_id]) for document in documents])
-    code_set = dataset.labels.extended(published_titles(["icd10cm"]).items())
+    code_set = dataset.labels.extended(sorted(published_titles(["icd10cm"]).items()))
     kin, alphabetical = Siblings(code_set.labels), np.argsort(np.argsort([label.code for label in code_set.labels]))
     more = list(other_names(label.key for label in code_set.labels))
     notes = [training_note(document, code_set.columns, options.language) for document in documents]

@@ -107,7 +107,12 @@ def _ranked_fold(
     part = part_without(documents, folds, frozenset((outer,)), outer, models)
     notes = [pair[neighbours] for pair in validation_notes(part, lexical, read)]
     counts = counted(lexical.code_set, part.corpus).train_counts
-    return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), lexical.alphabetical)
+    return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), alphabetical_places(lexical.code_set))
+
+
+def alphabetical_places(codes: LabelSpace) -> np.ndarray:
+    """Place of each code by system and code, int64 (U,)."""
+    return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in codes.labels])))
 
 
 def rank_notes(

@@ -88,7 +88,7 @@ def icd9_names_of_icd10() -> Iterator[tuple[Code, IcdTitle]]:
 
 
 def published_titles(systems: Iterable[str]) -> dict[Code, str]:
-    """Long titles of every code of the systems, ICD-10-CM's categories included; codes ascending."""
+    """Long titles of every code of the systems, ICD-10-CM's categories included."""
     wanted = set(systems)
     titles = {}
     if wanted & {ICD9CM, ICD9PCS}:
@@ -96,8 +96,7 @@ def published_titles(systems: Iterable[str]) -> dict[Code, str]:
     if wanted - {ICD9CM, ICD9PCS}:
         titles.update(icd10_titles())
     known = {code: title.long for code, title in titles.items() if code.system in wanted}
-    with_categories = icd10_category_titles() | known if ICD10CM in wanted else known
-    return dict(sorted(with_categories.items()))
+    return icd10_category_titles() | known if ICD10CM in wanted else known
 
 
 def titles_for(systems: Iterable[str], own: Mapping[Code, str]) -> dict[Code, str]:

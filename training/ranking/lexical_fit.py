@@ -45,7 +45,7 @@ def code_set_named(labels: LabelSpace, name: str | None = None) -> LabelSpace:
         name = "icd10cm" if ICD10CM in systems else "icd9cm" if systems & {ICD9CM, ICD9PCS} else TRAINED
     if name not in CODE_SETS:
         raise InvalidOption(f"--code-universe must be one of {', '.join(CODE_SETS)}, got '{name}'")
-    return labels.extended(published_titles(CODE_SETS[name]).items())
+    return labels.extended(sorted(published_titles(CODE_SETS[name]).items()))
 
 
 def language_of(dataset: Dataset) -> str:
@@ -84,11 +84,6 @@ class LexicalFit:
         """Which codes are in a published table, bool (U,)."""
         table = published_titles({label.system for label in self.code_set.labels})
         return np.array([label.key in table for label in self.code_set.labels], dtype=bool)
-
-    @cached_property
-    def alphabetical(self) -> np.ndarray:
-        """Rank of each code by system and code, int64 (U,)."""
-        return np.argsort(np.argsort(np.array([f"{label.system}\t{label.code}" for label in self.code_set.labels])))
 
     @cached_property
     def siblings(self) -> Siblings:

@@ -71,6 +71,13 @@ def test_neighbours_are_heard_in_the_second_of_the_two() -> None:
     assert heard.candidates.values[heard.candidates.columns.tolist().index(0), vote] == 3
 
 
+@pytest.mark.parametrize("name", ["icd9cm", "icd10cm"])
+def test_the_codes_of_the_table_follow_in_ascending_order(name: str) -> None:
+    """ICD-10-CM's categories among its codes: a bundle's columns must not depend on the order of the tables."""
+    added = [label.key for label in code_set_named(LABELS, name).labels[len(LABELS) :]]
+    assert added == sorted(added)
+
+
 def test_the_code_set_is_that_of_the_data_s_own_table() -> None:
     """The label space comes first, in its columns; another name is refused with those there are."""
     assert code_set_named(LABELS, "trained").labels == LABELS.labels

@@ -1,35 +1,39 @@
 """Options of the throughput benchmark."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from model.errors import InvalidOption
+from training.flags import Flag
 
 KINDS = ("train", "predict")
 
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """Shapes and repetitions; each field is the flag of the same name."""
+    """Shapes and repetitions; a field with a Flag is one on the command line."""
 
     kind: str
     """train or predict."""
-    encoder: str = "roberta-base-random"
-    head: str = "plm-icd"
-    labels: int = 8929
+    encoder: Annotated[str, Flag("roberta-base-random, tiny (both random), minilm, or a folder.")] = (
+        "roberta-base-random"
+    )
+    head: Annotated[str, Flag("plm-ca or plm-icd.")] = "plm-icd"
+    labels: Annotated[int, Flag("Codes.")] = 8929
     """8,929: the codes of MIMIC-III-Full."""
-    tokens: int = 3072
-    """Most tokens a note; 3,072 is PLM-ICD's."""
-    mixed: bool = False
-    """Notes of different length, instead of all having ``tokens``."""
-    batch_size: int = 1
-    window: int = 128
-    precisions: tuple[str, ...] = ("fp32", "bf16")
-    device: str = "cpu"
-    threads: int = 0
-    repeats: int = 5
+    tokens: Annotated[int, Flag("Most tokens a note.")] = 3072
+    """3,072 is PLM-ICD's."""
+    mixed: Annotated[bool, Flag("Notes of different length instead of all of --tokens.", "--mixed")] = False
+    batch_size: Annotated[int, Flag("Notes a batch.")] = 1
+    window: Annotated[int, Flag("Tokens a window.")] = 128
+    precisions: Annotated[
+        tuple[str, ...], Flag("fp32, bf16, or both with a comma.", "--precision", type=str, default="fp32,bf16")
+    ] = ("fp32", "bf16")
+    device: Annotated[str, Flag("auto, cpu or cuda.", default="auto")] = "cpu"
+    threads: Annotated[int, Flag("CPU threads; 0: torch's choice.")] = 0
+    repeats: Annotated[int, Flag("Rounds in which the forms alternate, after one that is not counted.")] = 5
     gradient_checkpointing: bool = False
-    compile: bool = False
+    compile: Annotated[bool, Flag("Let torch.compile fuse the encoder.", "--compile")] = False
     naive: bool = True
     """Whether to run the published form too."""
     seed: int = 1

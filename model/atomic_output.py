@@ -60,10 +60,8 @@ def staged_directory(target: Path) -> Iterator[Path]:
 
 def require_free(target: Path) -> None:
     """Raise OutputExists unless ``target`` is absent or an empty directory; call it before long work."""
-    if target.is_dir() and not any(target.iterdir()):
-        return
-    if target.exists():
-        raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
+    if not target.is_dir() or any(target.iterdir()):
+        require_no_file(target)
 
 
 def sweep_abandoned(target: Path) -> None:
@@ -113,7 +111,7 @@ def write_atomically(target: Path, content: bytes) -> None:
 
 
 def require_no_file(target: Path) -> None:
-    """Raise OutputExists where there is such a file; call it before long work."""
+    """Raise OutputExists where there is such a file or folder; call it before long work."""
     if target.exists():
         raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
 

@@ -9,10 +9,11 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse
 
 ASSETS = {
     "/docs/swagger-ui-bundle.js": "text/javascript",
@@ -57,10 +58,10 @@ def _policy(html: str) -> str:
     )
 
 
-def _asset(path: str, media_type: str) -> Callable[[], Awaitable[Response]]:
-    content = (files("fastapi_offline") / "static" / path.removeprefix("/docs/")).read_bytes()
+def _asset(path: str, media_type: str) -> Callable[[], Awaitable[FileResponse]]:
+    file = Path(str(files("fastapi_offline"))) / "static" / Path(path).name
 
-    async def asset() -> Response:
-        return Response(content, media_type=media_type, headers={"Cache-Control": DAY})
+    async def asset() -> FileResponse:
+        return FileResponse(file, media_type=media_type, headers={"Cache-Control": DAY})
 
     return asset

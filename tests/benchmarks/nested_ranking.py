@@ -22,7 +22,7 @@ from model.ranking.thresholds import GLOBAL, policy_named
 from training.ranking.candidate_pairs import CandidatePairs
 from training.ranking.fusion_fit import ValidationNote, fit_fusion, pairs_of_notes
 from training.ranking.lexical_fit import LexicalFit
-from training.ranking.ranker_fit import RankerFold, ReadNotes, counted, validation_notes
+from training.ranking.ranker_fit import RankerFold, TrainingNoteCache, counted, validation_notes
 from training.run.cross_fit import HeldOut
 
 Models = Callable[[frozenset[int], int], HeldOut]
@@ -64,7 +64,7 @@ def ranked_folds(
     documents: Sequence[Document], folds: np.ndarray, models: Models, lexical: LexicalFit, neighbours: bool = True
 ) -> list[RankedFold]:
     """Every outer fold; ``folds`` (n,) says where each document belongs."""
-    read = ReadNotes(lexical)
+    read = TrainingNoteCache(lexical)
     outer = [int(fold) for fold in np.unique(folds)]
     return [
         _ranked_fold(documents, folds, fold, models, lexical, read, neighbours)
@@ -93,7 +93,7 @@ def _ranked_fold(
     outer: int,
     models: Models,
     lexical: LexicalFit,
-    read: ReadNotes,
+    read: TrainingNoteCache,
     neighbours: bool,
 ) -> RankedFold:
     inner = [

@@ -57,7 +57,7 @@ def fit_ranker(folds: Sequence[RankerFold], learned_from: Sequence[Document], le
     Raises:
         EmptyDataset: the notes are of fewer than two patients, or no candidate was assigned.
     """
-    read = ReadNotes(lexical)
+    read = TrainingNoteCache(lexical)
     most = MOST_VALIDATION_NOTES // len(folds)
     notes = [pair for fold in folds for pair in validation_notes(fold, lexical, read, most)]
     fusions = [fit_fusion([pair[used] for pair in notes]) for used in (0, 1)]
@@ -66,7 +66,7 @@ def fit_ranker(folds: Sequence[RankerFold], learned_from: Sequence[Document], le
     return FittedRanker(ranker, fusions[0], fusions[1])
 
 
-class ReadNotes:
+class TrainingNoteCache:
     """Cache of documents as the lexical channels learn from them, so that each is read once."""
 
     def __init__(self, lexical: LexicalFit) -> None:
@@ -84,7 +84,7 @@ class ReadNotes:
 
 
 def validation_notes(
-    fold: RankerFold, lexical: LexicalFit, read: ReadNotes, most: int = MOST_VALIDATION_NOTES
+    fold: RankerFold, lexical: LexicalFit, read: TrainingNoteCache, most: int = MOST_VALIDATION_NOTES
 ) -> list[tuple[ValidationNote, ValidationNote]]:
     """At most ``most`` notes of a fold as the fusions learn from them, each without neighbours and with.
 

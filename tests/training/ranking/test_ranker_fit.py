@@ -14,7 +14,7 @@ from model.labels import Label, LabelSpace
 from tests.factories import tiny_documents, write_tiny_dataset
 from training.ranking.combiner_fit import TreeSettings, fit_trees
 from training.ranking.lexical_fit import LexicalFit, code_set_named, language_of, least_notes
-from training.ranking.ranker_fit import RankerFold, ReadNotes, counted, fit_ranker, some_of, validation_notes
+from training.ranking.ranker_fit import RankerFold, TrainingNoteCache, counted, fit_ranker, some_of, validation_notes
 
 KNOWN = Code("icd9cm", "401.9")
 HELD_OUT = Code("icd9cm", "428.0")
@@ -44,7 +44,7 @@ def lexical(code_set: str | None = None) -> LexicalFit:
 def test_a_code_of_held_out_notes_looks_like_any_code_of_the_table() -> None:
     """The classifier, which has a column for it, says nothing; it is proposed by its name alone."""
     fit = lexical("icd9cm")
-    judged, _ = validation_notes(part(), fit, ReadNotes(fit))[0]
+    judged, _ = validation_notes(part(), fit, TrainingNoteCache(fit))[0]
     columns, names = judged.candidates.columns.tolist(), judged.candidates.names
     own = judged.candidates.values[columns.index(1)]
     assert np.isnan(own[[place for place, name in enumerate(names) if name.startswith("classifier.")]]).all()
@@ -57,7 +57,7 @@ def test_a_code_of_held_out_notes_looks_like_any_code_of_the_table() -> None:
 def test_a_code_that_only_the_held_out_note_knows_is_no_candidate() -> None:
     """It stands in no table; as an assigned code it still counts as missed."""
     fit = lexical("icd9cm")
-    for judged in validation_notes(part(), fit, ReadNotes(fit))[0]:
+    for judged in validation_notes(part(), fit, TrainingNoteCache(fit))[0]:
         assert 2 not in judged.candidates.columns
         assert judged.assigned.tolist() == [0, 1, 2]
 
@@ -65,7 +65,7 @@ def test_a_code_that_only_the_held_out_note_knows_is_no_candidate() -> None:
 def test_neighbours_are_heard_in_the_second_of_the_two() -> None:
     """Votes are of the corpus; the first has no feature of theirs."""
     fit = lexical("trained")
-    without, heard = validation_notes(part(), fit, ReadNotes(fit))[0]
+    without, heard = validation_notes(part(), fit, TrainingNoteCache(fit))[0]
     assert not any(name.startswith("neighbours.") for name in without.candidates.names)
     vote = heard.candidates.names.index("neighbours.count")
     assert heard.candidates.values[heard.candidates.columns.tolist().index(0), vote] == 3

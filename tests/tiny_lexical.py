@@ -3,7 +3,7 @@
 from model.dataset import CodeSpan, Document
 from model.icd import Code
 from model.labels import Label, LabelSpace
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.siblings import Siblings
 from training.ranking.lexicon_fit import fit_lexicon
 from training.ranking.titles_fit import fit_titles

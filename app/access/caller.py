@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.access.scopes import Scope
-from app.access_log.chain import Entry
+from app.access_log.hash_chain import Entry
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Protocol
 from sqlalchemy import Engine
 
 from app.access.caller import ANONYMOUS, Caller
+from app.access.key_secret import open_secret
 from app.access.keys import find_caller, look_up
 from app.access.rate_limit import RateLimits, StrangerLimits
-from app.access.secret import open_secret
 from app.access.tokens import TokenVerifier, is_token, open_token_verifier
 from app.database.engine import open_engine, open_reader_at_once, require_current
 from app.errors import DatabaseUnavailable, ExpiredKey, MissingKey, RevokedKey, WrongKey, WrongToken

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 
 from app.access.caller import Caller
 from app.access.scopes import Scope, parse_scopes, write_scopes
-from app.access_log.chain import COMMAND_LINE, Entry, append
+from app.access_log.hash_chain import COMMAND_LINE, Entry, append
 from app.database.engine import read, write
 from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey

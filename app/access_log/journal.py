@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from app.access_log.chain import Entry, append
+from app.access_log.hash_chain import Entry, append
 from app.database.engine import write
 
 Effect = Callable[[Connection], object]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
 
-from app.access_log.chain import GENESIS, Link, row_hash
+from app.access_log.hash_chain import GENESIS, Link, row_hash
 from app.database.engine import read, require_current
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain

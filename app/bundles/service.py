@@ -11,10 +11,10 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 
 from app.access.caller import Visit
-from app.access_log.chain import append
+from app.access_log.hash_chain import append
 from app.access_log.journal import write_entry
 from app.bundles import repository
-from app.bundles.opening import BundleOpener, find_bundle, folder_of, open_registered
+from app.bundles.open_bundle import BundleOpener, find_bundle, folder_of, open_registered
 from app.bundles.repository import BundleRow
 from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
 from app.database.engine import read, write

@@ -8,7 +8,7 @@ import numpy as np
 
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.schemas import CatalogueCode, CodesAnswer, CodesQuery, ExpectedOfPolicy, PlacedCode
-from app.catalogue.title_words import TitleWords
+from app.catalogue.title_search import TitleWords
 from model.icd import Code
 from model.ranking.code_counts import CodeCounts
 from model.ranking.thresholds import GLOBAL, ThresholdPolicy, policy_named

@@ -31,9 +31,9 @@ def create(
       icd-coder keys create --name ward-3 --scopes predict,neighbours --expires 90d --database sqlite:///notes.sqlite3
       KEY=$(icd-coder keys create --name me --scopes predict,neighbours,text --database sqlite:///notes.sqlite3)
     """
+    from app.access.key_secret import open_secret
     from app.access.keys import create_key, parse_lifetime
     from app.access.scopes import parse_scopes
-    from app.access.secret import open_secret
     from app.database.engine import open_engine, require_current
     from app.settings import load_settings
 
@@ -117,7 +117,7 @@ def subject(
     Example:
       icd-coder keys subject testperson@hospital.example --issuer https://login.hospital.example --database sqlite:///notes.sqlite3
     """
-    from app.access.secret import open_secret
+    from app.access.key_secret import open_secret
     from app.access.tokens import subject_name
     from app.database.engine import open_engine, require_current
     from app.settings import load_settings

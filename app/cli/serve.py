@@ -49,7 +49,7 @@ def serve(
       curl -s localhost:8000/v1/predict -H 'Content-Type: application/json' -d '{"text": "chest pain"}'
     """
     from app.access.gate import open_gate
-    from app.bundles.opening import FolderOpener, open_named
+    from app.bundles.open_bundle import FolderOpener, open_named
     from app.database.engine import require_usable
     from app.listening import listen
     from app.logs import configure_logs

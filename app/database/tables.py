@@ -1,7 +1,7 @@
 """The tables: patients, notes, assigned codes, bundles, embeddings, codings, reviews; jobs; names; keys, access log.
 
 Rows of ``notes`` and ``embeddings`` are inserted and deleted, never changed (only a missing text may be added
-later): the neighbour search relies on it to read only what is new (``app/neighbours/in_process.py``).
+later): the neighbour search relies on it to read only what is new (``app/neighbours/sqlite_candidates.py``).
 """
 
 from datetime import datetime
@@ -293,7 +293,7 @@ class ApiKey(Base):
 
 
 class AccessLogRow(Base):
-    """Who did what to which notes; triggers refuse to change or delete a row (``app/access_log/chain.py``)."""
+    """Who did what to which notes; triggers refuse to change or delete a row (``app/access_log/hash_chain.py``)."""
 
     __tablename__ = "access_log"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from app.access_log.chain import Entry, append
+from app.access_log.hash_chain import Entry, append
 from app.database.engine import erase_deleted, read, write
 from app.jobs import repository
 from app.jobs.repository import Outcome, WaitingItem

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from app.access.caller import Visit
 from app.access.scopes import Scope
-from app.access_log.chain import append
+from app.access_log.hash_chain import append
 from app.access_log.journal import write_entry
 from app.database import postgresql
 from app.database.engine import erase_deleted, is_sqlite, read, write

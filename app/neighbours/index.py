@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Engine
 
 from app.database.engine import database_name, is_sqlite, open_service_database, read
 from app.neighbours import repository
-from app.neighbours.in_process import InProcessSource
-from app.neighbours.in_server import InServerSource
+from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.repository import StoredNote
 from app.neighbours.schemas import Neighbour
 from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimension, search
+from app.neighbours.sqlite_candidates import InProcessSource
 from app.wire import CodeTitle
 from model.errors import EmbeddingMismatch
 from model.icd import Code

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy import Connection, Engine
 
-from app.access_log.chain import COMMAND_LINE, Entry, append
+from app.access_log.hash_chain import COMMAND_LINE, Entry, append
 from app.bundles.repository import record_bundle
 from app.database import postgresql
 from app.database.engine import is_sqlite, read, write

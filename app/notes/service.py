@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from app.access.caller import Visit
 from app.access.scopes import Scope
-from app.access_log.chain import Entry, append
+from app.access_log.hash_chain import Entry, append
 from app.access_log.journal import write_entry
 from app.catalogue.code_tree import CodeTree
 from app.database.engine import erase_deleted, read, write

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from app.access.caller import Visit
 from app.access.scopes import Scope
-from app.access_log.chain import append
+from app.access_log.hash_chain import append
 from app.access_log.journal import write_entry
 from app.bundles.repository import is_recorded, record_bundle
 from app.catalogue.code_tree import CodeTree
@@ -17,10 +17,10 @@ from app.database.engine import read, write
 from app.errors import NoDatabase, UnknownNote
 from app.inference.worker import Coder
 from app.reviews import repository
+from app.reviews.csv_export import chosen_system, table_lines
 from app.reviews.replay import Action, ActionKind, replay
 from app.reviews.repository import NewReview, ReviewedNote
 from app.reviews.schemas import DoneAction, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery, StoredReview
-from app.reviews.table import chosen_system, table_lines
 from app.wire import CodeTitle
 from model.errors import InvalidOption
 from model.icd import Code
@@ -61,7 +61,7 @@ class ReviewService:
 
         Raises:
             NoDatabase, DatabaseUnavailable: there are none, or not now.
-            InvalidOption: see :func:`app.reviews.table.chosen_system`.
+            InvalidOption: see :func:`app.reviews.csv_export.chosen_system`.
         """
         return await asyncio.to_thread(self._export, self._database(), system, visit)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from app.access.gate import Gate, KeyGate
 from app.access_log.journal import Journal
-from app.bundles.opening import BundleOpener
+from app.bundles.open_bundle import BundleOpener
 from app.bundles.service import BundleService
 from app.database.engine import open_service_database
 from app.inference.worker import Coder

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from app.audit.service import AuditService
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.service import Catalogue
-from app.catalogue.title_words import TitleWords
+from app.catalogue.title_search import TitleWords
 from app.coding.recording import Recorder
 from app.coding.service import build_service
 from app.inference.worker import Coder, Inference

@@ -18,7 +18,7 @@ from app.jobs.service import JobService
 from app.notes.service import NoteService
 from app.reviews.service import ReviewService
 from app.web.job_events import EventStreams
-from app.web.predictor import Predictor
+from app.web.scoped_predictions import Predictor
 from app.web.state import Readiness, ServiceState
 
 

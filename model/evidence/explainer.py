@@ -10,10 +10,10 @@ from torch import Tensor
 
 from model.errors import InvalidOption
 from model.evidence.attingrad import attingrad
-from model.evidence.merged import merge_evidence
+from model.evidence.merge_spans import merge_evidence
 from model.evidence.spans import evidence_spans
-from model.lexicon.channels import SIBLINGS, LexicalChannels
-from model.lexicon.evidence import lexical_spans, surest
+from model.lexicon.lexical_channels import SIBLINGS, LexicalChannels
+from model.lexicon.lexical_evidence import lexical_spans, surest
 from model.network.batch import batch_of_ids
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.labels import LabelSpace
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.fusion import Fusion
 from model.ranking.neighbour_vote import RankingNeighbour

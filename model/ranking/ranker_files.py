@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
 from model.lexicon.siblings import Siblings
 from model.ranking.calibration import calibration_arrays, calibration_of

@@ -14,8 +14,8 @@ from app.database.engine import migrate
 from app.logs import configure_logs
 from app.settings import load_settings
 from app.web.application import create_app
-from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder, index_into, write_dataset
+from tests.app.leak_watch import watched_answers
 from tests.canary import CANARY, leaks
 
 

@@ -21,7 +21,7 @@ from model.ranking.ranker_files import save_ranker
 from training.evaluation.label_space import require_same_labels
 from training.ranking.lexical_fit import lexical_fit
 from training.ranking.ranker_fit import RankerFold, fit_ranker
-from training.run.card import ranker_card
+from training.run.model_card import ranker_card
 
 
 def add_ranker(bundle: Path, data: Path, out: Path, device: str = "cpu", code_set: str | None = None) -> str:

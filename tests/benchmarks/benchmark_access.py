@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.access.gate import OpenGate, open_gate
 from app.access.keys import create_key, find_caller
 from app.access.scopes import Scope
-from app.access_log.chain import Entry
+from app.access_log.hash_chain import Entry
 from app.access_log.journal import write_entry
 from app.access_log.verification import verify_chain
 from app.database.engine import migrate, open_engine

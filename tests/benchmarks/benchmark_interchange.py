@@ -22,8 +22,8 @@ from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, Sugg
 from app.fhir.bundle import bundle_json
 from app.fhir.document_reference import read_document
 from app.wire import Tokens
+from tests.app.access.fake_identity_provider import settings_of, token
 from tests.app.access.keyed_service import indexed_database, keyed_app, make_key
-from tests.app.access.provider import settings_of, token
 from tests.app.fakes import FakeCoder
 from tests.app.fhir.documents import document
 

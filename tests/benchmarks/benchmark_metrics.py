@@ -13,16 +13,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from training.evaluation.areas import label_aucs
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.frequency_bands import frequency_bands
+from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
 from training.evaluation.populations import calibration_errors, population_metrics, populations
-from training.evaluation.ranking import average_precisions
+from training.evaluation.ranking_metrics import average_precisions
+from training.evaluation.roc_and_pr_areas import label_aucs
 from training.evaluation.score_matrix import checked_scores
 from training.evaluation.stream import ScoreStream
-from training.evaluation.thresholds import best_global_threshold
-from training.evaluation.tuning import threshold_for_precision, thresholds_per_code
+from training.evaluation.threshold_tuning import threshold_for_precision, thresholds_per_code
 
 DOCUMENTS, LABELS, POSITIVES = 3_372, 8_929, 15.9
 

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Bundle, Embedding, Note, Patient
-from app.neighbours.in_process import InProcessSource
-from app.neighbours.in_server import InServerSource
+from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.search import CandidateSource, Excluded, search
+from app.neighbours.sqlite_candidates import InProcessSource
 from tests.app.neighbours.stores import EMBEDDING_ID, FIRST
 from tests.postgres_server import PostgresServer
 

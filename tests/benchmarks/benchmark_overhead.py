@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.access_log.chain import Entry
+from app.access_log.hash_chain import Entry
 from app.access_log.journal import write_entry
 from app.database.engine import open_engine
 from tests.benchmarks.stub_process import stub_service

@@ -34,7 +34,7 @@ from training.ranking.fusion_fit import TARGET_RATES, highest_pairs
 from training.ranking.lexical_fit import LexicalFit, lexical_fit
 from training.run.cross_fit import HeldOut, train_without
 from training.run.network import build_network, notes_of
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 
 FOLDS = Path(__file__).parents[2] / "docs" / "studies" / "codiesp_folds.tsv"
 

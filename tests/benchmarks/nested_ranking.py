@@ -13,7 +13,7 @@ from model.candidates import PROPOSED_PREFIX, Candidates
 from model.dataset import Document
 from model.icd import Code
 from model.labels import LabelSpace
-from model.lexicon.channels import LEXICON, SIBLINGS, TITLES
+from model.lexicon.lexical_channels import LEXICON, SIBLINGS, TITLES
 from model.progress import with_progress
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR

@@ -20,10 +20,10 @@ from model.network.batch import batch_of_ids
 from model.network.encoder import longest_window
 from model.network.encoder_source import TINY_SHAPE, backbone_from_config, open_encoder
 from model.network.network import CodingNetwork, NetworkOutput
+from training.benchmark.floating_point_operations import matrix_product, operations
 from training.benchmark.measurements import added_mebibytes, alternate
-from training.benchmark.naive import NaiveNetwork, padded_notes
-from training.benchmark.operations import matrix_product, operations
 from training.benchmark.options import BenchmarkOptions
+from training.benchmark.published_plm_icd import NaiveNetwork, padded_notes
 from training.benchmark.random_notes import RandomNote, random_notes
 from training.optimise.compiler import require_compiler
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import mean_or_none
+from training.evaluation.ranking_metrics import mean_or_none
 from training.evaluation.score_matrix import exact_threshold, over_blocks
 
 

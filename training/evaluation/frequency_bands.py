@@ -6,8 +6,8 @@ import numpy as np
 
 from training.evaluation.classification import Selection, micro_f1, ratio
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions, mean_or_none
-from training.evaluation.standing import cells_ahead
+from training.evaluation.positive_ranks import cells_ahead
+from training.evaluation.ranking_metrics import average_precisions, mean_or_none
 
 BOUNDS: tuple[tuple[int, int | None], ...] = ((0, 0), (1, 10), (11, 50), (51, 100), (101, 500), (501, None))
 """Lowest and highest training count of each band; the bands of the published MIMIC-III statistics."""

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from model.labels import LabelSpace
 from training.evaluation.gold import Gold
 from training.evaluation.populations import Population
-from training.evaluation.ranking import CUTOFFS, average_precisions, precisions_at, r_precisions, recalls_at
+from training.evaluation.ranking_metrics import CUTOFFS, average_precisions, precisions_at, r_precisions, recalls_at
 
 FILE = "documents.parquet"
 RANKED = ("map", *(f"{name}_at_{k}" for k in CUTOFFS for name in ("precision", "recall")), "r_precision")

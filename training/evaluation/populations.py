@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluation.areas import label_aucs, micro_auc, micro_average_precision
 from training.evaluation.calibration import are_probabilities, expected_calibration_error, masses
 from training.evaluation.classification import Selection, classification_metrics, select
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import mean_or_none, ranking_metrics
-from training.evaluation.standing import Standing, standing
+from training.evaluation.positive_ranks import Standing, standing
+from training.evaluation.ranking_metrics import mean_or_none, ranking_metrics
+from training.evaluation.roc_and_pr_areas import label_aucs, micro_auc, micro_average_precision
 
 POPULATIONS = ("all", "present")
 

@@ -10,18 +10,18 @@ import numpy as np
 
 from model.atomic_output import staged_directory
 from model.labels import LabelSpace
-from training.evaluation.areas import precision_recall_curve
+from training.evaluation.baseline_comparison import ComparedBaseline, compare_with_baseline
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.calibration_report import calibration_report
-from training.evaluation.comparison import ComparedBaseline, compare_with_baseline
+from training.evaluation.codiesp_run_file import RUN_FILE
 from training.evaluation.frequency_bands import frequency_bands
 from training.evaluation.gold import Gold
 from training.evaluation.markdown import report_markdown
 from training.evaluation.per_document import documents_fingerprint, write_documents
 from training.evaluation.plots import plot_f1_by_frequency, plot_precision_recall, plot_reliability
 from training.evaluation.populations import Population, population_metrics, populations
-from training.evaluation.ranking import average_precisions
-from training.evaluation.run_file import RUN_FILE
+from training.evaluation.ranking_metrics import average_precisions
+from training.evaluation.roc_and_pr_areas import precision_recall_curve
 from training.evaluation.score_matrix import checked_scores
 
 FORMAT = "icd-coder report 1"

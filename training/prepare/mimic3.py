@@ -11,12 +11,12 @@ from model.atomic_output import require_free, sweep_abandoned
 from model.errors import EmptyDataset, InvalidOption, MalformedInput, MissingInput
 from model.icd import ICD9CM, ICD9PCS, Code, normalise_cell
 from model.progress import with_progress
-from training.prepare.caml_codes import DEFECT, as_published
+from training.prepare.caml_label_space import DEFECT, as_published
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.icd_titles import titles_for
-from training.prepare.label_sets import cut_to_label_set
 from training.prepare.mimic_codes import Coded, CodeRows, collect_codes, read_rows, read_titles
 from training.prepare.mimic_dataset import Splitting, documents_of, split_admissions, with_text
+from training.prepare.mimic_label_sets import cut_to_label_set
 from training.prepare.mimic_notes import Summaries, read_summaries
 from training.prepare.mimic_tables import CodeTable, MimicTables, NoteTable, TitleTable, files_in, find, require
 from training.prepare.source_files import hashing

@@ -11,9 +11,9 @@ from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS
 from model.progress import with_progress
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.icd_titles import titles_for
-from training.prepare.label_sets import cut_to_label_set
 from training.prepare.mimic_codes import read_codes, read_titles
 from training.prepare.mimic_dataset import Splitting, documents_of, split_admissions, with_text
+from training.prepare.mimic_label_sets import cut_to_label_set
 from training.prepare.mimic_notes import read_summaries
 from training.prepare.mimic_tables import CodeTable, MimicTables, NoteTable, TitleTable, files_in, find, require
 from training.prepare.source_files import hashing

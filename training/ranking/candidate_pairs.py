@@ -7,7 +7,7 @@ import numpy as np
 
 from model.errors import EmptyDataset
 from training.evaluation.bootstrap import Interval, mean_interval
-from training.evaluation.ranking import average_precision
+from training.evaluation.ranking_metrics import average_precision
 
 FOLDS = 5
 

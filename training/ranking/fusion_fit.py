@@ -18,7 +18,7 @@ from training.ranking.calibration_fit import CalibrationChoice, choose_calibrati
 from training.ranking.candidate_pairs import CandidatePairs, note_folds, pairs_map
 from training.ranking.combiner_fit import fit_combiner
 from training.ranking.conformal_fit import Coverage, fit_conformal, held_out_coverage
-from training.ranking.count_codes import with_counts_of_pairs
+from training.ranking.fit_code_counts import with_counts_of_pairs
 from training.ranking.threshold_policies import FittedPolicies, fit_policies_of_pairs
 
 SPLIT_FEATURE = f"{CLASSIFIER}.logit"

@@ -11,7 +11,7 @@ from model.dataset import Dataset, Document
 from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10CM
 from model.labels import LabelSpace
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.siblings import Siblings
 from model.progress import with_progress
 from model.text.stemming import LANGUAGES

@@ -9,7 +9,7 @@ import numpy as np
 from model.candidates import Candidates
 from model.dataset import Document
 from model.labels import LabelSpace
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.progress import with_progress
 from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.channels import NEAREST

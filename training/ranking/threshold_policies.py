@@ -8,9 +8,9 @@ import numpy as np
 from model.errors import EmptyDataset, InvalidOption
 from model.ranking.thresholds import GLOBAL, PER_CODE, PRECISION, ThresholdPolicy, precision_policy
 from training.evaluation.classification import select
+from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
-from training.evaluation.thresholds import best_global_threshold
-from training.evaluation.tuning import tune
+from training.evaluation.threshold_tuning import tune
 from training.ranking.candidate_pairs import CandidatePairs, note_folds
 
 TARGET_PRECISIONS = (0.8, 0.95)

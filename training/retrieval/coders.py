@@ -8,9 +8,9 @@ import numpy as np
 
 from training.evaluation.bootstrap import Interval, mean_interval, micro_f1_interval, paired_difference
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions
+from training.evaluation.positive_ranks import cells_ahead
+from training.evaluation.ranking_metrics import average_precisions
 from training.evaluation.score_matrix import checked_scores
-from training.evaluation.standing import cells_ahead
 from training.retrieval.knn_coder import Labelled, Scores, Tuned, halves, score, tune
 
 CLASSIFIER = "classifier"

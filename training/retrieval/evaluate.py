@@ -15,8 +15,8 @@ from training.optimise.run_folders import cache_folder
 from training.retrieval.coders import compare_coders
 from training.retrieval.knn_coder import Labelled
 from training.retrieval.measures import RARE, measure
+from training.retrieval.neighbour_sources import RANDOM, Bundles, Corpus, Found, find_all, open_bundles
 from training.retrieval.report import RetrievalSubject, write_retrieval_report
-from training.retrieval.systems import RANDOM, Bundles, Corpus, Found, find_all, open_bundles
 
 SPLITS = ("dev", "test")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.ranking.neighbour_vote import label_votes
+from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import mean_average_precision
-from training.evaluation.thresholds import best_global_threshold
+from training.evaluation.ranking_metrics import mean_average_precision
 from training.retrieval.search import Neighbours
 
 KS = (5, 10, 20, 30, 50, 100)

@@ -18,7 +18,7 @@ from model.network.encoder_source import open_encoder
 from training.optimise.note_source import NoteSource
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, run_identity, train_network
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 
 HELD_OUT = "held_out.safetensors"
 

@@ -14,13 +14,13 @@ from model.errors import InvalidOption
 from model.progress import with_progress
 from model.ranking.thresholds import GLOBAL, policy_named
 from training.evaluation.baselines import label_prior, neighbour_votes
+from training.evaluation.codiesp_run_file import run_lines
 from training.evaluation.explanations import ExplainedSample, evaluate_explanations, require_explainable
 from training.evaluation.label_space import codes_outside, require_same_labels
 from training.evaluation.report import ReportSubject, write_report
-from training.evaluation.run_file import run_lines
 from training.evaluation.scores_file import read_scores
 from training.evaluation.stream import ScoreStream
-from training.evaluation.tuning import TunedThreshold, tune
+from training.evaluation.threshold_tuning import TunedThreshold, tune
 from training.prepare.source_files import hashed
 from training.run.training_neighbours import TrainingNeighbours
 

@@ -20,7 +20,7 @@ from training.optimise.note_source import NoteSource, note_source
 from training.options import TrainingOptions
 from training.run.initialise import start_from_frequencies, start_from_titles
 from training.run.protocol import ProtocolResult, Validate, run_protocol
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 
 TEXTS_AT_ONCE = 256
 

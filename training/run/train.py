@@ -15,14 +15,14 @@ from model.errors import EmptyDataset, InvalidOption, OutputExists, UnwritableOu
 from model.network.encoder_source import EncoderSource, open_encoder
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, policy_named
-from training.ranking.count_codes import with_counts_of_scores
+from training.ranking.fit_code_counts import with_counts_of_scores
 from training.ranking.known_words_fit import fit_known_words
 from training.ranking.lexical_fit import lexical_fit
 from training.ranking.ranker_fit import counted, fit_ranker
 from training.ranking.threshold_policies import FittedPolicies, fit_policies
-from training.run.card import model_card, policies_card, ranker_card, readme
+from training.run.model_card import model_card, policies_card, ranker_card, readme
 from training.run.protocol import begun_run, require_same_protocol
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.trained import Trained
 from training.run.with_folds import train_by_folds
 from training.run.with_validation import train_validated

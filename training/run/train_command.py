@@ -8,7 +8,7 @@ from model.errors import InvalidOption
 from training.flags import from_flags, takes_flags_of
 from training.options import TrainingOptions
 from training.run.presets import preset_line
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 
 TRAIN_EXAMPLES = """
 Examples:

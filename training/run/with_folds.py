@@ -19,7 +19,7 @@ from training.ranking.ranker_fit import RankerFold
 from training.run.cross_fit import HeldOut, train_without
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import WITHOUT
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.trained import Trained
 from training.run.with_validation import fitted_documents, validation_map
 

@@ -9,13 +9,13 @@ from model.errors import EmptyDataset
 from model.network.encoder_source import EncoderSource
 from training.evaluation.gold import Gold
 from training.evaluation.label_space import codes_outside
-from training.evaluation.ranking import mean_average_precision
+from training.evaluation.ranking_metrics import mean_average_precision
 from training.optimise.contrastive import require_fitting_labels
 from training.ranking.ranker_fit import RankerFold
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import Validate
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.trained import Trained
 
 HELD_BACK = 0.1

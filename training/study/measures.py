@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.classification import macro_f1, micro_f1, select
+from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions
-from training.evaluation.standing import cells_ahead
-from training.evaluation.thresholds import best_global_threshold
+from training.evaluation.positive_ranks import cells_ahead
+from training.evaluation.ranking_metrics import average_precisions
 from training.study.agreement import neighbour_agreement
 from training.study.bands import bands
 from training.study.inputs import StudyData

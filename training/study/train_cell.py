@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from model.label_sets import LabelSets
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import mean_average_precision
+from training.evaluation.ranking_metrics import mean_average_precision
 from training.optimise.failures import TrainingDiverged
 from training.optimise.matched_scale import matching_factor
 from training.optimise.optimizer import linear_schedule

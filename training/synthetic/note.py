@@ -9,9 +9,9 @@ from random import Random
 from training.synthetic.catalogue import Entry
 from training.synthetic.distractors import Distractions, distract
 from training.synthetic.draws import Draws
-from training.synthetic.filler import Filler
 from training.synthetic.mentions import Draft, tell_coded, tell_unlisted, told_late
 from training.synthetic.patients import Admission, Patient
+from training.synthetic.uncoded_text import Filler
 from training.synthetic.wording import pick, sentence, wording
 
 MIN_WORDS, MAX_WORDS = 300, 3000

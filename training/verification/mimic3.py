@@ -8,7 +8,7 @@ import numpy as np
 
 from model.errors import InvalidOption
 from training.evaluation.frequency_bands import BOUNDS, band_name
-from training.verification.census import Census, read_census
+from training.verification.dataset_counts import Census, read_census
 from training.verification.published import CODELESS, MIMIC3, SOURCE_ROWS, Published
 
 VERSION = "another version than MIMIC-III v1.4, or a table that was cut short"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.bundles.opening import require_undamaged_labels
+from app.bundles.open_bundle import require_undamaged_labels
 from app.cli.code.note_files import NoteFile
 from app.coding.schemas import PredictAnswer, PredictRequest
 from app.coding.service import build_service

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from app.access.gate import KeyGate, open_gate
 from app.access.keys import create_key, revoke_key
 from app.access.scopes import Scope
-from app.bundles.opening import BundleOpener
+from app.bundles.open_bundle import BundleOpener
 from app.database.engine import migrate
 from app.settings import Settings, load_settings
 from app.web.application import create_app

@@ -14,7 +14,7 @@ from app.access.tokens import open_token_verifier
 from app.errors import IdentityUnavailable
 from app.settings import load_settings
 from model.errors import IcdCoderError, InvalidOption, MalformedInput, MissingInput
-from tests.app.access.provider import jwks, settings_of
+from tests.app.access.fake_identity_provider import jwks, settings_of
 
 
 class Provider:

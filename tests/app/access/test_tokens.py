@@ -19,8 +19,7 @@ from app.access.signing_keys import KeysOfFile, parse_keys
 from app.access.tokens import TokenVerifier, subject_name
 from app.errors import WrongToken
 from model.errors import InvalidOption
-from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
-from tests.app.access.provider import (
+from tests.app.access.fake_identity_provider import (
     AUDIENCE,
     ISSUER,
     KINDS,
@@ -31,6 +30,7 @@ from tests.app.access.provider import (
     settings_of,
     token,
 )
+from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
 from tests.app.access_log.rows import logged
 from tests.app.answers import problem
 from tests.app.fakes import NOTES, FakeCoder

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, select, text
 
-from app.access_log.chain import Entry, append, last_link
+from app.access_log.hash_chain import Entry, append, last_link
 from app.database.engine import is_sqlite, write
 from app.database.tables import AccessLogRow
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select, text
 
-from app.access_log.chain import row_hash
+from app.access_log.hash_chain import row_hash
 from app.access_log.verification import COLUMNS, read_anchor, verify_chain, write_anchor
 from app.database.backup.dump import dump
 from app.database.backup.load import load

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.bundles.opening import require_undamaged_labels
+from app.bundles.open_bundle import require_undamaged_labels
 from icd_coder import root
 from model.errors import InvalidOption
 from tests.app.fakes import FakeCoder

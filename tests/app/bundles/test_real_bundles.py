@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.bundles.opening import FolderOpener
+from app.bundles.open_bundle import FolderOpener
 from app.settings import load_settings
 from app.web.application import create_app
 from tests.app.answers import NOTE, problem

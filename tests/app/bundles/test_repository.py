@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from app.bundles import repository
-from app.bundles.opening import find_bundle
+from app.bundles.open_bundle import find_bundle
 from app.bundles.repository import BundleRow
 from app.database.engine import open_engine, write
 from app.errors import UnknownBundle

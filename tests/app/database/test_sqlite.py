@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from app.access_log.chain import Entry
+from app.access_log.hash_chain import Entry
 from app.access_log.journal import write_entry
 from app.access_log.verification import verify_chain
 from app.database.engine import open_engine

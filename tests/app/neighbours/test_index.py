@@ -70,7 +70,7 @@ def test_an_unchanged_database_is_read_once(indexed: str, coder: FakeCoder, monk
     index = opened(indexed, coder)
     query = coder.embed(["hypertension"])[0]
     first = names(index, query)
-    monkeypatch.setattr("app.neighbours.in_process.build_segment", None)
+    monkeypatch.setattr("app.neighbours.sqlite_candidates.build_segment", None)
     assert names(index, query) == first
 
 

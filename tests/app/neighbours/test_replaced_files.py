@@ -8,8 +8,8 @@ from sqlalchemy import Engine, delete
 
 from app.database.engine import migrate, open_engine, write
 from app.database.tables import Note
-from app.neighbours.in_process import InProcessSource
 from app.neighbours.search import Excluded, Hit, search
+from app.neighbours.sqlite_candidates import InProcessSource
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 
 DIMENSION, ROWS = 16, 30

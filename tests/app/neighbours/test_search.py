@@ -10,9 +10,9 @@ from sqlalchemy import Engine, Insert, delete, insert, select
 from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Embedding, Note
-from app.neighbours.in_process import InProcessSource
 from app.neighbours.index import candidate_source
 from app.neighbours.search import CandidateSource, Excluded, Hit, as_stored, search
+from app.neighbours.sqlite_candidates import InProcessSource
 from model.errors import MalformedInput
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 from tests.postgres_server import PostgresServer

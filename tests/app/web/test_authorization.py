@@ -15,8 +15,8 @@ from fastapi.testclient import TestClient
 
 from app.access.scopes import Scope
 from app.web.docs_page import ASSETS
+from tests.app.access.fake_identity_provider import settings_of, token
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, keys_of_every_kind
-from tests.app.access.provider import settings_of, token
 from tests.app.bundles.folders import FakeOpener, put_bundle
 from tests.app.fakes import FakeCoder
 from tests.app.jobs.job_files import ended

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import icd_coder
-from app.access.secret import open_secret
+from app.access.key_secret import open_secret
 from app.database.engine import migrate, open_engine
 from app.settings import load_settings
 from tests.factories import save_tiny_bundle

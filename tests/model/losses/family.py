@@ -18,7 +18,7 @@ from model.losses import (
 )
 from model.losses.ablations import VARIANTS, AblatedSDLoss
 from model.losses.pair_loss import PairLoss
-from tests.oracles_losses import (
+from tests.reference_losses import (
     WEIGHTS,
     Problem,
     inside_twin,

@@ -9,7 +9,7 @@ from model.losses import SupConLoss
 from model.losses.ablations import AblatedSDLoss
 from model.losses.pairs import make_pairs
 from tests.model.losses.family import MEMBERS, against_candidates, draw, value_of
-from tests.oracles_losses import WEIGHTS, Problem, matrix_twin, weighted_twin, within_batch
+from tests.reference_losses import WEIGHTS, Problem, matrix_twin, weighted_twin, within_batch
 
 TAU = 0.2
 

@@ -14,9 +14,9 @@ import icd_coder
 from model.network.batch import batch_of_ids
 from model.network.encoder_source import backbone_from_config
 from model.network.network import CodingNetwork
-from training.benchmark.naive import NaiveNetwork, padded_notes
-from training.benchmark.operations import SIZES, operations
+from training.benchmark.floating_point_operations import SIZES, operations
 from training.benchmark.options import BenchmarkOptions
+from training.benchmark.published_plm_icd import NaiveNetwork, padded_notes
 from training.benchmark.random_notes import random_notes
 from training.benchmark.throughput import NAIVE, RANDOM_ENCODERS
 

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, f1_score
 from training.evaluation.classification import select
 from training.evaluation.frequency_bands import frequency_bands
 from training.evaluation.gold import Gold
-from training.evaluation.standing import standing
+from training.evaluation.positive_ranks import standing
 
 
 def bands_of(scores: np.ndarray, gold: Gold, counts: np.ndarray) -> dict:

@@ -11,7 +11,7 @@ from model.icd import ICD9CM
 from model.labels import Label, LabelSpace
 from training.evaluation.report import evaluate_scores
 from training.evaluation.stream import ScoreStream
-from training.evaluation.tuning import tune
+from training.evaluation.threshold_tuning import tune
 
 
 def label_space(size: int) -> LabelSpace:

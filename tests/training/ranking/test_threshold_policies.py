@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.errors import EmptyDataset
-from training.evaluation.tuning import tune
+from training.evaluation.threshold_tuning import tune
 from training.ranking.candidate_pairs import CandidatePairs, pairs_of_matrix
 from training.ranking.threshold_policies import fit_policies, fit_policies_of_pairs
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from training.options import TrainingOptions
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 

@@ -16,11 +16,11 @@ from model.errors import IcdCoderError, InvalidOption, LabelSpaceMismatch, Missi
 from tests.factories import LABELS, save_tiny_bundle, tiny_documents, write_tiny_dataset
 from training.evaluation.baselines import neighbour_votes
 from training.prepare.dataset_directory import Record, write_dataset
-from training.retrieval import systems
+from training.retrieval import neighbour_sources
 from training.retrieval.encoded_notes import embed_means, encode_notes, same_encoder
 from training.retrieval.evaluate import RetrievalRequest, evaluate_retrieval
 from training.retrieval.knn_coder import VoteSettings, votes
-from training.retrieval.systems import RANDOM, RAW, TFIDF, Bundles, Corpus, find_all, open_bundles
+from training.retrieval.neighbour_sources import RANDOM, RAW, TFIDF, Bundles, Corpus, find_all, open_bundles
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +262,6 @@ def test_a_window_longer_than_the_raw_encoder_reads_is_refused(
 ) -> None:
     """Before anything is embedded."""
     wide = replace(load_bundle(folder / "bundle"), window=600)
-    monkeypatch.setattr(systems, "load_bundle", lambda *_: wide)
+    monkeypatch.setattr(neighbour_sources, "load_bundle", lambda *_: wide)
     with pytest.raises(InvalidOption, match="512 positions"):
         evaluate_retrieval(request(folder, tmp_path / "out"))

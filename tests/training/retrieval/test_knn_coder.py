@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 
 from tests.training.retrieval.random_labelled import random_labelled
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import mean_average_precision
+from training.evaluation.ranking_metrics import mean_average_precision
 from training.retrieval import coders
 from training.retrieval.coders import compare_coders
 from training.retrieval.knn_coder import (

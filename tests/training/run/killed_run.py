@@ -17,7 +17,7 @@ import torch.utils.tensorboard  # noqa: F401 - the children find it imported
 from model.network.encoder_source import open_encoder
 from tests.factories import write_tiny_dataset
 from training.options import TrainingOptions
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 STEPS = 30

@@ -13,7 +13,7 @@ from model.errors import IcdCoderError, InvalidOption, LabelSpaceMismatch, Malfo
 from tests.factories import save_tiny_bundle, write_tiny_dataset
 from training.commands import commands
 from training.evaluation.report_comparison import compare_reports
-from training.evaluation.tuning import tune
+from training.evaluation.threshold_tuning import tune
 from training.run.evaluate import ThresholdChoice, evaluate_bundle, evaluate_stored
 
 

@@ -19,7 +19,7 @@ from training.optimise.checkpoint_folder import BEST
 from training.optimise.without_label_attention import without_label_attention
 from training.options import TrainingOptions
 from training.run.protocol import FIRST, SECOND
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 OPTIONS = TrainingOptions(

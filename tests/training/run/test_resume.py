@@ -14,7 +14,7 @@ from training.optimise.checkpoint import Progress
 from training.optimise.checkpoint_folder import LAST
 from training.optimise.run_log import RunLog
 from training.options import TrainingOptions
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 ROOT = Path(__file__).parents[3]

@@ -20,7 +20,7 @@ from training.optimise.contrastive import BY_TEMPERATURE
 from training.optimise.failures import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 OPTIONS = TrainingOptions(

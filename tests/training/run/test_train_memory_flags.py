@@ -13,7 +13,7 @@ from model.network.encoder_source import open_encoder
 from tests.factories import write_tiny_dataset
 from training.options import TrainingOptions
 from training.run.network import build_network
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
 OPTIONS = TrainingOptions(encoder="tiny", epochs=1, batch_size=8, window=32, max_tokens=64)

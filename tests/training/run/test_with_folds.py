@@ -16,7 +16,7 @@ from tests.factories import write_tiny_dataset
 from training.options import TrainingOptions
 from training.run.cross_fit import HELD_OUT, HeldOut, train_without
 from training.run.network import build_network, notes_of
-from training.run.request import TrainingRequest
+from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 from training.run.with_folds import ranker_fold
 

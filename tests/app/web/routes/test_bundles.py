@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.bundles.opening import open_named
+from app.bundles.open_bundle import open_named
 from app.client import Client
 from app.database.engine import open_engine
 from app.errors import BundleRefused, DatabaseUnavailable, UnknownBundle

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from app.catalogue.code_tree import CodeTree
 from app.catalogue.schemas import CodesQuery
 from app.catalogue.service import Catalogue
-from app.catalogue.title_words import TitleWords
+from app.catalogue.title_search import TitleWords
 from model.labels import Label, LabelSpace
 from model.ranking.code_counts import CodeCounts
 from model.ranking.thresholds import ThresholdPolicy

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from app.access_log.chain import COMMAND_LINE, Entry
+from app.access_log.hash_chain import COMMAND_LINE, Entry
 from app.access_log.journal import write_entry
 from app.database.engine import read, require_current
 from app.reviews.repository import current_codes, reviewed_note_ids, reviewed_notes, systems_of_reviewed

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from model.evidence.merged import MOST_SPANS, merge_evidence
+from model.evidence.merge_spans import MOST_SPANS, merge_evidence
 from model.prediction import Evidence
 from model.text.read_note import ReadNote
 

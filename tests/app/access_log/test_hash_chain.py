@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, text
 
-from app.access_log.chain import COMMAND_LINE, GENESIS, Entry, Link, append
+from app.access_log.hash_chain import COMMAND_LINE, GENESIS, Entry, Link, append
 from app.access_log.verification import verify_chain
 from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AccessLogRow

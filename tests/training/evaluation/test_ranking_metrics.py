@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from training.evaluation.gold import Gold
-from training.evaluation.ranking import average_precisions, ranking_metrics
-from training.evaluation.standing import cells_ahead, standing
+from training.evaluation.positive_ranks import cells_ahead, standing
+from training.evaluation.ranking_metrics import average_precisions, ranking_metrics
 
 
 def ranking(scores: np.ndarray, rows: list[np.ndarray], extra: np.ndarray | None = None) -> dict:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.errors import EmptyDataset, InvalidOption
+from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
+from training.evaluation.positive_ranks import standing
 from training.evaluation.score_matrix import checked_scores, over_blocks
-from training.evaluation.standing import standing
-from training.evaluation.thresholds import best_global_threshold
 
 POLICIES = ("global", "per-code", "precision")
 SHRINKAGE = 10.0

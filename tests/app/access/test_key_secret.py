@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from app.access.key_secret import open_secret
 from app.access.keys import create_key, find_caller, revoke_all_keys
 from app.access.scopes import Scope
-from app.access.secret import open_secret
 from app.database.backup.dump import dump
 from app.database.backup.load import load
 from app.database.engine import open_engine

@@ -168,7 +168,7 @@ def export_reviews(
         --system icd9cm --out data
     """
     from app.database.engine import open_engine
-    from app.reviews.table import export_reviews as export
+    from app.reviews.csv_export import export_reviews as export
 
     engine = open_engine(database)
     try:

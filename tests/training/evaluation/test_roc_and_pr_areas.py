@@ -5,9 +5,9 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.metrics import precision_recall_curve as sklearn_curve
 
-from training.evaluation.areas import label_aucs, micro_auc, micro_average_precision, precision_recall_curve
 from training.evaluation.gold import Gold
-from training.evaluation.standing import standing
+from training.evaluation.positive_ranks import standing
+from training.evaluation.roc_and_pr_areas import label_aucs, micro_auc, micro_average_precision, precision_recall_curve
 
 
 def test_micro_areas_equal_scikit_learn(split):

@@ -11,8 +11,8 @@ from model.errors import InvalidOption, MalformedInput
 from model.icd import Code
 from tests.training.prepare.corpora import corpus
 from tests.training.prepare.mimic_mini import write_mimic
-from training.prepare import caml_codes
-from training.prepare.caml_codes import listed_spelling, number_spelling, text_spelling
+from training.prepare import caml_label_space as caml_codes
+from training.prepare.caml_label_space import listed_spelling, number_spelling, text_spelling
 from training.prepare.icd_titles import icd9_titles
 from training.prepare.mimic3 import prepare_mimic3
 

@@ -7,8 +7,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.web.metrics import Metrics
 from app.web.request_log import RequestLog
-from tests.app.answer_watch import watched_answers
 from tests.app.fakes import FakeCoder
+from tests.app.leak_watch import watched_answers
 from tests.canary import CANARY
 
 

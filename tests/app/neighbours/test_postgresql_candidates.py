@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from app.database.engine import open_engine, write
-from app.neighbours.in_server import InServerSource
+from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.search import Excluded, search
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 from tests.conftest import disposed_engines

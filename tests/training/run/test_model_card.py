@@ -14,7 +14,7 @@ from training.optimise.checkpoint import Progress
 from training.optimise.loop import TrainingResult
 from training.options import TrainingOptions
 from training.ranking.threshold_policies import FittedPolicies
-from training.run.card import model_card, policies_card, readme
+from training.run.model_card import model_card, policies_card, readme
 from training.run.protocol import ProtocolResult
 from training.run.trained import Trained
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.evaluation.areas import micro_average_precision, precision_recall_curve
 from training.evaluation.bootstrap import Interval, paired_difference
 from training.evaluation.gold import Gold
 from training.evaluation.populations import POPULATIONS, standings
-from training.evaluation.ranking import average_precisions, mean_or_none, precisions_at
+from training.evaluation.positive_ranks import Standing
+from training.evaluation.ranking_metrics import average_precisions, mean_or_none, precisions_at
+from training.evaluation.roc_and_pr_areas import micro_average_precision, precision_recall_curve
 from training.evaluation.score_matrix import checked_scores
-from training.evaluation.standing import Standing
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import f1_score, precision_score
 
 from model.errors import EmptyDataset, InvalidOption
-from training.evaluation.thresholds import best_global_threshold
-from training.evaluation.tuning import threshold_for_precision, thresholds_per_code, tune
+from training.evaluation.global_threshold import best_global_threshold
+from training.evaluation.threshold_tuning import threshold_for_precision, thresholds_per_code, tune
 
 
 def test_each_code_has_the_best_f1_without_shrinkage(split):

@@ -7,8 +7,8 @@ Assigned codes outside the label space have no score and are no part of an area.
 import numpy as np
 
 from training.evaluation.gold import Gold
+from training.evaluation.positive_ranks import Standing
 from training.evaluation.score_matrix import over_blocks
-from training.evaluation.standing import Standing
 
 
 def micro_auc(standing: Standing) -> float | None:

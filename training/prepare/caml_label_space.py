@@ -21,8 +21,8 @@ import polars as pl
 from model.errors import MalformedInput
 from model.icd import ICD9CM, ICD9PCS, Code, normalise_cell
 from training.prepare.dataset_directory import Record
-from training.prepare.label_sets import keep, read_label_list
 from training.prepare.mimic_codes import Coded, CodeRows, collect_codes
+from training.prepare.mimic_label_sets import keep, read_label_list
 
 CHUNK = 131_072  # pandas/_libs/parsers.pyx: the power of two below 2**20 // 5 columns
 DEFECT = (

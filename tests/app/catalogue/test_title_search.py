@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.catalogue.title_words import TitleWords, folded_words
+from app.catalogue.title_search import TitleWords, folded_words
 from model.labels import Label, LabelSpace
 
 TITLES = [

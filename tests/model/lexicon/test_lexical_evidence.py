@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.lexicon.evidence import lexical_spans, surest
+from model.lexicon.lexical_evidence import lexical_spans, surest
 from model.prediction import Evidence
 from model.text.read_note import ReadNote
 from tests.tiny_lexical import CODE_SET, FEMUR, GOUT, tiny_lexical

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.tiny_ranker import invented_notes, judged_notes
-from training.ranking.count_codes import count_codes, with_counts_of_scores
+from training.ranking.fit_code_counts import count_codes, with_counts_of_scores
 from training.ranking.fusion_fit import fit_fusion
 from training.ranking.threshold_policies import fit_policies
 

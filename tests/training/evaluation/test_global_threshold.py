@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from model.errors import EmptyDataset
-from training.evaluation.thresholds import GRID, best_global_threshold
+from training.evaluation.global_threshold import GRID, best_global_threshold
 
 
 def test_equals_a_scan_of_the_grid(split):

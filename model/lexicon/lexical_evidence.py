@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from model.lexicon.channels import LexicalChannels
+from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.phrase_evidence import best_phrases
 from model.lexicon.titles import CoveringWords
 from model.prediction import LEXICON, TITLES, Evidence

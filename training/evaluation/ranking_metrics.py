@@ -7,8 +7,8 @@ skipped. Assigned codes outside the label space count in every denominator and a
 import numpy as np
 
 from training.evaluation.gold import Gold
+from training.evaluation.positive_ranks import cells_ahead
 from training.evaluation.score_matrix import checked_scores
-from training.evaluation.standing import cells_ahead
 
 CUTOFFS = (5, 8, 15)
 

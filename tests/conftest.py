@@ -1,6 +1,7 @@
 """Databases of both engines, a bundle in int8, and one thread for each worker of pytest-xdist."""
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from tests.postgres_server import PostgresServer, binaries, database_of
 # Before any test imports torch: the workers share the cores, and threads that spin would take them from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 choose_threads()
+# A job in the background of a shell ignores Ctrl-C, and so would the processes that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,7 +18,7 @@ KEPT = ("id", "masterIdentifier", "identifier", "type", "subject", "context")
 """Elements that are copied into the DocumentReference of the answer."""
 MOST_CHARACTERS = 16_384
 """Largest resource without the note, as JSON; validation takes milliseconds for each kilobyte."""
-CONTENT = "content.0.attachment"
+CONTENT = "content"
 PATIENT = re.compile(r"(?:.*/)?Patient/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?|(urn:(?:uuid|oid):\S+)", re.ASCII)
 BLANKS = re.compile(r"[ \t\r\n]+")
 
@@ -33,7 +33,7 @@ class SentDocument:
 
 
 def read_document(body: object) -> SentDocument:
-    """Read a parsed DocumentReference; the note is its first attachment, UTF-8 text as base64 data.
+    """Read a parsed DocumentReference; the note is the first attachment that is plain text, UTF-8 as base64 data.
 
     Raises:
         InvalidResource: another resource, an invalid one, or one without such an attachment; names the element.
@@ -42,11 +42,11 @@ def read_document(body: object) -> SentDocument:
         raise InvalidResource("resourceType", "is not DocumentReference", "send a DocumentReference with the note")
     if "modifierExtension" in body:
         raise InvalidResource("modifierExtension", "may change what the resource means", "send it without")
-    if body.get("status") == "entered-in-error":
-        raise InvalidResource("status", "is entered-in-error", "send a document that is current")
-    attachment = _attachment(body)
-    _require_plain_text(attachment)
-    text = _decoded(attachment)
+    for status in ("status", "docStatus"):
+        if body.get(status) == "entered-in-error":
+            raise InvalidResource(status, "is entered-in-error", "send a document that is current")
+    place, attachment = _plain_text(body)
+    text = _decoded(place, attachment)
     resource = _validated(body)
     subject = resource.get("subject", {})
     try:
@@ -59,25 +59,43 @@ def read_document(body: object) -> SentDocument:
     return SentDocument(query, {name: resource[name] for name in KEPT if name in resource})
 
 
-def _attachment(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    match body.get("content"):
-        case [{"attachment": dict(attachment)}, *_]:
-            return attachment
-    raise InvalidResource(CONTENT, "is missing", "send the note as its data, base64 of UTF-8 text")
+def _plain_text(body: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The first attachment with data that is plain text, and its place: a document may come as PDF and HTML too.
+
+    Where none has data, the first that is plain text, or an address of it.
+    """
+    attachments = _attachments(body.get("content"))
+    if not attachments:
+        raise InvalidResource(
+            f"{CONTENT}.0.attachment", "is missing", "send the note as its data, base64 of UTF-8 text"
+        )
+    plain = [found for found in attachments if _is_plain_text(found[1])]
+    if not plain:
+        problem = "is not text/plain in UTF-8, nor is that of a later attachment"
+        raise InvalidResource(f"{attachments[0][0]}.contentType", problem, "send the note as such text")
+    return next((found for found in plain if "data" in found[1]), plain[0])
 
 
-def _require_plain_text(attachment: Mapping[str, Any]) -> None:
+def _attachments(content: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    found = content if isinstance(content, list) else []
+    return [
+        (f"{CONTENT}.{number}.attachment", item["attachment"])
+        for number, item in enumerate(found)
+        if isinstance(item, dict) and isinstance(item.get("attachment"), dict)
+    ]
+
+
+def _is_plain_text(attachment: Mapping[str, Any]) -> bool:
     kind, _, parameters = str(attachment.get("contentType", "")).lower().partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]*)", parameters)
-    if kind.strip() != "text/plain" or (charset and charset[1] not in ("utf-8", "utf8", "us-ascii")):
-        raise InvalidResource(f"{CONTENT}.contentType", "is not text/plain in UTF-8", "send the note as such text")
+    return kind.strip() == "text/plain" and (not charset or charset[1] in ("utf-8", "utf8", "us-ascii"))
 
 
-def _decoded(attachment: Mapping[str, Any]) -> str:
-    field = f"{CONTENT}.data"
+def _decoded(place: str, attachment: Mapping[str, Any]) -> str:
+    field = f"{place}.data"
     data = attachment.get("data")
     if data is None and "url" in attachment:
-        raise InvalidResource(f"{CONTENT}.url", "is never fetched", "send the note as the attachment's data")
+        raise InvalidResource(f"{place}.url", "is never fetched", "send the note as the attachment's data")
     if not isinstance(data, str):
         raise InvalidResource(field, "is missing", "send the note as base64 of UTF-8 text")
     octets = _octets(data)

@@ -1,4 +1,4 @@
-"""Middleware that refuses bodies which are too large, too slow or too deeply nested, before they are parsed."""
+"""Middleware that refuses bodies which are compressed, too large, too slow or too deeply nested, before the parsing."""
 
 import asyncio
 import re
@@ -16,6 +16,12 @@ BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
 )
+COMPRESSED = (
+    "compressed-body",
+    "the body is compressed: send it as it is, without the header Content-Encoding",
+)
+GZIP = b"\x1f\x8b"
+"""No text in UTF-8 begins so."""
 # An unclosed string extends to the end of the body. Possessive quantifiers keep the time linear.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
@@ -23,8 +29,9 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTAL
 class BodyLimit:
     """Reads the whole body before the application does.
 
-    Answers 413 as soon as the body is too large, also if it is chunked, 408 if it is slow, and 422 if it is nested too
-    deeply. The file of a job has its own size limit and is not checked for depth, because it is parsed line by line.
+    Answers 415 if the body is compressed, 413 as soon as it is too large, also if it is chunked, 408 if it is slow, and
+    422 if it is nested too deeply. The file of a job has its own size limit and is not checked for depth, because it is
+    parsed line by line.
     """
 
     def __init__(
@@ -54,7 +61,12 @@ class BodyLimit:
             too_large = FILE_TOO_LARGE if is_job else HTTP_PROBLEMS[413]
             await problem_response(413, *too_large)(scope, receive, send)
             return
-        if scope["method"] in WITH_BODY and not is_job and self._is_too_deep(messages):
+        has_body = scope["method"] in WITH_BODY
+        if has_body and _is_compressed(scope, messages):
+            # RFC 9110, 15.5.16: the header of the answer names what would be read.
+            await problem_response(415, *COMPRESSED, headers={"Accept-Encoding": "identity"})(scope, receive, send)
+            return
+        if has_body and not is_job and self._is_too_deep(messages):
             await problem_response(422, *BODY_TOO_DEEP)(scope, receive, send)
             return
         waiting = iter(messages)
@@ -116,6 +128,14 @@ async def _while_connected(answering: Awaitable[None], receive: Receive) -> None
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
+
+
+def _is_compressed(scope: Scope, messages: list[Message]) -> bool:
+    """Whether the body is encoded, by its header Content-Encoding or by its first bytes."""
+    named = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
+    if any(coding.strip().lower() not in (b"", b"identity") for coding in named.split(b",")):
+        return True
+    return messages[0].get("body", b"").startswith(GZIP)
 
 
 def _declared_length(scope: Scope) -> int:

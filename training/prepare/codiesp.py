@@ -14,6 +14,7 @@ from model.errors import EmptyDataset, MalformedInput, MissingInput
 from model.icd import ICD10CM, ICD10PCS, Code, normalise_cell
 from model.labels import SPLITS
 from model.progress import with_progress
+from model.visible_files import visible_files
 from training.prepare.codiesp_evidence import (
     Spans,
     learn_dictionary,
@@ -110,7 +111,7 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
                 blank += 1
             else:
                 assigned.setdefault(case, []).append(code)
-    files = sorted(split.texts.glob("*.txt"))
+    files, hidden = visible_files(split.texts.glob("*.txt"))
     record.source.append(hashed_folder(f"{split.name}/{split.texts.name}", files))
     texts = {path.stem: read_text(path) for path in files}
     kept = [case for case in texts if texts[case].strip() and case in assigned]
@@ -120,6 +121,7 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
         ("code rows dropped: no code", blank),
         ("assignments of kept cases", sum(map(len, distinct.values()))),
         ("cases with a text file", len(texts)),
+        ("text files dropped: their name begins with a dot", hidden),
         ("cases dropped: empty text", sum(not text.strip() for text in texts.values())),
         ("cases dropped: no code", len(texts.keys() - assigned.keys())),
         ("coded cases dropped: no text file", len(assigned.keys() - texts.keys())),
@@ -162,7 +164,8 @@ def _dictionary(source: Path, texts: Mapping[str, ParallelText], record: Record)
     """The dictionary learned from the translations, whose hashes go into the manifest."""
     english = TEXT_FOLDERS["en"]
     for folder in sorted(path for path in source.iterdir() if (path / english).is_dir()):
-        record.source.append(hashed_folder(f"{folder.name}/{english}", sorted((folder / english).glob("*.txt"))))
+        files, _ = visible_files((folder / english).glob("*.txt"))
+        record.source.append(hashed_folder(f"{folder.name}/{english}", files))
     return learn_dictionary(texts, record)
 
 

@@ -7,6 +7,7 @@ from model.dataset import CodeSpan
 from model.errors import MalformedInput
 from model.icd import ICD10CM, ICD10PCS, normalise_cell
 from model.progress import with_progress
+from model.visible_files import visible_files
 from training.prepare.dataset_directory import Record
 from training.prepare.projected_spans import ParallelText
 from training.prepare.source_files import read_text
@@ -94,7 +95,7 @@ def parallel_texts(source: Path, spanish: str, english: str) -> dict[str, Parall
     """Every case of every split, the unlabelled ones included, that has a text in both languages."""
     found = {}
     for folder in sorted(path for path in source.iterdir() if (path / spanish).is_dir()):
-        for path in sorted((folder / english).glob("*.txt")):
+        for path in visible_files((folder / english).glob("*.txt")).files:
             if (folder / spanish / path.name).is_file():
                 found[path.stem] = ParallelText(read_text(folder / spanish / path.name), read_text(path))
     return found

@@ -13,6 +13,7 @@ from model.dataset import Document
 from model.errors import MalformedInput, MissingInput
 from model.icd import Code
 from model.progress import with_progress
+from model.visible_files import visible_files
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.source_files import hashed_folder, read_text
 from training.prepare.splits import require_shares
@@ -86,9 +87,10 @@ def _found(source: Path) -> Path:
 
 def _abstracts(folder: Path, record: Record) -> dict[str, _Abstract]:
     """Abstracts by id, with the categories in whose folders they lie."""
-    files = sorted(path for path in folder.glob("C[0-9][0-9]/*") if path.is_file())
+    files, hidden = visible_files(path for path in folder.glob("C[0-9][0-9]/*") if path.is_file())
     record.source.append(hashed_folder(folder.name, files))
     record.count(f"{folder.name}, files", len(files))
+    record.count(f"{folder.name}, files dropped: their name begins with a dot", hidden)
     found: dict[str, _Abstract] = {}
     for path in with_progress(files, f"read {folder.name}", len(files), "file"):
         text, category = read_text(path).strip(), path.parent.name

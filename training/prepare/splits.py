@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
+from model.visible_files import visible_files
 from training.prepare.source_files import read_text, shown_id
 
 SPELLINGS = {
@@ -50,7 +51,7 @@ def read_published(directory: Path, label_set: str) -> PublishedSplits:
     """
     if not directory.is_dir():
         raise MissingInput(f"'{directory}' is not a folder: --splits is a folder with published id lists")
-    files = sorted(path for path in directory.iterdir() if path.is_file())
+    files, _ = visible_files(path for path in directory.iterdir() if path.is_file())
     feathers = _of_label_set([path for path in files if _is_feather(path)], label_set)
     if len(feathers) == 1:
         return PublishedSplits(_read_feather(feathers[0]), (feathers[0],), "edin")

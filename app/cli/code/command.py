@@ -118,11 +118,13 @@ def code(
 
 def _checked_notes(paths: list[str] | None, output: Format, max_characters: int) -> "list[NoteFile]":
     """The notes, each of them read once, so that a bad file is reported before the first note is coded."""
-    from app.cli.code.note_files import find_notes, require_distinct_ids
+    from app.cli.code.note_files import find_notes, passed_over, require_distinct_ids
 
     if not paths:
         raise InvalidOption("no note is named: give files, folders of *.txt, or - for standard input")
     notes = find_notes(paths)
+    for told in passed_over(paths):
+        typer.echo(told, err=True)
     if output is not Format.TABLE:
         require_distinct_ids(notes)
     for note in notes:

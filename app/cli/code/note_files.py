@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model.errors import InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
 from model.text.note_text import MAX_CHARACTERS, check_note
+from model.visible_files import visible_files
 
 STANDARD_INPUT = "-"
 BYTES_PER_CHARACTER = 4
@@ -74,6 +75,18 @@ def find_notes(places: Sequence[str]) -> list[NoteFile]:
     return notes
 
 
+def passed_over(places: Sequence[str]) -> list[str]:
+    """A sentence for each folder with files that :func:`find_notes` does not take for notes; they count, unnamed."""
+    told = []
+    for folder in (Path(place) for place in places if place != STANDARD_INPUT and Path(place).is_dir()):
+        visible, hidden = visible_files(path for path in folder.iterdir() if path.is_file())
+        others = sum(not path.match("*.txt") for path in visible)
+        reasons = [f"{hidden} whose names begin with a dot"] * bool(hidden) + [f"{others} without .txt"] * bool(others)
+        if reasons:
+            told.append(f"'{_valid(str(folder))}': passed over {hidden + others} files: {' and '.join(reasons)}")
+    return told
+
+
 def require_distinct_ids(notes: Sequence[NoteFile]) -> None:
     """Raise InvalidOption if two notes have the same id in the output."""
     names: dict[str, str] = {}
@@ -96,7 +109,7 @@ def _at(place: str) -> list[NoteFile]:
         return [NoteFile("stdin", None, _piped())]
     path = Path(place)
     if path.is_dir():
-        found = sorted(path.glob("*.txt"))
+        found = visible_files(path.glob("*.txt")).files
         if not found:
             raise MissingInput(f"the folder '{path}' has no *.txt file: name the files")
         return [NoteFile(_valid(file.stem), file) for file in found]

@@ -24,6 +24,12 @@ def attached(**attachment: Any) -> dict[str, Any]:
     return {**document("x"), "content": [{"attachment": {"contentType": "text/plain", **attachment}}]}
 
 
+def formats(*attachments: dict[str, Any]) -> dict[str, Any]:
+    """One document in several formats."""
+    return document("x", content=[{"attachment": attachment} for attachment in attachments])
+
+
+HTML = {"contentType": "text/html", "data": "PGI+"}
 BAD = {
     "another resource": ({"resourceType": "Patient", "id": CANARY}, "resourceType"),
     "no resource": ({"text": CANARY}, "resourceType"),
@@ -43,6 +49,13 @@ BAD = {
     "no UTF-8": (attached(data="/////w=="), f"{PLACE}.data"),
     "a modifier": (document("x", modifierExtension=[{"url": CANARY}]), "modifierExtension"),
     "an error": (document("x", status="entered-in-error"), "status"),
+    "an error within": (document("x", docStatus="entered-in-error"), "docStatus"),
+    "PDF and HTML": (formats({"contentType": "application/pdf", "data": "YQ=="}, HTML), f"{PLACE}.contentType"),
+    "text at an address only": (formats(HTML, {"contentType": "text/plain", "url": "x"}), "content.1.attachment.url"),
+    "bad base64 behind HTML": (
+        formats(HTML, {"contentType": "text/plain", "data": f"{CANARY}!"}),
+        "content.1.attachment.data",
+    ),
     "a date that is none": (document("x", date=CANARY), "date"),
     "a reference that is none": (document("x", subject={"reference": 5}), "subject.reference"),
     "an unknown element": (document("x", **{CANARY: 1}), "DocumentReference"),
@@ -79,6 +92,24 @@ def test_a_note_that_is_none_is_told_as_ever(client: TestClient) -> None:
     """The rules on notes hold for documents."""
     assert problem(send(client, document(" \n"))) == (422, "invalid-note")
     assert problem(send(client, document(f"{CANARY}\0"))) == (422, "invalid-note")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        [HTML],
+        [{"contentType": "application/pdf", "url": "Binary/1"}],
+        [{"contentType": "text/plain; charset=iso-8859-1", "data": "6Q=="}, HTML],
+        [{"contentType": "text/plain", "url": "Binary/2"}],
+        [{}],
+    ],
+)
+def test_the_first_plain_text_is_read(client: TestClient, coder: FakeCoder, before: list[dict[str, Any]]) -> None:
+    """Where an EHR offers other formats first."""
+    plain = document("known hypertension")["content"][0]["attachment"]
+    other = document("another text")["content"][0]["attachment"]
+    assert send(client, formats(*before, plain, other)).status_code == 200
+    assert coder.texts[-1] == "known hypertension"
 
 
 def test_base64_may_have_line_ends(client: TestClient) -> None:

@@ -1,14 +1,20 @@
 """Bodies that come slowly or under a wrong name."""
 
 import asyncio
+import gzip
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.access.gate import OpenGate
+from app.settings import load_settings
+from app.web.application import create_app
 from app.web.body_limit import BodyLimit
+from app.wire import FHIR_JSON, JSON_LINES
 from tests.app.answers import NOTE, problem
+from tests.app.fakes import FakeCoder
 
 
 def test_a_slow_body_is_refused_and_the_connection_closed() -> None:
@@ -64,6 +70,43 @@ def test_a_body_of_another_content_type_names_the_header(client: TestClient, con
     answer = client.post("/v1/predict", content=f'{{"text": "{NOTE}"}}'.encode(), headers=headers)
     assert problem(answer) == (415, "wrong-content-type")
     assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+BODY_ROUTES = [
+    "/v1/predict",
+    "/v1/predict/batch",
+    "/v1/neighbours",
+    "/v1/audit",
+    "/v1/notes",
+    "/v1/reviews",
+    "/v1/jobs",
+    "/v1/bundles/load",
+]
+
+
+@pytest.mark.parametrize("kind", ["application/json", FHIR_JSON, JSON_LINES])
+@pytest.mark.parametrize("named", [{"Content-Encoding": "gzip"}, {"Content-Encoding": "identity, GZIP"}, {}])
+def test_a_compressed_body_names_the_header(client: TestClient, kind: str, named: dict[str, str]) -> None:
+    """On every route, also where the client forgot the header; the answer says what would be read."""
+    body = gzip.compress(f'{{"text": "{NOTE}"}}'.encode())
+    for route in BODY_ROUTES:
+        answer = client.post(route, content=body, headers={"Content-Type": kind, "Idempotency-Key": "a", **named})
+        assert problem(answer) == (415, "compressed-body")
+        assert "without the header Content-Encoding" in answer.json()["detail"]
+        assert answer.headers["accept-encoding"] == "identity"
+
+
+def test_every_route_with_a_body_is_tried() -> None:
+    """Those of OpenAPI that take one."""
+    app = create_app(load_settings(), FakeCoder(), OpenGate())
+    routes = {path for path, methods in app.openapi()["paths"].items() if "requestBody" in methods.get("post", {})}
+    assert routes == set(BODY_ROUTES)
+
+
+def test_a_body_that_is_sent_as_it_is(client: TestClient) -> None:
+    """identity is no compression."""
+    headers = {"Content-Encoding": "identity"}
+    assert client.post("/v1/predict", json={"text": NOTE}, headers=headers).status_code == 200
 
 
 def test_a_database_that_comes_back_is_used_again(client: TestClient, indexed: str, tmp_path: Path) -> None:

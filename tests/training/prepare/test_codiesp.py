@@ -65,6 +65,21 @@ def test_the_language_chooses_the_folder(source: Path, tmp_path: Path) -> None:
     assert load_dataset(tmp_path / "out").documents()[0].text == "A test case. ES"
 
 
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_files_of_macos_are_passed_over_and_counted(source: Path, tmp_path: Path, language: str) -> None:
+    """An archive that a Mac unpacked gives the same documents, and says what it passed over."""
+    prepare_codiesp(source, tmp_path / "clean", language)
+    for path in list(source.rglob("*.txt")):
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7Mac OS X \xff\xfe")
+    (source / "train" / "text_files" / ".DS_Store").write_bytes(b"\0\0\0\1Bud1\xff")
+    written = prepare_codiesp(source, tmp_path / "mac", language)
+    assert written.documents == {"train": 2, "dev": 1, "test": 0}
+    assert rows(tmp_path / "mac")["train, text files dropped: their name begins with a dot"] == 3
+    assert rows(tmp_path / "clean")["train, text files dropped: their name begins with a dot"] == 0
+    documents = [(tmp_path / name / "documents.parquet").read_bytes() for name in ("clean", "mac")]
+    assert documents[0] == documents[1]
+
+
 def test_a_spanish_dataset_has_a_dictionary(source: Path, tmp_path: Path) -> None:
     """Of every text that is there in both languages, unlabelled ones too; an English dataset needs none."""
     write(source, "background", {})

@@ -184,6 +184,23 @@ def test_folders_files_and_standard_input_together(invoke: Invoke, tmp_path: Pat
     assert coder.texts == ["angioplasty", "diabetes", "failure", "hypertension"]
 
 
+def test_files_of_macos_and_others_are_passed_over_and_counted(
+    invoke: Invoke, tmp_path: Path, coder: FakeCoder
+) -> None:
+    """A folder is coded without them, and their number is said, not their names."""
+    for name in ("a.txt", "b.txt", "._a.txt", "._b.txt", ".DS_Store", "readme.md"):
+        (tmp_path / "notes" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "notes" / name).write_bytes(b"\0\xff" if name.startswith(".") else b"diabetes")
+    result = invoke("code", "--bundle", "b", "--format", "jsonl", "notes")
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["a", "b"]
+    told = "'notes': passed over 4 files: 3 whose names begin with a dot and 1 without .txt"
+    assert result.stderr.splitlines()[0] == told
+    (tmp_path / "mac").mkdir()
+    (tmp_path / "mac" / "._a.txt").write_bytes(b"\0\xff")
+    with pytest.raises(MissingInput, match="folder 'mac' has no"):
+        invoke("code", "--bundle", "b", "mac")
+
+
 @pytest.mark.parametrize(
     ("content", "error", "words"),
     [

@@ -77,6 +77,8 @@ def index(
     report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild)
     engine.dispose()
     typer.echo(f"{database_name(url)}: {report.added} added, {report.present} were there", err=True)
+    if report.code_use.warning:
+        typer.echo(f"warning: {report.code_use.warning}", err=True)
 
 
 @commands.command("verify-index")

@@ -5,8 +5,7 @@ Several bundles can index into one database: a note is stored once, with one emb
 
 import hashlib
 import hmac
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,6 +22,14 @@ from app.neighbours.index import require_same_dimension
 from app.neighbours.repository import AssignedTitle, embedding_dimensions
 from app.neighbours.search import as_stored
 from app.notes import repository
+from app.notes.document_checks import (
+    LONGEST_ID,
+    CodeUse,
+    require_codes,
+    require_distinct,
+    require_notes,
+    require_short_ids,
+)
 from app.notes.repository import NewNote, StoredDocument
 from model.dataset import Dataset, Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
@@ -32,8 +39,6 @@ from model.progress import progress_bar
 
 BATCH_SIZE = 16
 """Documents a transaction: an interruption loses seconds of work at most."""
-LONGEST_ID = 200
-"""The columns' limit, which only PostgreSQL itself would enforce."""
 Stored = dict[str, StoredDocument]
 """What the database holds of the documents of a batch, by their ids."""
 
@@ -45,6 +50,8 @@ class IndexReport:
     added: int
     present: int
     texts_added: int
+    code_use: CodeUse
+    """How the codes of the documents fit the bundle."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +67,20 @@ class Indexer:
     rebuild: bool = False
     """Store again what is there: other texts and codes replace the stored ones, embeddings are made anew."""
 
-    def run(self, documents: Sequence[Document]) -> IndexReport:
+    def run(self, documents: Sequence[Document]) -> tuple[int, int]:
         """Add the documents that are missing, with a progress bar.
 
+        Returns:
+            How many documents, and how many texts of stored documents, were added.
+
         Raises:
-            MalformedInput: two documents share an id, or a stored one has another text now and is not rebuilt.
+            MalformedInput: two documents share an id, a text is no note, or a stored one has another text now and is
+                not rebuilt.
             EmbeddingMismatch: the embedding id is known with another dimension.
             DatabaseUnavailable: the database cannot be written, or its server's log would show the texts.
         """
-        _require_distinct(document.document_id for document in documents)
+        require_distinct(document.document_id for document in documents)
+        require_notes(documents)
         self._require_usable()
         added = texts_added = 0
         with progress_bar("index", total=len(documents), unit="note") as bar:
@@ -77,7 +89,7 @@ class Indexer:
                 new, texts = self._add(batch)
                 added, texts_added = added + new, texts_added + texts
                 bar.update(len(batch))
-        return IndexReport(added, len(documents) - added, texts_added)
+        return added, texts_added
 
     def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
         """Store one document with the embedding (D,) that was made of it, and the row of the access log with it.
@@ -92,7 +104,7 @@ class Indexer:
             NoteStored: another text, patient or list of codes is stored under its id; nothing was written.
             MalformedInput, EmbeddingMismatch, DatabaseUnavailable: as :meth:`run`.
         """
-        _require_storable(document, self.store_text)
+        require_short_ids(document)
         self._require_usable()
         with write(self.engine) as connection:
             stored = self._stored(connection, [document])
@@ -120,7 +132,7 @@ class Indexer:
             How many documents, and how many texts of stored documents, were added.
         """
         for document in batch:
-            _require_storable(document, self.store_text)
+            require_short_ids(document)
         with read(self.engine) as connection:
             stored = self._stored_with_same_texts(connection, batch)
         missing = [document for document in batch if self.rebuild or not _is_embedded(stored, document)]
@@ -227,6 +239,7 @@ def index_dataset(
     Raises:
         InvalidOption: an unknown split.
         EmptyDataset: no document in the splits.
+        LabelSpaceMismatch: the bundle has no code of the documents' systems.
         MalformedInput, EmbeddingMismatch, DatabaseUnavailable: see :meth:`Indexer.run`.
     """
     unknown = sorted(set(splits) - set(SPLITS))
@@ -239,7 +252,10 @@ def index_dataset(
             f"(it has {dataset.split_sizes}): choose other --splits"
         )
     source = dataset.path.resolve().name[:LONGEST_ID]
-    return Indexer(engine, coder, source, dataset.labels, store_text, rebuild).run(documents)
+    code_use = require_codes(dataset, documents, coder.codes)
+    indexer = Indexer(engine, coder, source, dataset.labels, store_text, rebuild)
+    added, texts_added = indexer.run(documents)
+    return IndexReport(added, len(documents) - added, texts_added, code_use)
 
 
 def hash_text(key: bytes, text: str) -> str:
@@ -258,23 +274,3 @@ def _is_unchanged(connection: Connection, document: Document, known: StoredDocum
     if (text_hash, document.split, document.subject_id or None) != (known.text_hash, known.split, known.subject_id):
         return False
     return repository.codes_of(connection, known.row) == list(document.codes)
-
-
-def _require_storable(document: Document, store_text: bool) -> None:
-    """Raise MalformedInput, on both engines alike, for what only PostgreSQL refuses."""
-    if max(len(document.document_id), len(document.subject_id or "")) > LONGEST_ID:
-        raise MalformedInput(
-            f"the document '{document.document_id[:40]}...' has an id or a patient's id of more than {LONGEST_ID} "
-            "characters: shorten it and prepare the data again"
-        )
-    if store_text and "\0" in document.text:
-        raise MalformedInput(
-            f"the document '{document.document_id}' holds a NUL character at position {document.text.index(chr(0))}: "
-            "remove it and prepare the data again, or leave out --store-text"
-        )
-
-
-def _require_distinct(document_ids: Iterable[str]) -> None:
-    document_id, count = Counter(document_ids).most_common(1)[0]
-    if count > 1:
-        raise MalformedInput(f"the document id '{document_id}' occurs {count} times: prepare the data again")

@@ -30,6 +30,7 @@ class NoteKept(Strict):
     note_id: str
     created: bool = Field(description="False where the same note was stored already.")
     text_stored: bool
+    warnings: list[str] = Field(default=[], description="Whether the bundle has no code for some of the note's codes.")
 
 
 class StoredNote(Strict):

@@ -1,6 +1,7 @@
 """Storing, reading and deleting notes, each with its row in the access log."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -16,11 +17,13 @@ from app.inference.worker import Coder, Inference
 from app.neighbours import repository as codes_repository
 from app.neighbours.index import NeighbourIndex
 from app.notes import repository
+from app.notes.document_checks import code_use, other_systems
 from app.notes.indexing import Indexer
 from app.notes.repository import Deleted
 from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
 from app.wire import CodeTitle
 from model.dataset import Document
+from model.errors import InvalidOption
 from model.text.note_text import check_note
 
 SPLIT = "service"
@@ -46,19 +49,24 @@ class NoteService:
 
         Raises:
             NoDatabase, NoteStored: it cannot be stored here, or not under its id.
-            InvalidNote, InvalidOption: its text or one of its codes is none.
+            InvalidNote, InvalidOption: its text or one of its codes is none, or no code is of a system of the bundle.
             Overloaded, DatabaseUnavailable: not now; nothing was stored.
         """
         index = self._database()
         check_note(request.text, self.max_characters)
         codes = tuple(dict.fromkeys(self.tree.code(each.code, each.system) for each in request.codes))
+        if difference := other_systems(codes, self.tree.systems):
+            raise InvalidOption(f"the note cannot be stored, {difference}: give its codes of these systems")
         document = Document(request.note_id, request.subject_id or "", SPLIT, request.text, codes)
         vector = await self.inference.embed(request.text)
         indexer = Indexer(index.engine, self.coder, SOURCE, self.coder.codes, self.store_text)
         created = await asyncio.to_thread(
             indexer.store, document, vector, lambda new: visit.entry([request.note_id], 201 if new else 200)
         )
-        return NoteKept(note_id=request.note_id, created=created, text_stored=self.store_text)
+        told = code_use(Counter(codes), self.coder.codes).warning
+        return NoteKept(
+            note_id=request.note_id, created=created, text_stored=self.store_text, warnings=[told] if told else []
+        )
 
     async def read(self, note_id: str, visit: Visit) -> StoredNote:
         """A stored note, its text for a key that may see it; logged before it is given.

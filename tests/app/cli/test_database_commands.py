@@ -11,13 +11,15 @@ from app.access.gate import OpenGate
 from app.database.engine import open_engine, write
 from app.settings import load_settings
 from app.web.application import create_app
+from model.dataset import Document
 from model.errors import (
     IcdCoderError,
     InvalidOption,
     MalformedInput,
     MissingInput,
 )
-from tests.app.fakes import FakeCoder, write_dataset
+from model.icd import Code
+from tests.app.fakes import LABELS, FakeCoder, write_dataset
 
 Invoke = Callable[..., Result]
 
@@ -103,3 +105,12 @@ def test_verify_index_lists_problems_and_fails(invoke: Invoke, indexed: str) -> 
         connection.exec_driver_sql("DELETE FROM embeddings WHERE note_id = 1")
     with pytest.raises(MalformedInput, match="1 problems, listed above.*index --rebuild"):
         invoke("verify-index", "--database", indexed)
+
+
+def test_index_tells_of_codes_that_the_bundle_lacks(invoke: Invoke, url: str, tmp_path: Path) -> None:
+    """On standard error; nothing where the bundle has every code."""
+    write_dataset(tmp_path / "data", [Document("n1", "p1", "train", "a note", (LABELS[0].key, Code("icd10cm", "I10")))])
+    write_dataset(tmp_path / "same", [Document("n2", "p1", "train", "a note", (LABELS[0].key,))])
+    told = invoke("index", "--bundle", "b", "--data", "data", "--database", url).stderr
+    assert "warning: the bundle has no code for 1 of the 2 codes (1 of 2 assignments): no suggestion" in told
+    assert "warning" not in invoke("index", "--bundle", "b", "--data", "same", "--database", url).stderr

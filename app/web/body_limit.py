@@ -135,7 +135,8 @@ def _is_compressed(scope: Scope, messages: list[Message]) -> bool:
     named = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
     if any(coding.strip().lower() not in (b"", b"identity") for coding in named.split(b",")):
         return True
-    return messages[0].get("body", b"").startswith(GZIP)
+    begin: bytes = messages[0].get("body", b"")
+    return begin.startswith(GZIP)
 
 
 def _declared_length(scope: Scope) -> int:

@@ -80,6 +80,7 @@ BODY_ROUTES = [
     "/v1/notes",
     "/v1/reviews",
     "/v1/jobs",
+    "/v1/bundles",
     "/v1/bundles/load",
 ]
 

@@ -1,9 +1,12 @@
 """Types and constants that the requests and answers of several features share."""
 
+from contextlib import suppress
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+from model.icd import SYSTEMS, NoCode, normalise
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
@@ -12,16 +15,29 @@ JSON_LINES = "application/x-ndjson"
 Identifier = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 """A note's or a patient's id: one line without control characters."""
 Explain = Literal["none", "attention", "attingrad"]
-System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs"]
+System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs", "icd10who", "icd10gm", "icd10am", "icd10ca"]
 Subtree = Annotated[
-    str, Field(pattern=r"^((icd9cm|icd9pcs|icd10cm|icd10pcs):)?[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$", max_length=20)
+    str, Field(pattern=rf"^(({'|'.join(SYSTEMS)}):)?[A-Za-z0-9]{{1,7}}(\.[A-Za-z0-9]{{0,4}})?$", max_length=20)
 ]
 """A category or a code, with all codes beneath it."""
 MOST_SUBTREES = 100
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 MOST_CODES = 500
-CodeText = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,7}(\.[A-Za-z0-9]{1,4})?$")]
-"""A code in any spelling, "4019" or "401.9"."""
+
+
+def _is_code(written: str) -> str:
+    """Refuse what is a code of no system; the spelling rules are those of the tables that are prepared."""
+    for system in SYSTEMS:
+        with suppress(NoCode):
+            normalise(system, written)
+            return written
+    raise PydanticCustomError(
+        "code_spelling", "is no ICD code: write one such as 401.9, I10 or 0DTJ4ZZ, its dot left out or in its place"
+    )
+
+
+CodeText = Annotated[str, Field(max_length=40), AfterValidator(_is_code)]
+"""A code in any spelling, "4019", "401.9" or "486.", with blanks around."""
 
 
 class Strict(BaseModel):

@@ -1,14 +1,15 @@
 """The codes of a bundle as the tree that their spelling makes: a code lies beneath every code that it begins with."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from model.errors import InvalidOption
-from model.icd import SYSTEMS, Code, category_length, normalise
+from model.icd import SYSTEMS, Code, NoCode, add_dot, category_length, normalise
 from model.labels import LabelSpace
 
 LAST = "\uffff"
@@ -53,7 +54,7 @@ class CodeTree:
 
     def category(self, code: Code) -> Code:
         """The category of a code, which may be none of the codes."""
-        return normalise(code.system, _undotted(code.code)[: category_length(*code)])
+        return _dotted(code.system, _undotted(code.code)[: category_length(*code)])
 
     def children(self, code: Code) -> list[Code]:
         """The codes right beneath a code, in their order."""
@@ -64,22 +65,25 @@ class CodeTree:
         """The nearest code or category above; None of a category."""
         spelled, least = _undotted(code.code), category_length(code.system, code.code)
         for length in range(len(spelled) - 1, least, -1):
-            above = normalise(code.system, spelled[:length])
+            above = _dotted(code.system, spelled[:length])
             if self.codes.column(above) is not None:
                 return above
-        return normalise(code.system, spelled[:least]) if len(spelled) > least else None
+        return _dotted(code.system, spelled[:least]) if len(spelled) > least else None
 
     def subtree(self, written: str) -> Code:
         """The root of a subtree as a user writes it: "I21", "i21.4", or "icd10cm:I21".
 
         Raises:
-            InvalidOption: shorter than a category, beneath it is no code, or it is found in several systems.
+            InvalidOption: no category or code, beneath it is no code, or it is found in several systems.
         """
         prefix, _, code = written.rpartition(":")
-        nodes = [normalise(system, code) for system in ([prefix] if prefix else self.systems)]
-        whole = [node for node in nodes if len(_undotted(node.code)) >= category_length(*node)]
+        systems = [prefix] if prefix else self.systems
+        whole = list(_read(systems, code))
         if not whole:
-            raise InvalidOption(f"'{written}' is shorter than a category: name a whole one such as I21, or a code")
+            raise InvalidOption(
+                f"'{written}' is no category or code of {' or '.join(systems)}: name a whole one such as I21 or I21.4, "
+                "its dot left out or in its place"
+            )
         found = [node for node in whole if self.beneath(node).size]
         return self._only(written, found, f"the bundle has no code under '{written}': {SEEN_AT}")
 
@@ -87,11 +91,18 @@ class CodeTree:
         """An assigned code in the one spelling; of a named system it may be one that the bundle lacks.
 
         Raises:
-            InvalidOption: no system is named, and none or several have the code.
+            InvalidOption: it is no code of the system that is named, or no system is named, and none or several have
+                the code.
         """
         if system is not None:
-            return normalise(system, written)
-        found = [code for each in self.systems if self.codes.column(code := normalise(each, written)) is not None]
+            code = next(_read([system], written), None)
+            if code is None:
+                raise InvalidOption(
+                    f"'{written.strip()}' is no code of {system}: write its dot where {system} has it or leave it out, "
+                    "or name the system that it is of"
+                )
+            return code
+        found = [code for code in _read(self.systems, written) if self.codes.column(code) is not None]
         return self._only(written, found, f"the bundle has no code '{written}': name its system, or {SEEN_AT}")
 
     def allowed(
@@ -145,6 +156,17 @@ def _shelves(codes: LabelSpace) -> dict[str, _Shelf]:
         system: _Shelf([spelled for spelled, _ in rows], np.array([column for _, column in rows], dtype=np.int64))
         for system, rows in ((system, sorted(found)) for system, found in by_system.items())
     }
+
+
+def _read(systems: Iterable[str], written: str) -> Iterator[Code]:
+    """The code as each system reads it; nothing of those of which it is none."""
+    for system in systems:
+        with suppress(NoCode):
+            yield normalise(system, written)
+
+
+def _dotted(system: str, undotted: str) -> Code:
+    return Code(system, add_dot(system, undotted))
 
 
 def _undotted(code: str) -> str:

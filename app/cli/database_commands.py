@@ -18,6 +18,10 @@ class System(StrEnum):
     ICD9PCS = "icd9pcs"
     ICD10CM = "icd10cm"
     ICD10PCS = "icd10pcs"
+    ICD10WHO = "icd10who"
+    ICD10GM = "icd10gm"
+    ICD10AM = "icd10am"
+    ICD10CA = "icd10ca"
 
 
 @commands.command()

@@ -84,7 +84,7 @@ class SuggestedCode(Strict):
     """A suggested code; a suggestion for a human coder, never a decision."""
 
     rank: int = Field(description="In this answer, from 1.")
-    system: str = Field(description="icd9cm, icd9pcs, icd10cm or icd10pcs")
+    system: str = Field(description="icd9cm, icd9pcs, icd10cm, icd10pcs, or icd10who, icd10gm, icd10am, icd10ca")
     code: str
     title: str
     probability: float

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from app.coding.schemas import PredictAnswer, PredictRequest, SuggestedCode
 from app.fhir.extensions import BASE, UNCONFIRMED, Tree, evidence, is_fhir_string, suggestion, unconfirmed
-from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS
+from model.icd import ICD9CM, ICD9PCS, ICD10AM, ICD10CA, ICD10CM, ICD10GM, ICD10PCS, ICD10WHO
 
 UNNAMED_SUBJECT: Tree = {"display": "the request names no patient"}
 """R4 requires a subject in every Condition."""
@@ -16,8 +16,13 @@ SYSTEM_URIS = {
     ICD9PCS: "http://terminology.hl7.org/CodeSystem/ICD-9CM-procedurecodes",
     ICD10CM: "http://hl7.org/fhir/sid/icd-10-cm",
     ICD10PCS: "http://www.cms.gov/Medicare/Coding/ICD10",
+    ICD10WHO: "http://hl7.org/fhir/sid/icd-10",
+    ICD10GM: "http://fhir.de/CodeSystem/bfarm/icd-10-gm",
+    ICD10AM: "http://hl7.org/fhir/sid/icd-10-am",
+    ICD10CA: "http://hl7.org/fhir/sid/icd-10-ca",
 }
-"""From FHIR R4, "Using ICD-[x] with FHIR", and from HL7 Terminology for the procedures of ICD-9-CM and ICD-10-PCS."""
+"""From FHIR R4, "Using ICD-[x] with FHIR", from HL7 Terminology, and from HL7 Germany for ICD-10-GM.
+ICD-10-AM is in none of them; its URI follows the pattern of the others."""
 PROCEDURES = frozenset({ICD9PCS, ICD10PCS})
 """Systems whose codes become a Procedure; those of the others become a Condition."""
 AUTHOR = {"system": "http://terminology.hl7.org/CodeSystem/provenance-participant-type", "code": "author"}

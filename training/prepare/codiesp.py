@@ -11,7 +11,7 @@ from pathlib import Path
 from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput, MissingInput
-from model.icd import ICD10CM, ICD10PCS, Code, normalise_cell
+from model.icd import ICD10CM, ICD10PCS, Code, NoCode, normalise_cell
 from model.labels import SPLITS
 from model.progress import with_progress
 from model.visible_files import visible_files
@@ -102,12 +102,17 @@ def _splits(source: Path, folder: str, codes: str) -> list[_Split]:
 
 def _documents(split: _Split, record: Record) -> Iterator[Document]:
     assigned: dict[str, list[Code]] = {}
-    rows = blank = 0
+    rows = blank = refused = 0
     for system, table in split.tables:
         record.source.append(hashed(table))
         for case, raw in _rows(table):
             rows += 1
-            if (code := normalise_cell(system, raw)) is None:
+            try:
+                code = normalise_cell(system, raw)
+            except NoCode:
+                refused += 1
+                continue
+            if code is None:
                 blank += 1
             else:
                 assigned.setdefault(case, []).append(code)
@@ -119,6 +124,7 @@ def _documents(split: _Split, record: Record) -> Iterator[Document]:
     for step, count in (
         ("code rows", rows),
         ("code rows dropped: no code", blank),
+        ("code rows dropped: not a code of the system", refused),
         ("assignments of kept cases", sum(map(len, distinct.values()))),
         ("cases with a text file", len(texts)),
         ("text files dropped: their name begins with a dot", hidden),

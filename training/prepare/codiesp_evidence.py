@@ -5,7 +5,7 @@ from pathlib import Path
 
 from model.dataset import CodeSpan
 from model.errors import MalformedInput
-from model.icd import ICD10CM, ICD10PCS, normalise_cell
+from model.icd import ICD10CM, ICD10PCS, NoCode, normalise_cell
 from model.progress import with_progress
 from model.visible_files import visible_files
 from training.prepare.dataset_directory import Record
@@ -36,7 +36,10 @@ def read_evidence(table: Path, texts: Mapping[str, str], systems: set[str], reco
                 f"line {number} of '{table}' does not have case, kind, code, words and offsets, separated by tabs: "
                 "take the table from the archive again"
             )
-        code = normalise_cell(SYSTEMS[fields[1]], fields[2])
+        try:
+            code = normalise_cell(SYSTEMS[fields[1]], fields[2])
+        except NoCode:
+            continue
         if code is None or code.system not in systems or fields[0] not in texts:
             continue
         for start, end in _offsets(fields[4], len(texts[fields[0]]), number, table):

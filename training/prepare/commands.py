@@ -253,6 +253,8 @@ def _report(written: "Written", remedy: str) -> None:
     typer.echo(f"{sum(written.documents.values()):,} documents ({documents}), {labels} codes -> {written.path}")
     if dropped := _dropped(written.path):
         typer.echo(f"left out: {'; '.join(dropped)} (every step is in {written.path / 'manifest.json'})", err=True)
+    for warning in written.warnings:
+        typer.echo(f"warning: {warning}", err=True)
     if written.untitled:
         typer.echo(f"warning: {untitled_warning(written.untitled, remedy)}", err=True)
 

@@ -51,6 +51,8 @@ class Record:
     source: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     remarks: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """Sentences for the manifest and the screen."""
 
     def count(self, step: str, rows: int) -> None:
         """Record how many rows are left, or were dropped, at a step."""
@@ -65,6 +67,7 @@ class Written:
     documents: dict[str, int]
     labels: dict[str, int]
     untitled: tuple[Code, ...]
+    warnings: tuple[str, ...]
 
 
 def write_dataset(
@@ -121,6 +124,7 @@ def _write(
             {split: tally.documents[split] for split in SPLITS},
             dict(sorted(Counter(label.system for label in labels.labels).items())),
             tuple(label.key for label in labels.labels if not label.title),
+            tuple(record.warnings),
         )
         _count_written(record, written)
         manifest = json.dumps(_manifest(record), indent=2, ensure_ascii=False) + "\n"
@@ -236,6 +240,7 @@ def _manifest(record: Record) -> dict[str, Any]:
         "rows": record.rows,
         "options": record.options,
         **record.remarks,
+        **({"warnings": record.warnings} if record.warnings else {}),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
     }
 

@@ -6,6 +6,7 @@ itself is never imported.
 """
 
 import csv
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, Code, add_dot
 
 ICD9_FOLDER = "ICD_9_CM_v32_master_descriptions"
 ICD10_FOLDER = "ICD_10_CM_2024_release"
+_EARLIER = re.compile(r"'(\w+) *',\"([^\"(]*)\([^\"]*[Ee]nd (\d{4})\)\"")
+"""A code and its title in the indicator's file: ``'7806 ',"PYREXIA UNKNOWN ORIGIN (end 2008)",'0','16'``."""
 CATEGORY = 3
 """Characters of an ICD-10-CM category."""
 
@@ -44,6 +47,23 @@ def icd9_titles() -> dict[Code, IcdTitle]:
         for code, long in _rows(_file(ICD9_FOLDER, f"CMS32_DESC_LONG_{suffix}.txt"), encoding):
             titles[Code(system, add_dot(system, code))] = IcdTitle(short.get(code, long), long)
     return titles
+
+
+@cache
+def icd9_earlier_titles() -> dict[Code, str]:
+    """Titles of ICD-9-CM diagnoses that version 32 no longer has, most of them subdivided since: "780.6", "276.6".
+
+    From the Chronic Condition Indicator of AHRQ (2015), which keeps the codes since 1980 under their abbreviated title
+    and the year until which each was valid.
+
+    Raises:
+        MissingInput: see :func:`icd9_titles`.
+    """
+    rows = map(_EARLIER.match, _file("", "cci2015.csv").read_text(encoding="iso-8859-1").splitlines())
+    found = ((Code(ICD9CM, add_dot(ICD9CM, row[1])), row[2].strip(), row[3]) for row in rows if row)
+    return {
+        code: f"{title.capitalize()} (valid until {year})" for code, title, year in found if code not in icd9_titles()
+    }
 
 
 @cache
@@ -88,7 +108,7 @@ def icd9_names_of_icd10() -> Iterator[tuple[Code, IcdTitle]]:
 
 
 def published_titles(systems: Iterable[str]) -> dict[Code, str]:
-    """Long titles of every code of the systems, ICD-10-CM's categories included."""
+    """Long titles of every code of the systems in the installed release, ICD-10-CM's categories included."""
     wanted = set(systems)
     titles = {}
     if wanted & {ICD9CM, ICD9PCS}:
@@ -100,8 +120,10 @@ def published_titles(systems: Iterable[str]) -> dict[Code, str]:
 
 
 def titles_for(systems: Iterable[str], own: Mapping[Code, str]) -> dict[Code, str]:
-    """Published titles, replaced by the source's ``own`` where it has one."""
-    return published_titles(systems) | {code: title for code, title in own.items() if title}
+    """Titles of every edition that is installed, replaced by the source's ``own`` where it has one."""
+    wanted = set(systems)
+    earlier = icd9_earlier_titles() if ICD9CM in wanted else {}
+    return earlier | published_titles(wanted) | {code: title for code, title in own.items() if title}
 
 
 def other_names(codes: Iterable[Code]) -> Iterator[tuple[Code, str]]:

@@ -14,10 +14,10 @@ from model.progress import with_progress
 from training.prepare.caml_label_space import DEFECT, as_published
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.icd_titles import titles_for
-from training.prepare.mimic_codes import Coded, CodeRows, collect_codes, read_rows, read_titles
+from training.prepare.mimic_codes import Coded, CodeRows, collect_codes, read_rows, read_titles, warn_of_lost_zeros
 from training.prepare.mimic_dataset import Splitting, documents_of, split_admissions, with_text
 from training.prepare.mimic_label_sets import cut_to_label_set
-from training.prepare.mimic_notes import Summaries, read_summaries
+from training.prepare.mimic_notes import IS_ERROR, Summaries, read_summaries
 from training.prepare.mimic_tables import CodeTable, MimicTables, NoteTable, TitleTable, files_in, find, require
 from training.prepare.source_files import hashing
 from training.prepare.splits import read_published, require_shares
@@ -129,7 +129,9 @@ def _labelled(
         with_summary = {admission for _, admission in summaries.admissions}
         damaged = as_published(read, with_summary, label_list, titles, record)
         return _Labelled(with_text(damaged.coded, summaries, record), damaged.titles, damaged.labels)
-    coded = with_text(collect_codes(read, normalise_cell, record), summaries, record)
+    assigned = collect_codes(read, normalise_cell, record)
+    warn_of_lost_zeros((code for codes in assigned.values() for code in codes), record)
+    coded = with_text(assigned, summaries, record)
     return _Labelled(cut_to_label_set(coded, labels, label_list, record), titles)
 
 
@@ -169,7 +171,7 @@ def find_tables(source: Path) -> MimicTables:
         if {"ICD_CODE", "ICD_VERSION"} <= {name.strip().upper() for name in csv_header(path)}:
             raise _mimic4(path)
     return MimicTables(
-        NoteTable("NOTEEVENTS", notes, NOTE_COLUMNS, EDITION, category=CATEGORY, row_id="ROW_ID", order=ORDER),
+        NoteTable("NOTEEVENTS", notes, _note_columns(notes), EDITION, category=CATEGORY, row_id="ROW_ID", order=ORDER),
         tuple(CodeTable(name, path, CODE_COLUMNS, EDITION, system, "ICD9_CODE") for name, system, path in codes),
         tuple(
             TitleTable(name, path, TITLE_COLUMNS, EDITION, system, "ICD9_CODE", "LONG_TITLE")
@@ -177,6 +179,12 @@ def find_tables(source: Path) -> MimicTables:
             if path is not None
         ),
     ).require_columns()
+
+
+def _note_columns(notes: Path) -> tuple[str, ...]:
+    """The columns that are read, ISERROR among them where the table has it."""
+    found = {name.strip().upper() for name in csv_header(notes)}
+    return (*NOTE_COLUMNS, IS_ERROR) if IS_ERROR in found else NOTE_COLUMNS
 
 
 def _named(form: str) -> list[tuple[str, str]]:

@@ -18,6 +18,8 @@ from training.prepare.mimic_codes import Admission
 from training.prepare.mimic_tables import NoteTable, whole_numbers
 from training.prepare.string_csv import BATCH_ROWS
 
+IS_ERROR = "ISERROR"
+"""Column of NOTEEVENTS: 1 where a physician marked the note as an error (MIMIC-III documentation)."""
 GATHERED = 8  # batches at most: their other notes stay in memory as long
 
 
@@ -69,13 +71,14 @@ def read_summaries(notes: NoteTable, near: Path, record: Record) -> Iterator[Sum
 
 
 def _spill_batches(notes: NoteTable, spill: int, record: Record) -> tuple[int, pl.DataFrame]:
-    rows = summaries = offset = 0
+    rows = summaries = offset = errors = 0
     places: list[pl.DataFrame] = []
     with progress_bar("read notes", unit="row", scale=True) as bar:
         for found, read in _gathered(notes):
             kept = _kept(notes, found)
             places.append(_places(notes, kept, offset))
             offset += _append(spill, kept["TEXT"])
+            errors += _marked_as_errors(kept)
             summaries += found.height
             bar.update(read - rows)
             rows = read
@@ -85,7 +88,19 @@ def _spill_batches(notes: NoteTable, spill: int, record: Record) -> tuple[int, p
         record.count(f"{notes.name} rows, {notes.category}", summaries)
     what = notes.category or notes.name
     record.count(f"{what} rows dropped: no SUBJECT_ID or HADM_ID, or empty text", summaries - kept_rows)
+    if errors:
+        record.count(f"{what} rows marked as an error (ISERROR 1), kept", errors)
+        record.warnings.append(
+            f"{errors:,} of the notes have ISERROR 1: a caregiver marked them as an error, and the published protocols "
+            "keep them, so they are part of the texts; remove their rows to leave them out"
+        )
     return rows, _in_order(places)
+
+
+def _marked_as_errors(kept: pl.DataFrame) -> int:
+    if IS_ERROR not in kept.columns:
+        return 0
+    return int(kept[IS_ERROR].str.strip_chars().is_in(["1", "1.0"]).sum())
 
 
 def _gathered(notes: NoteTable) -> Iterator[tuple[pl.DataFrame, int]]:

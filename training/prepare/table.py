@@ -9,7 +9,7 @@ from pathlib import Path
 from model.atomic_output import require_free, sweep_abandoned
 from model.dataset import Document
 from model.errors import EmptyDataset, MalformedInput
-from model.icd import SYSTEMS, Code, normalise_cell
+from model.icd import SYSTEMS, Code, NoCode, normalise_cell
 from model.progress import with_progress
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.icd_titles import published_titles
@@ -99,7 +99,7 @@ def _plan(source: Path, table: TableSource, columns: TableColumns, system: str, 
     total = 0
     for batch in table.batches(columns.keys):
         for cells in batch.iter_rows(named=True):
-            codes = _codes(system, cells[columns.codes])
+            codes = _codes_of_row(source, total + 1, system, cells[columns.codes])
             if codes:
                 rows[total] = _row(source, cells, columns, total + 1, codes)
             total += 1
@@ -138,6 +138,15 @@ def _codes(system: str, cell: str | Sequence[str | None] | None) -> tuple[Code, 
     return tuple(dict.fromkeys(codes))
 
 
+def _codes_of_row(source: Path, number: int, system: str, cell: str | Sequence[str | None] | None) -> tuple[Code, ...]:
+    try:
+        return _codes(system, cell)
+    except NoCode as error:
+        raise MalformedInput(
+            f"data row {number:,} of '{source}' holds what is {error}: correct it, or name its --system"
+        ) from None
+
+
 def _require_known(source: Path, codes: set[Code], titles: dict[Code, str], system: str) -> None:
     """Refuse a table most of whose distinct codes are in no table of the system."""
     unknown = codes - titles.keys()
@@ -162,7 +171,14 @@ def _better_system(codes: set[Code], system: str) -> str | None:
 def _codes_of(system: str, codes: set[Code]) -> set[Code]:
     """Those that would be codes of the system."""
     titles = published_titles([system])
-    return {code for code in codes if normalise_cell(system, code.code) in titles}
+    return {code for code in codes if _reads_as(system, code.code) in titles}
+
+
+def _reads_as(system: str, code: str) -> Code | None:
+    try:
+        return normalise_cell(system, code)
+    except NoCode:
+        return None
 
 
 def _documents(table: TableSource, rows: dict[int, _Row], record: Record) -> Iterator[Document]:

@@ -69,11 +69,12 @@ def test_a_root_is_read_with_or_without_its_system(written: str, root: Code) -> 
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("I", "shorter than a category"),
-        ("icd10cm:I2", "shorter than a category"),
-        ("icd9cm:E88", "shorter than a category"),
+        ("I", "no category or code of icd9cm or"),
+        ("icd10cm:I2", "no category or code of icd10cm"),
+        ("icd9cm:E88", "no category or code of icd9cm"),
         ("I99", "no code under 'I99'"),
-        ("icd9cm:I21", "no code under 'icd9cm:I21'"),
+        ("icd9cm:I21", "no category or code of icd9cm"),
+        ("I2.14", "no category or code of"),
         ("V45", "'V45' is in icd9cm and icd10cm"),
     ],
 )

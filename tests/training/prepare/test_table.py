@@ -121,15 +121,15 @@ def test_numeric_codes_are_refused(tmp_path: Path) -> None:
 
 def test_a_code_in_no_table_is_kept_and_named(tmp_path: Path) -> None:
     """Its title stays empty and the caller is told."""
-    rows = [["a", "p", "train", "Text.", "I10 J18.9 999.99Z"]]
+    rows = [["a", "p", "train", "Text.", "I10 J18.9 T99.99"]]
     written = prepare_table(write(tmp_path / "t.csv", rows), tmp_path / "out", NAMED)
-    assert written.untitled == (Code("icd10cm", "999.99Z"),)
+    assert written.untitled == (Code("icd10cm", "T99.99"),)
 
 
 def test_codes_of_another_system_are_refused(tmp_path: Path) -> None:
-    """ICD-9 codes under icd10cm: an example, and the system that fits."""
+    """ICD-9 codes under icd10cm: the row and the remedy."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "Text.", "401.9 250.00 428.0"]])
-    with pytest.raises(MalformedInput, match=r"3 of the 3 distinct codes .*: for example 250.00: .*--system icd9cm\?"):
+    with pytest.raises(MalformedInput, match="data row 1 .* no code of icd10cm.*--system"):
         prepare(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -137,7 +137,7 @@ def test_codes_of_another_system_are_refused(tmp_path: Path) -> None:
 def test_a_text_column_taken_for_codes_is_not_quoted(tmp_path: Path) -> None:
     """--codes that names the notes: refused without repeating a word of them."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "SECRET4711 confidential-history", "I10"]])
-    with pytest.raises(MalformedInput, match="check --system and --codes") as caught:
+    with pytest.raises(MalformedInput, match="data row 1 .* no code of icd10cm") as caught:
         prepare(source, tmp_path / "out", TableColumns("note", "note", "id"))
     assert "SECRET" not in str(caught.value).upper()
 

@@ -1,10 +1,11 @@
-"""The hand-made minimal pairs that judge negation and family history: written before any rule."""
+"""The hand-made minimal pairs that judge assertions: written before any rule."""
 
 import json
 from collections import Counter
 from pathlib import Path
 
 PAIRS = json.loads((Path(__file__).parent / "minimal_pairs.json").read_text(encoding="utf-8"))
+ASSERTION_PAIRS = json.loads((Path(__file__).parent / "assertion_pairs.json").read_text(encoding="utf-8"))
 
 
 def test_the_suite_is_as_large_as_promised() -> None:
@@ -16,4 +17,15 @@ def test_the_suite_is_as_large_as_promised() -> None:
 
 def test_a_pair_differs() -> None:
     """Two texts, each of them words."""
-    assert all(pair["affirmed"].strip() and pair["affirmed"] != pair["other"] for pair in PAIRS)
+    assert all(pair["affirmed"].strip() and pair["affirmed"] != pair["other"] for pair in PAIRS + ASSERTION_PAIRS)
+
+
+def test_the_pairs_of_written_forms_are_of_two_languages() -> None:
+    """200 distinct pairs, most of them English, of lists, check boxes, tables, answers and more."""
+    assert len({(pair["affirmed"], pair["other"]) for pair in ASSERTION_PAIRS}) == len(ASSERTION_PAIRS) == 200
+    languages = Counter(pair["language"] for pair in ASSERTION_PAIRS)
+    assert languages["es"] >= 75
+    assert languages["en"] >= 120
+    assert {"possible", "contraction", "answer", "sign", "bullets", "box", "table", "list", "entity"} <= {
+        pair["kind"] for pair in ASSERTION_PAIRS
+    }

@@ -28,10 +28,16 @@ class Direction(Enum):
     BACKWARD = auto()
     EITHER = auto()
     """The words after it, or the words before it where none follows."""
+    ANSWER = auto()
+    """The label before it, where it stands alone after a colon, a dash or in a cell ("Pneumonia: none")."""
     PSEUDO = auto()
-    """None: the phrase only looks like a trigger ("no increase", "gram negative")."""
+    """None: the phrase only looks like a trigger ("no increase", "gram negative", "cannot be ruled out")."""
     END = auto()
     """None: it ends the range of other triggers in both directions."""
+    LIST_END = auto()
+    """None: no item with this word continues the list of another trigger ("no cough, fever, lungs clear")."""
+    TASK = auto()
+    """None: an empty check box before it is something to do, nothing that is absent."""
 
 
 @dataclass(frozen=True)

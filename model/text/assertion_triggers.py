@@ -3,7 +3,7 @@
 The lists are those of NegEx (Chapman et al. 2001) and ConText (Harkema et al. 2009), shortened to what discharge
 summaries and case reports use; the Spanish list is our own. A heading names the direction and the assertion
 ("[forward negated]", "[pseudo]", "[end]", "[end family]"). Phrases are separated by semicolons, in lower case, without
-accents or punctuation.
+accents or punctuation; ".." in a phrase stands for up to three adverbs ("not .. excluded": "not yet fully excluded").
 """
 
 from functools import cache
@@ -16,11 +16,15 @@ FOLDER = Path(__file__).parent / "trigger_lists"
 
 @cache
 def triggers(language: str) -> dict[str, tuple[Trigger, ...]]:
-    """Triggers by their first word, the longest first; none for a language without a list."""
+    """Triggers by their first word, the longest first, answers before others; none for a language without a list."""
     found: dict[str, list[Trigger]] = {}
     for trigger in _all(language):
         found.setdefault(trigger.words[0], []).append(trigger)
-    return {first: tuple(sorted(group, key=lambda t: -len(t.words))) for first, group in found.items()}
+    return {first: tuple(sorted(group, key=_order)) for first, group in found.items()}
+
+
+def _order(trigger: Trigger) -> tuple[int, bool]:
+    return -len(trigger.words), trigger.direction is not Direction.ANSWER
 
 
 def _all(language: str) -> list[Trigger]:

@@ -1,109 +1,114 @@
 """Assertion detection by the rules of ConText: which words are negated, about the family, historical or hypothetical.
 
-Harkema, Dowling, Thornblade & Chapman 2009, "ConText: an algorithm for determining negation, experiencer, and temporal
-status from clinical reports", J Biomed Inform 42(5), section 3: a trigger applies up to the end of its sentence, to a
-terminating phrase, or to the next trigger of the same kind, and to REACH words at most.
+The triggers of each sentence apply to the words that :mod:`model.text.trigger_ranges` says. What a note writes without
+words is a trigger too: check boxes, signs, and the heading of a list.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from model.text.assertion import Assertion, Direction, Trigger
 from model.text.assertion_triggers import triggers
+from model.text.check_boxes import mark_matches
+from model.text.open_lists import list_below
 from model.text.sections import Section
+from model.text.trigger_matches import TriggerMatch, find_triggers, without_contractions
+from model.text.trigger_ranges import REACH, Range, Sentence
 from model.text.words import Words
+from model.text.written_words import WrittenWords
 
-REACH = {
-    Assertion.NEGATED: 8,
-    Assertion.FAMILY: 20,
-    Assertion.HISTORICAL: 8,
-    Assertion.HYPOTHETICAL: 8,
-    Assertion.RESOLVED: 8,
-}
-"""Most words that a trigger applies to. NegEx (Chapman et al. 2001) uses 5; lists of symptoms are longer. Untuned."""
+_PATIENT = frozenset(("patient", "pt", "paciente"))
+_ARTICLES = frozenset(("the", "this", "el", "la"))
+_PRONOUNS = frozenset(("he", "she"))
+_LONGEST_REACH = max(REACH.values())
 
 
-@dataclass(frozen=True)
-class _TriggerMatch:
-    trigger: Trigger
-    start: int
-    end: int  # places of words, exclusive
-
-
-def read_contexts(words: Words, sections: Sequence[Section] = (), language: str = "en") -> np.ndarray:
+def read_contexts(text: str, words: Words, sections: Sequence[Section] = (), language: str = "en") -> np.ndarray:
     """Bits of :class:`Assertion` for each word; a trigger's own words do not get its assertion.
 
     Shape:
         returns (T,) uint8.
     """
     bits = np.zeros(len(words), dtype=np.uint8)
-    edges = np.flatnonzero(np.diff(words.sentence, prepend=-1, append=-1))
-    known = triggers(language)
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        found = _find(words.plain, start, end, known)
-        for index, trigger in enumerate(found):
-            _mark(bits, found, index, trigger, start, end)
+    note = WrittenWords(text, words)
+    for sentence in _sentences(note, language):
+        _write(bits, sentence.ranges())
     for section in sections:
         if section.of_the_family:
-            bits[(words.start >= section.start + len(section.name)) & (words.start < section.end)] |= np.uint8(
-                Assertion.FAMILY
-            )
+            start, end = np.searchsorted(words.start, [section.start + len(section.name), section.end]).tolist()
+            bits[start : _family_end(note, start, end)] |= np.uint8(Assertion.FAMILY)
     return bits
 
 
-def _find(words: Sequence[str], start: int, end: int, known: dict[str, tuple[Trigger, ...]]) -> list[_TriggerMatch]:
-    """Triggers of a sentence from left to right, the longest at each place."""
-    found = []
-    place = start
-    while place < end:
-        trigger = next((t for t in known.get(words[place], ()) if _matches(t, words, place, end)), None)
-        if trigger is not None:
-            found.append(_TriggerMatch(trigger, place, place + len(trigger.words)))
-        place += len(trigger.words) if trigger else 1
-    return found
+def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
+    """The sentences that hold a trigger, a mark, or an item of a list whose heading is a trigger."""
+    known = triggers(language)
+    plain = without_contractions(note.words.plain)
+    places = [place for place, word in enumerate(plain) if word in known]
+    marks = mark_matches(note, known)
+    edges = np.flatnonzero(np.diff(note.words.sentence, prepend=-1, append=-1)).tolist()
+    carried: list[Assertion] = []
+    listed = first = 0
+    for start, end in pairwise(edges):
+        last = first
+        while last < len(places) and places[last] < end:
+            last += 1
+        found = find_triggers(note, plain, places[first:last], start, end, known)
+        first = last
+        if marks.get(start):
+            found = _with_marks(found, marks[start])
+        if note.words.start[start] < listed:
+            found = [TriggerMatch(Trigger((), Direction.FORWARD, each), start, start) for each in carried] + found
+        if not found:
+            continue
+        sentence = Sentence(note, start, end, found)
+        yield sentence
+        opened = sentence.open_assertions()
+        below = list_below(note.text, int(note.words.end[end - 1])) if opened else None
+        if below is not None:
+            carried, listed = opened, below.end
 
 
-def _matches(trigger: Trigger, words: Sequence[str], place: int, end: int) -> bool:
-    stop = place + len(trigger.words)
-    return stop <= end and tuple(words[place:stop]) == trigger.words
+def _with_marks(found: Sequence[TriggerMatch], marks: Sequence[TriggerMatch]) -> list[TriggerMatch]:
+    """Both in order; an empty box before something to do says nothing."""
+    tasks = {match.start for match in found if match.trigger.direction is Direction.TASK}
+    kept = [m for m in marks if m.start not in tasks or m.trigger.direction is not Direction.FORWARD]
+    return sorted([*kept, *found], key=_order)
 
 
-def _mark(bits: np.ndarray, found: list[_TriggerMatch], index: int, here: _TriggerMatch, start: int, end: int) -> None:
-    """Set the bits of the words that one trigger applies to."""
-    assertion = here.trigger.assertion
-    if assertion is None or here.trigger.direction is Direction.END:
-        return
-    forward = here.trigger.direction is Direction.FORWARD
-    if here.trigger.direction is Direction.EITHER:
-        forward = _stop(found[index + 1 :], assertion, end) > here.end
-    if forward:
-        stop = min(_stop(found[index + 1 :], assertion, end), here.end + REACH[assertion])
-        bits[here.end : stop] |= np.uint8(assertion)
-    else:
-        stop = max(_back_stop(found[:index], assertion, start), here.start - REACH[assertion])
-        bits[stop : here.start] |= np.uint8(assertion)
+def _order(match: TriggerMatch) -> tuple[int, int, bool]:
+    """An answer stands before the mark that gives it."""
+    return match.start, match.end, match.trigger.direction is not Direction.ANSWER
 
 
-def _stop(later: list[_TriggerMatch], assertion: Assertion, end: int) -> int:
-    """Place of the first later trigger that ends the range of a forward one."""
-    for other in later:
-        backward = other.trigger.assertion is assertion and other.trigger.direction is Direction.BACKWARD
-        if backward or _ends(other.trigger, assertion):
-            return other.start
+def _write(bits: np.ndarray, ranges: Sequence[Range]) -> None:
+    """Set the bits. Forward ranges ascend: what a long one has set is not set again, so that the cost is linear."""
+    written = dict.fromkeys(REACH, 0)
+    for each in ranges:
+        start = each.start
+        if each.end - start > _LONGEST_REACH:
+            start, written[each.assertion] = max(start, written[each.assertion]), each.end
+        bits[start : each.end] |= np.uint8(each.assertion)
+
+
+def _family_end(note: WrittenWords, start: int, end: int) -> int:
+    """Place in a family history, [start, end), of the first word of a sentence about the patient.
+
+    That is one after the first that begins with "the patient", or a paragraph that begins with "he" or "she".
+    """
+    words, sentence = note.words.plain, note.words.sentence
+    for place in range(start + 1, end):
+        if sentence[place] == sentence[place - 1]:
+            continue
+        named = place + (words[place] in _ARTICLES)
+        if named < end and words[named] in _PATIENT and not _possessive(note, named + 1):
+            return place
+        if words[place] in _PRONOUNS and note.gap(place).count("\n") > 1:
+            return place
     return end
 
 
-def _back_stop(earlier: list[_TriggerMatch], assertion: Assertion, start: int) -> int:
-    """Place after the last earlier trigger that ends the range of a backward one."""
-    for other in reversed(earlier):
-        if _ends(other.trigger, assertion):
-            return other.end
-    return start
-
-
-def _ends(trigger: Trigger, assertion: Assertion) -> bool:
-    """Family triggers end only where another person is named."""
-    ends = trigger.direction is Direction.END
-    return ends and (assertion is not Assertion.FAMILY or trigger.assertion is Assertion.FAMILY)
+def _possessive(note: WrittenWords, place: int) -> bool:
+    return place < len(note.words) and note.words.plain[place] == "s" and len(note.gap(place)) == 1

@@ -34,4 +34,4 @@ class ReadNote:
     @cached_property
     def contexts(self) -> np.ndarray:
         """Bits of :class:`model.text.assertion.Assertion` of each word, (T,) uint8."""
-        return read_contexts(self.words, self.sections, self.language)
+        return read_contexts(self.text, self.words, self.sections, self.language)

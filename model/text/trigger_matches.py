@@ -1,0 +1,82 @@
+"""Finds the triggers of a sentence."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from model.text.assertion import Direction, Trigger
+from model.text.written_words import WrittenWords
+
+GAP = ".."
+"""In a trigger: up to MOST_ADVERBS words that only qualify it."""
+MOST_ADVERBS = 3
+_QUALIFY = frozenset(("be", "been", "being", "to", "yet", "have", "with", "certainty", "confidence"))
+_CONTRACTED = {f"{verb}n": verb for verb in ("is", "are", "was", "were", "does", "did", "do", "has", "have", "had")} | {
+    f"{verb}n": verb for verb in ("could", "would", "should", "need", "might", "must")
+}
+_CONTRACTED |= {"can": "can", "won": "will", "ain": "is"}
+
+
+@dataclass(frozen=True)
+class TriggerMatch:
+    """A trigger and its place among the words of a note, end exclusive; a sign or a check box has no words."""
+
+    trigger: Trigger
+    start: int
+    end: int
+
+
+def without_contractions(words: Sequence[str]) -> Sequence[str]:
+    """The words with "isn t" as "is not": "isn't" is two words of a note."""
+    if "t" not in words:
+        return words
+    found = list(words)
+    for place, word in enumerate(words):
+        if word == "t" and place and words[place - 1] in _CONTRACTED:
+            found[place - 1], found[place] = _CONTRACTED[words[place - 1]], "not"
+    return found
+
+
+def find_triggers(
+    note: WrittenWords,
+    words: Sequence[str],
+    places: Iterable[int],
+    start: int,
+    end: int,
+    known: dict[str, tuple[Trigger, ...]],
+) -> list[TriggerMatch]:
+    """Triggers of the sentence [start, end) from left to right, the longest at each place; they do not overlap.
+
+    Args:
+        words: those of the note, without contractions.
+        places: of the sentence's words that a trigger starts with, ascending.
+    """
+    found: list[TriggerMatch] = []
+    free = start
+    for place in places:
+        if place < free:
+            continue
+        for trigger in known[words[place]]:
+            free = place + _length(trigger, words, place, end)
+            if free == place or note.in_cells(place, free):
+                continue
+            if trigger.direction is not Direction.ANSWER or note.is_answer(place, free, start, end):
+                found.append(TriggerMatch(trigger, place, free))
+                break
+        else:
+            free = place
+    return found
+
+
+def _length(trigger: Trigger, words: Sequence[str], place: int, end: int) -> int:
+    """How many words the trigger has at a place, 0 where it is not there."""
+    at = place
+    for wanted in trigger.words:
+        if wanted == GAP:
+            last = min(end, at + MOST_ADVERBS)
+            while at < last and (words[at] in _QUALIFY or words[at].endswith("ly")):
+                at += 1
+        elif at < end and words[at] == wanted:
+            at += 1
+        else:
+            return 0
+    return at - place

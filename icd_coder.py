@@ -52,7 +52,9 @@ class Verbs(TyperGroup):
             return None
         module = importlib.import_module(VERBS[name][0])
         group: Any = typer.main.get_group(module.commands)
-        return group.get_command(ctx, name)
+        command: Any = group.get_command(ctx, name)
+        _refuse_repeated_options(command)
+        return command
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         width = max(map(len, VERBS))
@@ -68,6 +70,33 @@ class Verbs(TyperGroup):
             "Then:        icd-coder VERB --help",
         ]
         formatter.write("\n".join(lines) + "\n")
+
+
+def _refuse_repeated_options(command: Any) -> None:
+    """Make an option given twice a usage error, in a verb and its members: click would take the last one silently.
+
+    Repeatable options and flags without a negative form may be repeated.
+    """
+    for member in getattr(command, "commands", {}).values():
+        _refuse_repeated_options(member)
+    parse_args, make_parser = command.parse_args, command.make_parser
+
+    def parse_once(ctx: Any, args: list[str]) -> Any:
+        if not ctx.resilient_parsing:
+            order = make_parser(ctx).parse_args(list(args))[2]  # each option as often as it was given
+            for option in {one.name: one for one in order if _takes_one_value(one)}.values():
+                if order.count(option) > 1:
+                    ctx.fail(
+                        f"{'/'.join((*option.opts, *option.secondary_opts))} is given twice: leave one of them out"
+                    )
+        return parse_args(ctx, args)
+
+    command.parse_args = parse_once
+
+
+def _takes_one_value(option: Any) -> bool:
+    is_flag = getattr(option, "is_flag", False) and not option.secondary_opts
+    return option.param_type_name == "option" and not (option.multiple or getattr(option, "count", False) or is_flag)
 
 
 root = typer.Typer(cls=Verbs, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

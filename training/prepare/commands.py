@@ -1,8 +1,9 @@
 """The verb ``prepare``: turns each source into a dataset directory."""
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,13 +48,12 @@ class Task(StrEnum):
     both = "both"
 
 
-class System(StrEnum):
-    icd9cm = "icd9cm"
-    icd9pcs = "icd9pcs"
-    icd10cm = "icd10cm"
-    icd10pcs = "icd10pcs"
+class InvalidCodes(StrEnum):
+    refuse = "refuse"
+    drop = "drop"
 
 
+DROPPED = " dropped: "
 LabelList = Annotated[
     Path | None,
     typer.Option(help="For --labels 50 or full-caml: a file with one dotted code a line, such as the published list."),
@@ -205,23 +205,57 @@ def yeast(
 
 @commands.command()
 def table(
-    source: Annotated[Path, typer.Option(help="A .csv, .csv.gz or .parquet file, one note a row.")],
+    source: Annotated[
+        Path,
+        typer.Option(help="A .csv, .tsv, .txt or .jsonl file (also .gz), .parquet or .xlsx; one note or code a row."),
+    ],
     text: Annotated[str, typer.Option(help="Column with the note.")],
     codes: Annotated[
-        str, typer.Option(help="Column with the codes, separated by ; , | or blanks; in parquet also a list.")
+        list[str],
+        typer.Option(
+            help="Column with the codes, separated by ; , | or blanks, or as a list; repeatable, or with commas, the "
+            "principal diagnosis first."
+        ),
     ],
     out: Out,
-    system: Annotated[System, typer.Option(help="The system of all codes.")] = System.icd10cm,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="System of the codes: icd9cm, icd9pcs, icd10cm, icd10pcs, icd9 or icd10 (both of a version), or a "
+            "national edition: icd10who, icd10gm, icd10am, icd10ca. Repeatable, or with commas. Default: icd10cm."
+        ),
+    ] = None,
     document: Annotated[
-        str | None, typer.Option("--id", help="Column with the document's id. Default: the row number.")
+        str | None,
+        typer.Option(
+            "--id", help="Column with the note's id; rows of one id are one document. Default: a row is a document."
+        ),
     ] = None,
     subject: Annotated[
         str | None,
-        typer.Option(help="Column with the patient's id. Default: every row is a patient of its own."),
+        typer.Option(help="Column with the patient's id. Default: every document is a patient of its own."),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(help="Column with train, dev (val, validation) or test. Default: by patient."),
+    ] = None,
+    version_column: Annotated[
+        str | None, typer.Option(help="Column with 9 or 10: the version of ICD of the row's codes.")
+    ] = None,
+    date_column: Annotated[
+        str | None, typer.Option(help="Column with a date (2015-10-01); from that day on the row's codes are ICD-10.")
+    ] = None,
+    invalid_codes: Annotated[
+        InvalidCodes, typer.Option(help="What is no code of the systems: refuse the table, or drop and count it.")
+    ] = InvalidCodes.refuse,
+    code_table: Annotated[
+        Path | None, typer.Option(help="Your own titles: a table with the columns code, title and perhaps system.")
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="comma, semicolon, tab, pipe or one character. Default: by the header.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Such as utf-8, utf-16 or windows-1252. Default: by the file's bytes.")
     ] = None,
     seed: Seed = 0,
     dev_share: DevShare = 0.1,
@@ -231,38 +265,51 @@ def table(
 
     Example: icd-coder prepare table --source notes.csv --text note --codes icd --subject patient --out own
     """
-    from training.prepare.table import TableColumns, prepare_table
+    from training.prepare.table import TableOptions, prepare_table
+    from training.prepare.table_codes import named_systems
+    from training.prepare.table_columns import TableColumns
 
+    drop = invalid_codes is InvalidCodes.drop
     written = prepare_table(
         source,
         out,
-        TableColumns(text, codes, document, subject, split),
-        system=system.value,
+        TableColumns(text, codes, document, subject, split, version_column, date_column),
+        TableOptions(named_systems(system or ["icd10cm"]), drop, code_table, delimiter, encoding),
         seed=seed,
         dev_share=dev_share,
         test_share=test_share,
     )
-    _report(written, "check --system")
+    _report(written, None)
 
 
-def _report(written: "Written", remedy: str) -> None:
+def _report(written: "Written", remedy: str | None) -> None:
+    """``remedy``: what to do about codes without a title; None where the warnings speak of them."""
     from training.prepare.icd_titles import untitled_warning
 
     documents = ", ".join(f"{split} {count:,}" for split, count in written.documents.items())
     labels = ", ".join(f"{count:,} {system}" for system, count in written.labels.items())
     typer.echo(f"{sum(written.documents.values()):,} documents ({documents}), {labels} codes -> {written.path}")
-    if dropped := _dropped(written.path):
-        typer.echo(f"left out: {'; '.join(dropped)} (every step is in {written.path / 'manifest.json'})", err=True)
+    manifest = json.loads((written.path / "manifest.json").read_text(encoding="utf-8"))
+    if read_as := manifest.get("read_as"):
+        typer.echo(f"read as {', '.join(f'{what}: {how}' for what, how in read_as.items())}", err=True)
+    for what, steps in (("left out", _dropped(manifest)), ("changed", _changed(manifest))):
+        if steps:
+            typer.echo(f"{what}: {'; '.join(steps)} (every step is in {written.path / 'manifest.json'})", err=True)
     for warning in written.warnings:
         typer.echo(f"warning: {warning}", err=True)
-    if written.untitled:
+    if written.untitled and remedy is not None:
         typer.echo(f"warning: {untitled_warning(written.untitled, remedy)}", err=True)
 
 
-def _dropped(dataset: Path) -> list[str]:
-    """What was left out, by the manifest, such as "3 rows: code but no text"."""
-    import json
+def _dropped(manifest: dict[str, Any]) -> list[str]:
+    """What was left out, such as "3 rows: code but no text"."""
+    steps = ((row["rows"], *row["step"].split(DROPPED, 1)) for row in manifest["rows"] if DROPPED in row["step"])
+    return [f"{count:,} {what}: {why}" for count, what, why in steps if count]
 
-    rows = json.loads((dataset / "manifest.json").read_text(encoding="utf-8"))["rows"]
-    parts = ((row["rows"], *row["step"].split(" dropped: ", 1)) for row in rows if " dropped: " in row["step"])
-    return [f"{count:,} {what}: {why}" for count, what, why in parts if count]
+
+def _changed(manifest: dict[str, Any]) -> list[str]:
+    """What was read from another form, or joined, such as "3 pieces of code cells: NULL words passed over"."""
+    marks = ("pieces of code cells", "rows joined", "notes that are")
+    return [
+        f"{row['rows']:,} {row['step']}" for row in manifest["rows"] if row["rows"] and row["step"].startswith(marks)
+    ]

@@ -21,6 +21,7 @@ from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
 from training.prepare.dictionary_file import write_dictionary
+from training.prepare.equal_texts import text_digest
 from training.prepare.source_files import shown_id
 from training.prepare.word_translation import WordTable
 
@@ -115,6 +116,7 @@ def _write(
         _write_documents(staging / "documents.parquet", tally.watch(documents))
         if not tally.documents.total():
             raise EmptyDataset("no document with text and codes is left: " + _journey(record))
+        tally.warn_of_shared_texts(record)
         labels = tally.labels(titles, more)
         pq.write_table(labels.to_table(), staging / "labels.parquet")
         if dictionary is not None:
@@ -164,12 +166,16 @@ def _schema(documents: Sequence[Document]) -> pa.Schema:
 
 
 class _Tally:
-    """Counts documents and codes by split while documents are written, and refuses a repeated id."""
+    """Counts documents and codes by split while documents are written, and refuses a repeated id.
+
+    It remembers 16 bytes of each text, to count the texts that stand in several splits.
+    """
 
     def __init__(self) -> None:
         self.documents: Counter[str] = Counter()
         self._ids: set[str] = set()
         self._codes: dict[str, Counter[Code]] = {split: Counter() for split in SPLITS}
+        self._splits_of_text: dict[bytes, set[str]] = {}
 
     def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
         for document in documents:
@@ -180,7 +186,20 @@ class _Tally:
             self._ids.add(document.document_id)
             self.documents[document.split] += 1
             self._codes[document.split].update(document.codes)
+            if document.text:
+                self._splits_of_text.setdefault(text_digest(document.text), set()).add(document.split)
             yield document
+
+    def warn_of_shared_texts(self, record: Record) -> None:
+        """Splits that a source publishes are kept as they are, so equal texts are only counted."""
+        shared = sum(len(splits) > 1 for splits in self._splits_of_text.values())
+        record.count("texts in several splits", shared)
+        if shared:
+            record.warnings.append(
+                f"{shared:,} {'text stands' if shared == 1 else 'texts stand'} in more than one split, so an "
+                "evaluation sees notes of its training again: give equal notes one split, or leave the splits to "
+                "icd-coder"
+            )
 
     def labels(self, titles: Mapping[Code, str], more: Iterable[Code]) -> LabelSpace:
         codes = sorted(set(more).union(*self._codes.values()))

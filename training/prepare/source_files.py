@@ -1,12 +1,13 @@
 """Input files: their text, their hashes for the manifest, and what a message may show of them."""
 
+import gzip
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from model.errors import MalformedInput, MissingInput
 
@@ -78,6 +79,13 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(path, error.start) from error
+
+
+def open_decompressed(path: Path) -> BinaryIO:
+    """The decompressed bytes; gzip is recognised by its first bytes, as polars does."""
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if compressed else path.open("rb")  # type: ignore[return-value]
 
 
 def not_utf8(path: Path, byte: int) -> MalformedInput:

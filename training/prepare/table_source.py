@@ -1,83 +1,58 @@
-"""A user's table, .csv(.gz) or .parquet, as batches of string columns."""
+"""Opens a user's table by what the file is: text with delimiters, JSON lines, parquet, or a workbook."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import polars as pl
-
 from model.errors import InvalidOption, MalformedInput, MissingInput
-from training.prepare.string_csv import BATCH_ROWS, csv_batches, csv_header, require_whole_rows
+from training.prepare.table_rows.delimited_text import open_delimited
+from training.prepare.table_rows.file_kind import FileKind, file_kind
+from training.prepare.table_rows.json_lines import open_json_lines
+from training.prepare.table_rows.parquet_table import open_parquet
+from training.prepare.table_rows.rows import Rows
+from training.prepare.table_rows.workbook import open_workbook
 
-LONGEST_NAME = 30
-"""Characters of a column's name in messages; a longer one may be a note, in a file without a header."""
-
-
-@dataclass(frozen=True)
-class TableSource:
-    """An opened table whose columns were checked."""
-
-    text: str
-    batches: Callable[[Sequence[str]], Iterator[pl.DataFrame]]
+DELIMITED = (".csv", ".tsv", ".txt")
+JSON_LINES = (".jsonl", ".ndjson")
+FORMATS = ".csv, .tsv, .txt or .jsonl (also with .gz), .parquet or .xlsx"
 
 
-def open_table(source: Path, text: str, codes: str, keys: Sequence[str]) -> TableSource:
-    """Check the file and its columns.
+def open_table(
+    source: Path,
+    has_columns: Callable[[Sequence[str]], bool],
+    delimiter: str | None = None,
+    encoding: str | None = None,
+) -> Rows:
+    """Open a table; what the file is decides, its name only between delimited text and JSON lines.
+
+    Args:
+        has_columns: whether a header has the wanted columns.
+        delimiter, encoding: overrule what is sniffed.
 
     Raises:
-        MissingInput: the file or a column is not there.
-        InvalidOption: the file is neither .csv, .csv.gz nor .parquet.
-        MalformedInput: it cannot be read, or its codes are numbers.
+        MissingInput: the file is not there.
+        InvalidOption: its name says no format, or an option does not apply to it.
+        MalformedInput: it cannot be read.
     """
     if not source.is_file():
-        raise MissingInput(f"'{source}' is not a file: --source is a .csv, .csv.gz or .parquet file")
-    name = source.name.lower()
-    if name.endswith((".csv", ".csv.gz")):
-        _require_columns(source, csv_header(source), [text, *keys])
-        require_whole_rows(source)
-        return TableSource(text, lambda columns: csv_batches(source, columns))
-    if name.endswith(".parquet"):
-        schema = _parquet_schema(source)
-        _require_columns(source, list(schema), [text, *keys])
-        _require_strings(source, codes, schema[codes])
-        return TableSource(text, lambda columns: _parquet_batches(source, columns))
-    raise InvalidOption(
-        f"--source '{source}' is neither .csv, .csv.gz nor .parquet: convert it, or rename it by its format"
-    )
-
-
-def _require_columns(source: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        shown = ", ".join(name if len(name) <= LONGEST_NAME else "a long text" for name in found[:20])
-        raise MissingInput(f"'{source}' has no column '{missing[0]}' (found: {shown}): name one of these")
-
-
-def _require_strings(source: Path, codes: str, dtype: pl.DataType) -> None:
-    if dtype not in (pl.String, pl.List(pl.String), pl.Categorical):
-        raise MalformedInput(
-            f"the column '{codes}' of '{source}' holds {dtype}, expected strings or lists of strings: "
-            "a code read as a number has lost its leading zeros, so write the file again with codes as text"
-        )
-
-
-def _parquet_schema(source: Path) -> pl.Schema:
+        raise MissingInput(f"'{source}' is not a file: --source is a {FORMATS} file")
     try:
-        return pl.scan_parquet(source, glob=False).collect_schema()
-    except (pl.exceptions.PolarsError, OSError):
-        raise _damaged(source) from None
+        kind = file_kind(source)
+    except PermissionError as error:
+        raise MissingInput(f"cannot read '{source}' ({error.strerror}): check its permissions") from error
+    name = source.name.lower().removesuffix(".gz")
+    if kind is FileKind.TEXT and name.endswith(DELIMITED):
+        return open_delimited(source, has_columns, delimiter, encoding)
+    _require_none(source, "--delimiter", delimiter)
+    if kind is FileKind.TEXT and name.endswith(JSON_LINES):
+        return open_json_lines(source, encoding)
+    if kind is FileKind.TEXT and name.endswith((".parquet", ".xlsx")):
+        raise MalformedInput(f"'{source}' does not begin as its name says: copy it again, or rename it by its format")
+    if kind is FileKind.TEXT:
+        raise InvalidOption(f"--source '{source}' is named neither {FORMATS}: convert it, or rename it by its format")
+    _require_none(source, "--encoding", encoding)
+    return open_parquet(source) if kind is FileKind.PARQUET else open_workbook(source, has_columns)
 
 
-def _parquet_batches(source: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Lists stay lists, everything else becomes a string; null stays null."""
-    scan = pl.scan_parquet(source, glob=False).select(columns)
-    schema = scan.collect_schema()
-    scalars = [name for name in columns if not isinstance(schema[name], pl.List)]
-    try:
-        yield from scan.with_columns(pl.col(scalars).cast(pl.String)).collect_batches(chunk_size=BATCH_ROWS)
-    except (pl.exceptions.PolarsError, OSError):
-        raise _damaged(source) from None
-
-
-def _damaged(source: Path) -> MalformedInput:
-    return MalformedInput(f"'{source}' cannot be read as parquet: write or copy it again")
+def _require_none(source: Path, option: str, value: str | None) -> None:
+    if value is not None:
+        raise InvalidOption(f"{option} is for text files with delimiters, and '{source}' is none: leave it out")

@@ -1,0 +1,49 @@
+"""Rows of a parquet file."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import MalformedInput
+from training.prepare.table_rows.rows import Row, Rows, Value
+
+BATCH_ROWS = 2_000  # about 20 MB of notes as Arrow and Python strings
+
+
+def open_parquet(path: Path) -> Rows:
+    """Open the file.
+
+    Raises:
+        MalformedInput: it cannot be read as parquet.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+    except (pa.ArrowException, OSError):
+        raise _damaged(path) from None
+    return Rows(tuple(schema.names), lambda positions: _rows(path, schema, positions), {"format": "parquet"})
+
+
+def _rows(path: Path, schema: pa.Schema, positions: Sequence[int]) -> Iterator[Row]:
+    names = [schema.names[position] for position in positions]
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(names))):
+                for values in zip(*(_values(batch.column(name)) for name in names), strict=True):
+                    number += 1
+                    yield Row(number, values)
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
+        raise _damaged(path) from None
+
+
+def _values(column: pa.Array) -> list[Value]:
+    """Python values; times as text, because Python has no nanoseconds."""
+    found: list[Value] = (column.cast(pa.string()) if pa.types.is_temporal(column.type) else column).to_pylist()
+    return found
+
+
+def _damaged(path: Path) -> MalformedInput:
+    return MalformedInput(f"'{path}' cannot be read as parquet: write or copy it again")

@@ -221,8 +221,9 @@ def table(
     system: Annotated[
         list[str] | None,
         typer.Option(
+            callback=lambda given: _known_systems(given),
             help="System of the codes: icd9cm, icd9pcs, icd10cm, icd10pcs, icd9 or icd10 (both of a version), or a "
-            "national edition: icd10who, icd10gm, icd10am, icd10ca. Repeatable, or with commas. Default: icd10cm."
+            "national edition: icd10who, icd10gm, icd10am, icd10ca. Repeatable, or with commas. Default: icd10cm.",
         ),
     ] = None,
     document: Annotated[
@@ -266,7 +267,6 @@ def table(
     Example: icd-coder prepare table --source notes.csv --text note --codes icd --subject patient --out own
     """
     from training.prepare.table import TableOptions, prepare_table
-    from training.prepare.table_codes import named_systems
     from training.prepare.table_columns import TableColumns
 
     drop = invalid_codes is InvalidCodes.drop
@@ -274,12 +274,22 @@ def table(
         source,
         out,
         TableColumns(text, codes, document, subject, split, version_column, date_column),
-        TableOptions(named_systems(system or ["icd10cm"]), drop, code_table, delimiter, encoding),
+        TableOptions(system or (), drop, code_table, delimiter, encoding),
         seed=seed,
         dev_share=dev_share,
         test_share=test_share,
     )
     _report(written, None)
+
+
+def _known_systems(given: list[str] | None) -> list[str]:
+    from model.errors import InvalidOption
+    from training.prepare.table_codes import named_systems
+
+    try:
+        return list(named_systems(given or ["icd10cm"]))
+    except InvalidOption as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _report(written: "Written", remedy: str | None) -> None:

@@ -175,7 +175,7 @@ class _Tally:
         self.documents: Counter[str] = Counter()
         self._ids: set[str] = set()
         self._codes: dict[str, Counter[Code]] = {split: Counter() for split in SPLITS}
-        self._splits_of_text: dict[bytes, set[str]] = {}
+        self._splits_of_text: dict[bytes, int] = {}  # a bit for each split
 
     def watch(self, documents: Iterable[Document]) -> Iterator[Document]:
         for document in documents:
@@ -187,14 +187,16 @@ class _Tally:
             self.documents[document.split] += 1
             self._codes[document.split].update(document.codes)
             if document.text:
-                self._splits_of_text.setdefault(text_digest(document.text), set()).add(document.split)
+                digest = text_digest(document.text)
+                bit = 1 << SPLITS.index(document.split)
+                self._splits_of_text[digest] = self._splits_of_text.get(digest, 0) | bit
             yield document
 
     def warn_of_shared_texts(self, record: Record) -> None:
         """Splits that a source publishes are kept as they are, so equal texts are only counted."""
-        shared = sum(len(splits) > 1 for splits in self._splits_of_text.values())
-        record.count("texts in several splits", shared)
+        shared = sum(splits.bit_count() > 1 for splits in self._splits_of_text.values())
         if shared:
+            record.count("texts in several splits", shared)
             record.warnings.append(
                 f"{shared:,} {'text stands' if shared == 1 else 'texts stand'} in more than one split, so an "
                 "evaluation sees notes of its training again: give equal notes one split, or leave the splits to "

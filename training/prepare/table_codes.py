@@ -26,10 +26,12 @@ def named_systems(given: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     for name in (part.strip().lower() for one in given for part in one.split(",") if part.strip()):
         if name not in GROUPS and name not in SYSTEMS:
-            raise InvalidOption(f"--system {name} is unknown: name {', '.join((*GROUPS, *SYSTEMS))}, or several")
+            raise InvalidOption(
+                f"'{name}' is not one of the systems {', '.join((*GROUPS, *SYSTEMS))}: name one or several"
+            )
         found.extend(GROUPS.get(name, (name,)))
     if not found:
-        raise InvalidOption(f"--system names nothing: name {', '.join((*GROUPS, *SYSTEMS))}, or several")
+        raise InvalidOption(f"no system is named: name {', '.join((*GROUPS, *SYSTEMS))}, or several")
     return tuple(dict.fromkeys(found))
 
 
@@ -107,7 +109,10 @@ def _remedy_by_reason(resolved: Resolved, systems: Sequence[str]) -> str:
     if Refusal.AMBIGUOUS in refusals:
         return "write the codes with their dots, or name one system"
     if Refusal.CHARACTERS in refusals and (characters := resolved.characters()):
-        return f"write codes alone, separated by ; , | or blanks (the cells hold {characters} , which no code has)"
+        return (
+            f"write codes alone, separated by ; , | or blanks (the cells hold {characters} , which no code has), and "
+            "check --system and --codes"
+        )
     return "write codes alone, separated by ; , | or blanks, without words, and check --system and --codes"
 
 

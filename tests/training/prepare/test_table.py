@@ -19,7 +19,8 @@ from model.errors import (
 )
 from model.icd import Code
 from tests.training.prepare.mimic_mini import csv_bytes
-from training.prepare.table import TableColumns, prepare_table
+from training.prepare.table import TableOptions, prepare_table
+from training.prepare.table_columns import TableColumns
 
 HEADER = ["id", "patient", "part", "note", "icd"]
 ROWS = [
@@ -39,8 +40,9 @@ def write(path: Path, rows: list[list[str]] = ROWS, header: list[str] = HEADER) 
 
 
 def prepare(source: Path, out: Path, columns: TableColumns = NAMED, **options: Any) -> dict[str, Document]:
-    """Prepare and read back, by document id."""
-    prepare_table(source, out, columns, **options)
+    """Prepare with :class:`TableOptions` or the options of the split, and read back by document id."""
+    split = {name: options.pop(name) for name in ("seed", "dev_share", "test_share") if name in options}
+    prepare_table(source, out, columns, TableOptions(**options), **split)
     return {document.document_id: document for document in load_dataset(out).documents()}
 
 
@@ -109,27 +111,32 @@ def test_a_patient_stays_in_one_seeded_split(tmp_path: Path) -> None:
 def test_leading_zeros_survive(tmp_path: Path) -> None:
     """0066 is a procedure of its own, in a csv and in a parquet of strings."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "Text.", "0066"]])
-    assert prepare(source, tmp_path / "out", system="icd9pcs")["a"].codes == (Code("icd9pcs", "00.66"),)
+    assert prepare(source, tmp_path / "out", systems=["icd9pcs"])["a"].codes == (Code("icd9pcs", "00.66"),)
 
 
 def test_numeric_codes_are_refused(tmp_path: Path) -> None:
     """A parquet column of numbers has lost its leading zeros."""
     pl.DataFrame({"note": ["A."], "icd": [66]}).write_parquet(tmp_path / "t.parquet")
     with pytest.raises(MalformedInput, match="has lost its leading zeros"):
-        prepare(tmp_path / "t.parquet", tmp_path / "out", TableColumns("note", "icd"), system="icd9pcs")
+        prepare(tmp_path / "t.parquet", tmp_path / "out", TableColumns("note", "icd"), systems=["icd9pcs"])
 
 
-def test_a_code_in_no_table_is_kept_and_named(tmp_path: Path) -> None:
-    """Its title stays empty and the caller is told."""
-    rows = [["a", "p", "train", "Text.", "I10 J18.9 T99.99"]]
+def test_a_code_in_no_table_is_kept_and_counted(tmp_path: Path) -> None:
+    """It has the form of a code; its title stays empty and the share of assignments is told."""
+    rows = [["a", "p", "train", "Text.", "I10 J18.9 I10.00"]]
     written = prepare_table(write(tmp_path / "t.csv", rows), tmp_path / "out", NAMED)
-    assert written.untitled == (Code("icd10cm", "T99.99"),)
+    assert written.untitled == (Code("icd10cm", "I10.00"),)
+    (warning,) = written.warnings
+    assert warning.startswith("1 of the 3 assigned codes (33%; 1 distinct) are in no table of icd10cm")
+    assert "icd10gm" in warning
 
 
 def test_codes_of_another_system_are_refused(tmp_path: Path) -> None:
-    """ICD-9 codes under icd10cm: the row and the remedy."""
+    """ICD-9 codes under icd10cm: the number, the row, and the system that fits."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "Text.", "401.9 250.00 428.0"]])
-    with pytest.raises(MalformedInput, match="data row 1 .* no code of icd10cm.*--system"):
+    with pytest.raises(
+        MalformedInput, match=r"3 of the 3 pieces .* data row 1 .*: do they belong to --system icd9cm\?"
+    ):
         prepare(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -137,7 +144,7 @@ def test_codes_of_another_system_are_refused(tmp_path: Path) -> None:
 def test_a_text_column_taken_for_codes_is_not_quoted(tmp_path: Path) -> None:
     """--codes that names the notes: refused without repeating a word of them."""
     source = write(tmp_path / "t.csv", [["a", "p", "train", "SECRET4711 confidential-history", "I10"]])
-    with pytest.raises(MalformedInput, match="data row 1 .* no code of icd10cm") as caught:
+    with pytest.raises(MalformedInput, match="check --system and --codes") as caught:
         prepare(source, tmp_path / "out", TableColumns("note", "note", "id"))
     assert "SECRET" not in str(caught.value).upper()
 
@@ -147,7 +154,7 @@ def test_a_text_column_taken_for_ids_is_not_quoted(tmp_path: Path, document: str
     """Notes that are there twice, or in two splits."""
     rows = [[name, "p", split, "SECRET words of a note.", "I10"] for name, split in (("a", "train"), ("b", "test"))]
     columns = TableColumns("note", "icd", document, subject, "part")
-    with pytest.raises(MalformedInput, match="a long text") as caught:
+    with pytest.raises(MalformedInput, match="have one id|a long text") as caught:
         prepare(write(tmp_path / "t.csv", rows), tmp_path / "out", columns)
     assert "SECRET" not in str(caught.value)
 
@@ -158,11 +165,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         prepare(tmp_path / "nowhere.csv", tmp_path / "out")
 
 
-def test_another_format_is_refused(tmp_path: Path) -> None:
-    """A spreadsheet."""
-    (tmp_path / "t.xlsx").write_bytes(b"PK")
-    with pytest.raises(InvalidOption, match=r"neither \.csv, \.csv\.gz nor \.parquet"):
-        prepare(tmp_path / "t.xlsx", tmp_path / "out")
+def test_a_name_without_a_format_is_refused(tmp_path: Path) -> None:
+    """Text in a file whose name does not say what it is."""
+    (tmp_path / "t.dat").write_text("note,icd\nA.,I10\n")
+    with pytest.raises(InvalidOption, match=r"named neither \.csv"):
+        prepare(tmp_path / "t.dat", tmp_path / "out")
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -204,9 +211,9 @@ def test_a_patient_in_two_splits_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
-    """The id is named and nothing is left behind."""
+    """The rows are named and nothing is left behind."""
     source = write(tmp_path / "t.csv", [ROWS[0], ["a", "p1", "train", "Second.", "I10"]])
-    with pytest.raises(MalformedInput, match="two documents have the id a:"):
+    with pytest.raises(MalformedInput, match="data rows 1 and 2 .* have one id but not one note"):
         prepare(source, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 

@@ -87,6 +87,45 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert sorted(folder.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["prepare", "table", "--source", "a", "--source", "b"], "--source"),
+        (["train", "--epochs", "1", "--seed", "2", "--epochs=3"], "--epochs"),
+        (["train", "--ranker", "--no-ranker"], "--ranker/--no-ranker"),
+        (["keys", "create", "--name", "a", "--name", "b"], "--name"),
+        (["serve", "--bundle", "a", "--bundle", "b"], "--bundle"),
+    ],
+)
+def test_an_option_given_twice_is_refused(
+    arguments: list[str], named: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In every verb: one of the two values would be lost without a word."""
+    monkeypatch.setattr(sys, "argv", ["icd-coder", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        icd_coder.main()
+    assert stopped.value.code == 2
+    assert f"{named} is given twice" in capsys.readouterr().err
+
+
+def test_every_option_of_every_verb_may_be_given_once() -> None:
+    """Options that are repeatable and flags without a negative form are the exceptions."""
+    group = icd_coder.typer.main.get_group(icd_coder.root)
+    commands = [group.get_command(None, name) for name in icd_coder.VERBS]
+    for command in commands:
+        commands.extend(getattr(command, "commands", {}).values())
+    for command in commands:
+        for option in (one for one in command.params if one.param_type_name == "option" and one.nargs == 1):
+            words = [option.opts[0]] if option.is_flag else [option.opts[0], "x"]
+            said = ""
+            try:
+                command.make_context(command.name, [*words, *words])
+            except Exception as error:  # noqa: BLE001 - other options are missing, or "x" is no number
+                said = str(error)
+            lonely_flag = option.is_flag and not option.secondary_opts
+            assert ("given twice" in said) == (not option.multiple and not lonely_flag), option.opts
+
+
 def test_no_verb_shows_the_help() -> None:
     """As --help does."""
     done = run()

@@ -95,7 +95,8 @@ def _inside_zip(path: Path) -> FileKind:
     if "word/document.xml" in names:
         raise MalformedInput(f"'{path}' is a Word document: save the table as .csv")
     raise MalformedInput(
-        f"'{path}' is a zip archive of {len(names):,} files: unpack it and name the table that was inside"
+        f"'{path}' is a zip archive of {len(names):,} file{'' if len(names) == 1 else 's'}: unpack it and name the "
+        "table that was inside"
     )
 
 

@@ -94,7 +94,7 @@ def _byte_order_mark(path: Path) -> str | None:
 def _named(name: str, mark: str | None) -> str:
     try:
         info = codecs.lookup(name)
-        b"".decode(name)  # a codec such as zip makes no text
+        "a".encode(name)  # a codec such as zip is none of text
     except (LookupError, ValueError):
         raise InvalidOption(f"--encoding {name} is no encoding: name one such as utf-8, utf-16 or {CHOICES}") from None
     return "utf-8-sig" if info.name == "utf-8" and mark == "utf-8-sig" else info.name

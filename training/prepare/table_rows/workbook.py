@@ -1,7 +1,6 @@
 """Rows of a sheet of an Excel workbook (.xlsx), by openpyxl, which tells a number from text cell by cell."""
 
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 from openpyxl import load_workbook
 from openpyxl.utils.escape import unescape
-from openpyxl.utils.exceptions import InvalidFileException
 
 from model.errors import MalformedInput
 from training.prepare.table_rows.rows import Row, Rows, Value
@@ -59,12 +57,11 @@ def _value(cell: Value) -> Value:
 @contextmanager
 def _workbook(path: Path) -> Iterator[Any]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and validations, which are not read
-            book = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with path.open("rb") as file:  # given a path, openpyxl would judge it by its name
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of styles and validations, which are not read
+                book = load_workbook(file, read_only=True, data_only=True, keep_links=False)
             yield book
-        finally:
             book.close()
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError, OSError):
+    except Exception:  # noqa: BLE001 - openpyxl, zipfile, zlib and expat have a dozen for a damaged file
         raise MalformedInput(f"'{path}' cannot be read as a workbook: save it as .xlsx or .csv again") from None

@@ -21,6 +21,8 @@ sys.path.insert(0, str(ROOT))
 import icd_coder  # noqa: E402 - the checkout, not an installed copy
 from app.settings import PREFIX, Settings, load_settings  # noqa: E402
 from app.web.application import create_app  # noqa: E402
+from training.prepare.code_cells import EXAMPLES, NULL_WORDS, CodeColumn  # noqa: E402
+from training.prepare.icd_titles import published_titles  # noqa: E402
 
 SETTINGS_MARK = "<!-- the table of settings -->"
 
@@ -30,6 +32,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages = {
         "reference/command-line.md": command_line(),
         "reference/routes.md": routes(openapi()),
+        "reference/code-spellings.md": code_spellings(),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
     }
     for path, content in pages.items():
@@ -86,6 +89,33 @@ def option_row(one: Any) -> str:
         names = f"`{(one.name or '').upper()}`"
     default = "" if one.default is None or callable(one.default) else f"`{one.default}`"
     return f"| {names} | {'**required**' if one.required else default} | {cell(getattr(one, 'help', None) or '')} |"
+
+
+def code_spellings() -> str:
+    """What a cell of codes is read as: every example of the reader, read by it."""
+    rows = ["| system | cell | codes | what it shows |", "|---|---|---|---|"]
+    for system, written, shows in EXAMPLES:
+        column = CodeColumn((system,), published_titles([system]).keys())
+        numbers = column.add(written, 1)
+        resolved = column.resolve()
+        codes = ", ".join(f"`{code.code}`" for code in resolved.codes(numbers))
+        found = "**refused**" if resolved.refusals() else codes or "none"
+        shown = written.encode("ascii", "backslashreplace").decode() if "\u200b" in written else written
+        rows.append(f"| {system} | `{cell(shown)}` | {found} | {cell(shows)} |")
+    return (
+        "\n\n".join(
+            [
+                "# Spellings of codes",
+                "How `icd-coder prepare table` reads the cells of codes, and what it refuses. A dot that is written is "
+                "believed: it is never moved. What is read from another form is counted in `manifest.json` and on the "
+                "screen. A piece that is refused is never shown, because it may be words of a note; the message names the "
+                "count, the reason and the first row. `--invalid-codes drop` leaves such pieces out and counts them.",
+                "\n".join(rows),
+                "Nothing is read from the words " + ", ".join(f"`{word}`" for word in sorted(NULL_WORDS)) + ".",
+            ]
+        )
+        + "\n"
+    )
 
 
 def openapi() -> dict[str, Any]:

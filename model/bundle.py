@@ -1,8 +1,8 @@
 """The bundle directory: everything a coder needs, with a checksum for every file.
 
 An immutable folder: model.safetensors, config.json, tokenizer/, labels.parquet, ranker/ (thresholds, and where they
-were fitted a ranker and the words of training), card.json, README.md, openvino/ where an int8 encoder was exported,
-and manifest.json, which names each of them with its SHA-256. Nothing in it is ever unpickled.
+were fitted a ranker, the words of training and the kind of its notes), card.json, README.md, openvino/ where an int8
+encoder was exported, and manifest.json, which names each of them with its SHA-256. Nothing in it is ever unpickled.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ from model.ranking.ranker import Ranker
 from model.ranking.ranker_files import load_ranker, save_ranker
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy, policy_from_json, policy_named
 from model.text.known_words import KnownWords, load_known_words, save_known_words
+from model.text.note_kind import NoteKind, load_note_kind, save_note_kind
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")
@@ -55,6 +56,7 @@ class BundleContents:
     """Further ways to choose thresholds, each with the precision and recall to expect."""
     ranker: Ranker | None = None
     known_words: KnownWords | None = None
+    note_kind: NoteKind | None = None
 
 
 def save_bundle(path: Path, contents: BundleContents) -> str:
@@ -75,6 +77,8 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
             save_ranker(staging / "ranker", contents.ranker, len(contents.labels))
         if contents.known_words is not None:
             save_known_words(staging / "ranker", contents.known_words)
+        if contents.note_kind is not None:
+            save_note_kind(staging / "ranker", contents.note_kind)
         _write_json(staging / "config.json", _config(contents, state))
         _write_json(staging / "card.json", contents.card)
         (staging / "README.md").write_text(contents.readme, encoding="utf-8")
@@ -129,6 +133,7 @@ def load_bundle(
         policies=policies if ranker is None else ranker.without_neighbours.policies,
         ranker=ranker,
         known_words=load_known_words(path / "ranker"),
+        note_kind=load_note_kind(path / "ranker", network.encoder.hidden_size),
         window=config.window,
         max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),

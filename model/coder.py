@@ -24,6 +24,7 @@ from model.ranking.selection import CodeChoice, ThresholdedRanking, classifier_r
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.stage_timing import stage
 from model.text.known_words import KnownWords
+from model.text.note_kind import Doubt, NoteKind
 from model.text.note_text import check_note
 from model.text.read_note import ReadNote
 
@@ -66,7 +67,9 @@ class Coder:
     ranker: Ranker | None = None
     """Fuses the classifier with other channels; without one the classifier alone answers."""
     known_words: KnownWords | None = None
-    """Of training, to doubt texts of another kind; None where training had too few to tell."""
+    """Of training, to doubt texts in another language; None where training had too few to tell."""
+    note_kind: NoteKind | None = None
+    """Of the training notes, to doubt notes of another kind; None as above, and of bundles of earlier versions."""
 
     @property
     def embedding_dim(self) -> int:
@@ -173,11 +176,11 @@ class Coder:
         if explain != NONE and len(columns):
             spans = self.explainer.spans(note, scores.windowed, scores.states, columns, explain)
             found = audit_note(ranking, assigned, self.codes, spans)
-        doubt = self._doubt(text)
-        if doubt:
+        doubt = self.doubt(text, scores.embedding)
+        if doubt is not None and doubt.is_strong:
             found = replace(found, missing=())
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        warnings = (*doubt, *self._without_neighbours(similar), *_truncation(tokens))
+        warnings = (*_told(doubt), *self._without_neighbours(similar), *_truncation(tokens))
         return AuditedNote(found, tokens, warnings, self.precision)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -251,8 +254,8 @@ class Coder:
         neighbours = self._found(neighbours, scores)
         with stage("rank"):
             ranked = self._rank(note, scores, neighbours, policy)
-        doubt = self._doubt(text)
-        if doubt:
+        doubt = self.doubt(text, scores.embedding)
+        if doubt is not None and doubt.is_strong:
             ranked = ranked.without_confidence()
         ranked = choice.of(ranked).best(top_k)
         spans = None
@@ -260,13 +263,15 @@ class Coder:
             spans = self.explainer.spans(note, scores.windowed, scores.states, ranked.columns, explain)
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
-        warnings = (*doubt, *self._without_neighbours(neighbours), *self._warnings(tokens, codes))
+        warnings = (*_told(doubt), *self._without_neighbours(neighbours), *self._warnings(tokens, codes))
         return CodedNote(codes, scores.embedding, tokens, warnings, self.precision)
 
-    def _doubt(self, text: str) -> tuple[str, ...]:
-        """One warning of a text of another kind, or none."""
-        doubt = None if self.known_words is None else self.known_words.doubt(text)
-        return () if doubt is None else (doubt,)
+    def doubt(self, text: str, embedding: np.ndarray) -> Doubt | None:
+        """Why a text is unlike the training notes, first its language; None where it is like them."""
+        words = None if self.known_words is None else self.known_words.doubt(text)
+        if words is not None:
+            return Doubt(words, is_strong=True)
+        return None if self.note_kind is None else self.note_kind.doubt(text, embedding)
 
     def _without_neighbours(self, neighbours: Sequence[RankingNeighbour] | None) -> tuple[str, ...]:
         return ("ranked without neighbours",) if self.uses_neighbours and neighbours is None else ()
@@ -314,6 +319,10 @@ class Coder:
         if not any(code.selected for code in codes):
             warnings.append("no code is above its threshold")
         return tuple(warnings)
+
+
+def _told(doubt: Doubt | None) -> tuple[str, ...]:
+    return () if doubt is None else (doubt.warning,)
 
 
 def _truncation(tokens: TokenCount) -> tuple[str, ...]:

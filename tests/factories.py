@@ -13,6 +13,7 @@ from model.network.encoder_source import open_encoder
 from model.network.network import CodingNetwork
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import GlobalThreshold, ThresholdPolicy
+from model.text.note_kind import NoteKind
 from tests.canary import CANARY
 from training.prepare.dataset_directory import Record, write_dataset
 
@@ -49,6 +50,7 @@ def save_tiny_bundle(
     seed: int = 0,
     labels: LabelSpace = LABELS,
     ranker: Ranker | None = None,
+    note_kind: NoteKind | None = None,
 ) -> str:
     """A bundle of the tiny encoder with random weights; returns its bundle_id."""
     network = tiny_network(head=head, seed=seed)
@@ -67,6 +69,7 @@ def save_tiny_bundle(
             readme="# tiny\n",
             policies=(POLICY,),
             ranker=ranker,
+            note_kind=note_kind,
         ),
     )
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from model.bundle import load_bundle, verify_bundle
 from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
 from model.network.encoder_source import open_encoder
+from model.text.note_kind import Limits, NoteKind
 from tests.factories import LABELS, NOTE, POLICY, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
 
 
@@ -60,6 +61,19 @@ def test_threshold_policies_come_back_and_older_bundles_have_none(bundle: Path, 
     _sign_again(older)
     with pytest.raises(BundleDamaged, match=r"thresholds\.json"):
         load_bundle(older)
+
+
+def test_the_kind_of_the_notes_comes_back_and_older_bundles_have_none(bundle: Path, tmp_path: Path) -> None:
+    """In the size of the bundle's embeddings."""
+    coder = load_bundle(bundle)
+    assert coder.note_kind is None
+    centre = coder.embed([NOTE])
+    kind = NoteKind(np.array([1, 7], dtype=np.uint32), centre, Limits(0.8, 0.1, 0.2, 0.8))
+    save_tiny_bundle(tmp_path / "bundle", note_kind=kind)
+    found = load_bundle(tmp_path / "bundle").note_kind
+    assert found is not None
+    assert (found.limits, found.pairs.tolist()) == (kind.limits, [1, 7])
+    assert found.signs(NOTE, centre[0]).distance == pytest.approx(0, abs=1e-6)
 
 
 def test_a_flipped_byte_in_any_file_is_refused(bundle: Path) -> None:

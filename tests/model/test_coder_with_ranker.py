@@ -18,7 +18,9 @@ from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import ThresholdPolicy
 from model.text.known_words import KnownWords, words_of
+from model.text.note_kind import Limits, NoteKind
 from model.text.read_note import ReadNote
+from model.text.word_pairs import pair_numbers
 from tests.factories import LABELS, NOTE, tiny_coder
 from tests.tiny_ranker import WordChannel
 
@@ -95,6 +97,31 @@ def test_a_doubtful_text_gets_an_answer_and_no_confident_code(coder: Coder, text
     assert "another language, or no note?" in answer.warnings[0]
     assert "inventado" not in " ".join(answer.warnings)
     assert coder.predict([f"{NOTE} 6 6 6"])[0].codes[0].selected
+
+
+def test_a_note_of_another_kind_keeps_its_codes_unless_it_is_far_from_all(coder: Coder) -> None:
+    """An unusual note is told as such; a doubted one gets no selected code and misses none."""
+    text = f"{NOTE} 6 6 6"
+    here = coder.score(text).embedding
+    pairs = np.unique(pair_numbers(words_of(text)))
+    limits = Limits(usual_pairs=0.9, doubted_pairs=0.2, usual_distance=0.1, doubted_distance=1.5)
+    told, told_audit = "", ""
+    for centre, selected in ((here, True), (np.roll(here, 7), True), (-here, False)):
+        judge = replace(coder, note_kind=NoteKind(pairs, centre[None], limits))
+        answer = judge.predict([text])[0]
+        assert answer.codes[0].selected is selected
+        told += f"|{answer.warnings[0]}"
+        assert coder.ranker is not None
+        without = replace(coder.ranker.without_neighbours, conformal=(ConformalSet(0.1, 0.8, 100),))
+        found = replace(judge, ranker=replace(coder.ranker, without_neighbours=without)).audit(text, [])
+        assert bool(found.audit.missing) is selected
+        told_audit += f"|{found.warnings[0]}"
+    assert told == told_audit
+    first, second, third = told.split("|")[1:]
+    assert "unlike" not in first
+    assert "unlike the training notes (its embedding is" in second
+    assert "No code is selected" not in second
+    assert "No code is selected" in third
 
 
 def test_probabilities_of_the_label_space_are_those_of_the_answer(coder: Coder) -> None:

@@ -113,7 +113,7 @@ def readme(card: dict[str, Any]) -> str:
 - Protocol: {protocol(card["training"])}.
 {_validation(measured)}
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
-{_policies(card.get("thresholds", {}))}{_ranker(card.get("ranker", {}))}
+{_policies(card.get("thresholds", {}))}{_ranker(card.get("ranker", {}))}{note_kind_card(card.get("note_kind", {}))}
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
 """
 
@@ -144,6 +144,19 @@ def _ranker(ranker: dict[str, Any]) -> str:
             f"ECE of the 20 best {error['value']:.3f} [{error['low']:.3f}, {error['high']:.3f}]."
         )
     return "\n".join(lines) + "\n"
+
+
+def note_kind_card(measured: dict[str, Any]) -> str:
+    """How often a note of the training's kind is taken for another; "" where the bundle does not ask."""
+    if not measured:
+        return ""
+    notes, limits = measured["held_out_notes"], measured["limits"]
+    unusual, doubted = (f"{measured[name]} ({measured[name] / notes:.1%})" for name in ("unusual", "doubted"))
+    far = "" if limits["usual_distance"] >= 2 else f", and distances up to {limits['usual_distance']:.3f}"
+    return (
+        f"- Of {notes} held-out notes, {unusual} would be called unlike the training notes, and {doubted}\n"
+        f"  would get no selected code. Usual are {limits['usual_pairs']:.0%} and more of known pairs of words{far}.\n"
+    )
 
 
 def _policies(policies: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from model.ranking.thresholds import GLOBAL, GlobalThreshold, policy_named
 from training.ranking.fit_code_counts import with_counts_of_scores
 from training.ranking.known_words_fit import fit_known_words
 from training.ranking.lexical_fit import lexical_fit
+from training.ranking.note_kind_fit import FittedKind, fit_note_kind
 from training.ranking.ranker_fit import counted, fit_ranker
 from training.ranking.threshold_policies import FittedPolicies, fit_policies
 from training.run.model_card import model_card, policies_card, ranker_card, readme
@@ -54,7 +55,10 @@ def train_bundle(request: TrainingRequest) -> str:
     policies = fit_policies(trained.scores, trained.rows, trained.extra, subjects)
     policies = with_counts_of_scores(policies, trained.scores, trained.rows)
     ranker, measured = _ranker(request, dataset, trained)
-    return save_bundle(request.out, _contents(request, dataset, encoder, trained, policies, ranker, measured))
+    kind = fit_note_kind(trained.learned_from, trained.embeddings, trained.parts)
+    if kind is not None:
+        measured["note_kind"] = kind.card
+    return save_bundle(request.out, _contents(request, dataset, encoder, trained, policies, ranker, kind, measured))
 
 
 def _ranker(request: TrainingRequest, dataset: Dataset, trained: Trained) -> tuple[Ranker | None, dict[str, Any]]:
@@ -93,6 +97,7 @@ def _contents(
     trained: Trained,
     fitted: FittedPolicies,
     ranker: Ranker | None,
+    kind: FittedKind | None,
     measured: dict[str, Any],
 ) -> BundleContents:
     options = request.options
@@ -115,4 +120,5 @@ def _contents(
         policies=fitted.policies,
         ranker=ranker,
         known_words=fit_known_words(document.text for document in trained.learned_from),
+        note_kind=None if kind is None else kind.kind,
     )

@@ -17,7 +17,7 @@ class Trained:
 
     Shape:
         scores (n, L) float32, of the held-out notes; rows: their label columns; extra (n,), their codes outside of the
-        label space.
+        label space; embeddings (m, H) of the notes that were learned from, by the network.
     """
 
     network: CodingNetwork
@@ -34,3 +34,5 @@ class Trained:
     """What the held-out notes are, for the card."""
     parts: Sequence[RankerFold]
     """For a ranker; none where none is wanted."""
+    embeddings: np.ndarray | None = None
+    """Where there are parts."""

@@ -17,6 +17,7 @@ from training.optimise.contrastive import require_fitting_labels
 from training.ranking.candidate_pairs import note_folds
 from training.ranking.ranker_fit import RankerFold
 from training.run.cross_fit import HeldOut, train_without
+from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import WITHOUT
 from training.run.run_request import TrainingRequest
@@ -45,7 +46,10 @@ def train_by_folds(request: TrainingRequest, dataset: Dataset, encoder: EncoderS
     extra = codes_outside(dataset, documents)
     measured = validation_map(notes.rows, notes.num_labels, extra)(scores)
     tuned_on = f"all notes, each by a network trained without its fold, {request.ranker_folds} folds by patient"
-    return Trained(network, outcome, documents, documents, scores, notes.rows, extra, measured, False, tuned_on, parts)
+    embeddings = embed_notes(network, notes, options, request.device) if request.processes.first else None
+    return Trained(
+        network, outcome, documents, documents, scores, notes.rows, extra, measured, False, tuned_on, parts, embeddings
+    )
 
 
 def ranker_fold(documents: Sequence[Document], found: HeldOut) -> RankerFold:

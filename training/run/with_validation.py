@@ -34,10 +34,10 @@ def train_validated(request: TrainingRequest, dataset: Dataset, encoder: Encoder
     identity = run_identity(dataset, training, validation, options)
     validate = validation_map(held.rows, held.num_labels, extra)
     outcome = train_network(request, network, train, held, subjects, request.run_folder, identity, validate)
-    scores, parts = outcome.result.dev_scores, []
+    scores, parts, embeddings = outcome.result.dev_scores, [], None
     if request.ranker and request.processes.first:
-        embeddings = [embed_notes(network, notes, options, request.device) for notes in (train, held)]
-        parts = [RankerFold(training, embeddings[0], validation, embeddings[1], scores)]
+        embeddings, held_embeddings = (embed_notes(network, notes, options, request.device) for notes in (train, held))
+        parts = [RankerFold(training, embeddings, validation, held_embeddings, scores)]
     return Trained(
         network,
         outcome,
@@ -50,6 +50,7 @@ def train_validated(request: TrainingRequest, dataset: Dataset, encoder: Encoder
         True,
         "dev" if "dev" not in request.fit_splits else f"{HELD_BACK:.0%} of the patients, held back",
         parts,
+        embeddings,
     )
 
 

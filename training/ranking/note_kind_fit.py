@@ -1,0 +1,171 @@
+"""Fits the signs by which a bundle recognises a note of another kind, and measures how often they err.
+
+Every limit comes from notes that were held out of what they are compared with: those of a fold, by patient, and those
+of the validation split.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from model.dataset import Document
+from model.text.known_words import words_of
+from model.text.note_kind import LARGEST_DISTANCE, Limits, NoteKind, Signs, distance, doubt_of
+from model.text.word_pairs import pair_numbers, share_known
+from training.ranking.candidate_pairs import note_folds
+from training.ranking.known_words_fit import fit_known_words
+from training.ranking.ranker_fit import RankerFold, some_of
+
+MOST_NOTES = 5_000
+"""Training notes that pairs and centres are learned from, a random sample where there are more; untuned."""
+LEAST_PATIENTS = 50
+"""Fewest patients of the training notes; with fewer, or too few words, ordinary notes would be called unusual."""
+LEAST_PATIENTS_OF_A_PAIR = 2
+"""It keeps names out: those of one patient are in that patient's notes alone."""
+NOTES_A_CENTRE = 16
+MOST_CENTRES = 256
+FALSE_ALARMS = 0.005
+"""Held-out notes that each of the two signs calls unusual."""
+DOUBTED_PAIRS = 0.15
+"""Where doubt begins between the pairs that the words of a note have in random order, 0, and those of usual notes, 1;
+untuned."""
+DOUBTED_DISTANCE = 4.0
+"""Where doubt begins, in largest usual distances; untuned."""
+
+
+class HeldOut(NamedTuple):
+    """Notes, and others to learn from; no patient is in both. Embeddings (n, H) are of one network, or None."""
+
+    corpus: Sequence[Document]
+    corpus_embeddings: np.ndarray | None
+    notes: Sequence[Document]
+    embeddings: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class FittedKind:
+    """The signs of a bundle, and how often they err on held-out notes."""
+
+    kind: NoteKind
+    notes: int
+    unusual: int
+    """Of the notes, those that are called unusual by limits fitted on others."""
+    doubted: int
+    """Of them, those for which no code would be selected; those of too few known words included."""
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """For the model card."""
+        limits = {name: round(value, 4) for name, value in self.kind.limits._asdict().items()}
+        return {"held_out_notes": self.notes, "unusual": self.unusual, "doubted": self.doubted, "limits": limits}
+
+
+def fit_note_kind(
+    learned_from: Sequence[Document], embeddings: np.ndarray | None, parts: Sequence[RankerFold]
+) -> FittedKind | None:
+    """Fit pairs and centres on training notes, and their limits on held-out ones; None where there are too few.
+
+    Args:
+        embeddings: of the training notes by the bundle's network, (n, H); None leaves the distance out.
+        parts: held-out notes of a ranker.
+    """
+    patients = {document.subject_id or f"\0{place}" for place, document in enumerate(learned_from)}
+    if len(patients) < LEAST_PATIENTS:
+        return None
+    places = some_of(range(len(learned_from)), MOST_NOTES)
+    notes = [learned_from[place] for place in places]
+    rows = None if embeddings is None else embeddings[list(places)]
+    if fit_known_words(document.text for document in notes) is None:
+        return None
+    cases = [HeldOut(part.corpus, part.corpus_embeddings, part.notes, part.embeddings) for part in parts]
+    if len(cases) < 2:
+        cases += _by_patient(notes, rows)
+    held = [measured for case in cases for measured in _measure(case)]
+    kind = NoteKind(known_pairs(notes), centres(rows), _limits(held))
+    return FittedKind(kind, len(held), *_false_alarms(held))
+
+
+def known_pairs(documents: Sequence[Document]) -> np.ndarray:
+    """Pairs of neighbouring words in the notes of at least LEAST_PATIENTS_OF_A_PAIR patients, (P,) uint32, sorted."""
+    of_patient: dict[str, list[np.ndarray]] = {}
+    for place, document in enumerate(documents):
+        found = np.unique(pair_numbers(words_of(document.text)))
+        of_patient.setdefault(document.subject_id or f"\0{place}", []).append(found)
+    distinct = [np.unique(np.concatenate(arrays)) for arrays in of_patient.values()]
+    pairs, patients = np.unique(np.concatenate([np.zeros(0, np.uint32), *distinct]), return_counts=True)
+    known: np.ndarray = pairs[patients >= LEAST_PATIENTS_OF_A_PAIR]
+    return known
+
+
+def centres(embeddings: np.ndarray | None) -> np.ndarray:
+    """Centres of groups of embeddings (n, H), unit rows (K, H) float32; none of None."""
+    if embeddings is None:
+        return np.zeros((0, 1), dtype=np.float32)
+    number = min(MOST_CENTRES, max(1, len(embeddings) // NOTES_A_CENTRE))
+    found = KMeans(number, n_init=1, random_state=0).fit(embeddings).cluster_centers_
+    unit: np.ndarray = (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
+    return unit
+
+
+class _Measured(NamedTuple):
+    """What is measured of one held-out note."""
+
+    signs: Signs
+    known_in_random_order: float
+    """Its share of known pairs with its words shuffled."""
+    is_foreign: bool
+    """Whether too few of its words are known."""
+    subject: str
+
+
+def _by_patient(notes: Sequence[Document], embeddings: np.ndarray | None) -> Iterator[HeldOut]:
+    """Each fold of the notes beside the others."""
+    folds = note_folds([document.subject_id for document in notes])
+    for fold in np.unique(folds).tolist():
+        held, others = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        rows = (None, None) if embeddings is None else (embeddings[others], embeddings[held])
+        yield HeldOut([notes[i] for i in others.tolist()], rows[0], [notes[i] for i in held.tolist()], rows[1])
+
+
+def _measure(case: HeldOut) -> Iterator[_Measured]:
+    places = list(some_of(range(len(case.corpus)), MOST_NOTES))
+    corpus = [case.corpus[place] for place in places]
+    pairs = known_pairs(corpus)
+    groups = centres(None if case.corpus_embeddings is None else case.corpus_embeddings[places])
+    known = fit_known_words(document.text for document in corpus)
+    random = np.random.default_rng(0)
+    for place, document in enumerate(case.notes):
+        words = words_of(document.text)
+        far = None if case.embeddings is None else distance(case.embeddings[place], groups)
+        yield _Measured(
+            Signs(len(words), share_known(pair_numbers(words), pairs), far),
+            share_known(pair_numbers(random.permutation(words).tolist()), pairs),
+            known is not None and known.doubt(document.text) is not None,
+            document.subject_id,
+        )
+
+
+def _limits(held: Sequence[_Measured]) -> Limits:
+    """Quantiles of the held-out notes, and how far beyond them doubt begins."""
+    usual = float(np.quantile([note.signs.known_pairs for note in held], FALSE_ALARMS, method="lower"))
+    in_random_order = float(np.mean([note.known_in_random_order for note in held]))
+    distances = [note.signs.distance for note in held if note.signs.distance is not None] or [LARGEST_DISTANCE]
+    farthest = float(np.quantile(distances, 1 - FALSE_ALARMS, method="higher"))
+    doubted = in_random_order + DOUBTED_PAIRS * max(0.0, usual - in_random_order)
+    return Limits(usual, min(doubted, usual), farthest, DOUBTED_DISTANCE * farthest)
+
+
+def _false_alarms(held: Sequence[_Measured]) -> tuple[int, int]:
+    """Unusual and doubted notes, each by limits of the notes of other patients."""
+    folds = note_folds([note.subject for note in held])
+    unusual = doubted = 0
+    for fold in np.unique(folds).tolist():
+        limits = _limits([held[place] for place in np.flatnonzero(folds != fold).tolist()])
+        for place in np.flatnonzero(folds == fold).tolist():
+            doubt = doubt_of(held[place].signs, limits)
+            unusual += doubt is not None or held[place].is_foreign
+            doubted += (doubt is not None and doubt.is_strong) or held[place].is_foreign
+    return unusual, doubted

@@ -101,6 +101,7 @@ SAFE_MESSAGES = frozenset(
         "greater_than_equal",
         "text_or_note_id",
         "codes_of_a_text",
+        "code_spelling",
         "position_of_action",
     }
 )

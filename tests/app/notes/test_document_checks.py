@@ -70,7 +70,7 @@ def test_notes_that_prepare_refuses_are_refused(
     assert words in told
 
 
-@pytest.mark.parametrize("code", ["41.49", "4019", "401.9 ", "", "e888.9"])
+@pytest.mark.parametrize("code", ["41.49", "I10", "4019", "401.9 ", f"{CANARY} told", "", "e888.9"])
 def test_codes_that_are_none_are_counted_and_not_shown(url: str, coder: FakeCoder, tmp_path: Path, code: str) -> None:
     """As an earlier version let them through; the words of a cell are no more to be seen."""
     notes = [Document("n1", "p1", "train", "a note", (LABELS[0].key, Code("icd9cm", code)))]

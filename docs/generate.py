@@ -108,8 +108,8 @@ def code_spellings() -> str:
                 "# Spellings of codes",
                 "How `icd-coder prepare table` reads the cells of codes, and what it refuses. A dot that is written is "
                 "believed: it is never moved. What is read from another form is counted in `manifest.json` and on the "
-                "screen. A piece that is refused is never shown, because it may be words of a note; the message names the "
-                "count, the reason and the first row. `--invalid-codes drop` leaves such pieces out and counts them.",
+                "screen. A piece that is refused is never shown, because it may be words of a note; the message names "
+                "the count, the reason and the first row. `--invalid-codes drop` leaves them out and counts them.",
                 "\n".join(rows),
                 "Nothing is read from the words " + ", ".join(f"`{word}`" for word in sorted(NULL_WORDS)) + ".",
             ]

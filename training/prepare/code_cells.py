@@ -20,12 +20,14 @@ from model.icd import (
     visible,
 )
 
-NULL_WORDS = frozenset({"NULL", "NAN", "NONE", "NA", "N/A", "<NA>", "#N/A", "\\N", "NIL", "NAT", "-", "--", "."})
+NULL_WORDS = frozenset(
+    {"NULL", "NAN", "NONE", "NA", "N/A", "<NA>", "#N/A", "\\N", "NIL", "NAT", "-", "--", "–", "—", "."}
+)
 """Upper case: what databases, spreadsheets and data frames write where nothing is."""
 
 _SEPARATOR = re.compile(r"[;,|、\s]+")
 _QUOTES = "'\"`[]{}()“”‘’"
-_MARKS = "*+†‡!#§-"
+_MARKS = "*+†‡!#§-–—"
 _JOINED = re.compile(r"[/+&]")
 _PRESENT_ON_ADMISSION = re.compile(r"(.+?)(?:[:^_](?:POA[:=])?|\()[YNUW1]\)?")
 _LONE_FLAG = re.compile(r"[YNUW]")

@@ -14,7 +14,7 @@ from training.prepare.code_cells import CodeColumn, Resolved
 from training.prepare.code_table import read_code_table
 from training.prepare.dataset_directory import Record, Written, write_dataset
 from training.prepare.equal_texts import joined_patients, repeated
-from training.prepare.icd_titles import published_titles
+from training.prepare.icd_titles import titles_for
 from training.prepare.source_files import hashed
 from training.prepare.splits import require_patients_apart, require_shares
 from training.prepare.stratified_splits import stratified_splits
@@ -79,7 +79,7 @@ def prepare_table(
     splitting = {"split": columns.split} if columns.split else _seeding(seed, dev_share, test_share)
     record = Record({"source": "table", "systems": list(options.systems), "columns": columns.named(), **splitting})
     record.remarks["read_as"] = dict(table.read_as)
-    titles = published_titles(options.systems)
+    titles = titles_for(options.systems, {})
     if options.code_table:
         titles |= read_code_table(options.code_table, options.systems)
         record.source.append(hashed(options.code_table))

@@ -110,8 +110,8 @@ def _remedy_by_reason(resolved: Resolved, systems: Sequence[str]) -> str:
         return "write the codes with their dots, or name one system"
     if Refusal.CHARACTERS in refusals and (characters := resolved.characters()):
         return (
-            f"write codes alone, separated by ; , | or blanks (the cells hold {characters} , which no code has), and "
-            "check --system and --codes"
+            f"write codes alone, separated by ; , | or blanks (no code has the characters {characters}), "
+            "and check --system and --codes"
         )
     return "write codes alone, separated by ; , | or blanks, without words, and check --system and --codes"
 
@@ -131,7 +131,7 @@ def _require_known(source: Path, assigned: Counter[Code], systems: Sequence[str]
     if 2 * unknown <= judged.total():
         return
     better = _better_system(judged, systems)
-    hint = f"do they belong to --system {better}?" if better else "check --system and --codes"
+    hint = f"do they belong to --system {better}?" if better else "; ".join((*_hints(systems), "or check --codes"))
     raise MalformedInput(
         f"{unknown:,} of the {judged.total():,} assigned codes of '{source}' are in no table of "
         f"{' or '.join(systems)}: {hint}"
@@ -190,6 +190,6 @@ def _warn_of_zeros(resolved: Resolved, titles: Mapping[Code, str], record: Recor
     undotted = {code for read, text in pairs if "." not in text for code in read.codes}
     if lost := without_leading_zeros(undotted, titles.keys()):
         record.warnings.append(
-            f"no ICD-9 code begins with 0, and {len(lost):,} of the distinct codes are other codes with a zero in "
-            "front: export the column as text if a spreadsheet or data frame took the zeros"
+            f"no ICD-9 code begins with 0, and with a 0 in front {len(lost):,} of the distinct codes would be others: "
+            "export the column as text if a spreadsheet or data frame took the zeros"
         )

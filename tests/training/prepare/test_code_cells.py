@@ -45,7 +45,7 @@ def read(cell: str | list[str | None] | None, *systems: str, version: str | None
         (ICD10CM, "'I10", ["I10"]),
         (ICD10CM, "[null, 'I10', NaN]", ["I10"]),
         (ICD10CM, "I10*; E11.4†, J18.9+ N18.9!", ["I10", "E11.4", "J18.9", "N18.9"]),
-        (ICD10CM, "E11.-, I63-, E11.-+", ["E11", "I63"]),
+        (ICD10CM, "E11.-, I63-, E11.-+, J18.\u2013", ["E11", "I63", "J18"]),
         (ICD10CM, "I10:Y, E11.9^N; J18.9(U) D62:POA=W", ["I10", "E11.9", "J18.9", "D62"]),
         (ICD10CM, "I10 Y, E11.9 N", ["I10", "E11.9"]),
         (ICD10CM, "I10X ,E119 ||D62X", ["I10", "E11.9", "D62"]),

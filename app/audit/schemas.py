@@ -42,10 +42,11 @@ class AuditedCode(Strict):
 
 
 class UnjudgedCode(Strict):
-    """An assigned code that the bundle does not know."""
+    """An assigned code that the bundle lacks."""
 
     system: str
     code: str
+    reason: str = Field(description="Whether the bundle has codes beneath it, which may have replaced it.")
 
 
 class AuditAnswer(Strict):

@@ -42,7 +42,10 @@ class AuditService:
             supported=_audited_codes(found.audit.supported),
             unsupported=_audited_codes(found.audit.unsupported),
             missing=_audited_codes(found.audit.missing),
-            not_judged=[UnjudgedCode(system=code.system, code=code.code) for code in found.audit.not_judged],
+            not_judged=[
+                UnjudgedCode(system=code.system, code=code.code, reason=self.coding.tree.why_lacking(code))
+                for code in found.audit.not_judged
+            ],
             false_negative_rate=found.audit.false_negative_rate,
             missing_precision=found.audit.missing_precision,
             tokens=token_counts(found.tokens),

@@ -105,6 +105,17 @@ class CodeTree:
         found = [code for code in _read(self.systems, written) if self.codes.column(code) is not None]
         return self._only(written, found, f"the bundle has no code '{written}': name its system, or {SEEN_AT}")
 
+    def why_lacking(self, code: Code) -> str:
+        """What the bundle has instead of a code that it lacks, such as those into which it was subdivided."""
+        below = self.beneath(code)
+        if not below.size:
+            return "neither the training notes nor the tables of the bundle have the code"
+        first = self.codes[int(below[0])]
+        return (
+            f"the bundle has no such code, but {below.size} beneath it, such as {first.code} "
+            f"({first.title or 'no title'}): it is a category, or was valid until it was subdivided"
+        )
+
     def allowed(
         self, systems: Sequence[str] | None, include: Iterable[str] = (), exclude: Iterable[str] = ()
     ) -> np.ndarray | None:

@@ -19,8 +19,10 @@ from model.errors import BundleDamaged
 from model.text.known_words import words_of
 from model.text.word_pairs import pair_numbers, share_known
 
-LEAST_WORDS = 25
-"""Of a text that is judged: a sentence or two are of no kind. Untuned."""
+LEAST_WORDS = 12
+"""Of a text that is judged: a sentence is of no kind. Untuned."""
+FEW_WORDS = 25
+"""A text of fewer is judged only where none of its pairs is known: one more or less would be chance. Untuned."""
 LARGEST_DISTANCE = 2.0
 """Of unit rows that point in opposite directions."""
 BY_CHANCE = 2.33
@@ -87,7 +89,7 @@ def distance(embedding: np.ndarray, centres: np.ndarray) -> float | None:
 
 def doubt_of(signs: Signs, limits: Limits) -> Doubt | None:
     """As :meth:`NoteKind.doubt`."""
-    if signs.words < LEAST_WORDS:
+    if signs.words < LEAST_WORDS or (signs.words < FEW_WORDS and signs.known_pairs > 0):
         return None
     few, far = _is_unusual(signs, limits)
     if not few and not far:

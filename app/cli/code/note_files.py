@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.errors import InvalidNote, InvalidOption, MalformedInput, MissingInput, NoteTooLong
+from app.cli.code.note_bytes import decoded
+from model.errors import InvalidNote, InvalidOption, MissingInput, NoteTooLong
 from model.text.note_text import MAX_CHARACTERS, check_note
 from model.visible_files import visible_files
 
@@ -34,12 +35,8 @@ class NoteFile:
             MissingInput, MalformedInput, InvalidNote, NoteTooLong: the message names the file.
         """
         try:
-            text = self._bytes(max_characters).decode("utf-8")
+            text = decoded(self._bytes(max_characters), self.name)
             check_note(text, max_characters)
-        except UnicodeDecodeError as error:
-            raise MalformedInput(
-                f"{self.name} is not UTF-8 (byte {error.start}): convert it, for example with iconv"
-            ) from None  # the original error holds the note
         except InvalidNote as error:
             raise type(error)(f"{self.name}: {error}") from None
         return text

@@ -108,3 +108,20 @@ def test_an_assigned_code_finds_its_system() -> None:
     assert TREE.code("z99.9", "icd10cm") == Code("icd10cm", "Z99.9")
     with pytest.raises(InvalidOption, match="name its system"):
         TREE.code("Z99.9", None)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (
+            Code("icd9cm", "410.7"),
+            "1 beneath it, such as 410.71 (invented 410.71): it is a category, or was",
+        ),
+        (Code("icd10cm", "I22"), "1 beneath it, such as I22.0 (invented I22.0)"),
+        (Code("icd9cm", "999.9"), "neither the training notes nor the tables of the bundle have the code"),
+        (Code("icd10gm", "I21.4"), "neither the training notes"),
+    ],
+)
+def test_a_code_that_the_bundle_lacks_may_have_been_subdivided(code: Code, said: str) -> None:
+    """As 780.6 was into 780.60 to 780.66."""
+    assert said in TREE.why_lacking(code)

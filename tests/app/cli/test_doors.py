@@ -32,6 +32,8 @@ BAD_NOTES = {
     "too long": f"{CANARY} " * 300_000,
     "blank": " \r\n\t",
     "empty": "",
+    "rich text": f"{{\\rtf1\\ansi {CANARY}}}",
+    "PDF": f"%PDF-1.7 {CANARY}",
 }
 Door = Callable[[str], str]
 """Sends a text and returns what is said to it; "" where it was taken."""

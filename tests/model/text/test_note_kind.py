@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from model.errors import BundleDamaged
 from model.text.known_words import words_of
-from model.text.note_kind import FILE, LEAST_WORDS, Limits, NoteKind, load_note_kind, save_note_kind
+from model.text.note_kind import FEW_WORDS, FILE, LEAST_WORDS, Limits, NoteKind, load_note_kind, save_note_kind
 from model.text.word_pairs import pair_numbers
 
 SENTENCE = (
@@ -54,10 +54,15 @@ def test_the_unusual_signs_are_named(text: str, embedding: np.ndarray, said: str
     assert not {"fever", "cough", "pneumonia", "discharged"} & set(doubt.warning.split())
 
 
-def test_a_text_of_few_words_is_of_no_kind() -> None:
-    """Its share of pairs is chance."""
-    assert KIND.doubt(" ".join(WORDS[::-1][: LEAST_WORDS - 1]), FARTHER) is None
-    assert KIND.doubt(" ".join(WORDS[::-1][:LEAST_WORDS]), NEAR) is not None
+def test_a_text_of_few_words_is_judged_only_where_no_pair_is_known() -> None:
+    """Of a sentence nothing is said; one known pair among few may be chance."""
+    backwards = WORDS[::-1]
+    assert KIND.doubt(" ".join(backwards[: LEAST_WORDS - 1]), FARTHER) is None
+    assert KIND.doubt(" ".join(backwards[:LEAST_WORDS]), NEAR) is not None
+    one_known = " ".join([*WORDS[:2], *backwards[: FEW_WORDS - 3]])
+    assert KIND.signs(one_known, NEAR).known_pairs > 0
+    assert KIND.doubt(one_known, FARTHER) is None
+    assert KIND.doubt(f"{one_known} fever", FARTHER) is not None
     assert KIND.doubt("", NEAR) is None
 
 

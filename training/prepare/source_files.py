@@ -90,9 +90,11 @@ def open_decompressed(path: Path) -> BinaryIO:
 
 def not_utf8(path: Path, byte: int) -> MalformedInput:
     """The error for a file in another encoding; ``byte`` is the offset of the first offending byte."""
+    with path.open("rb") as file:
+        encoding = "UTF-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
     return MalformedInput(
         f"'{path}' is not UTF-8 (byte {byte:,}): convert it, for example with "
-        f"`iconv -f LATIN1 -t UTF-8 '{path.name}' > converted`, and name the converted file"
+        f"`iconv -f {encoding} -t UTF-8 '{path.name}' > converted`, and name the converted file"
     )
 
 

@@ -60,6 +60,13 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-6], "breaks off or is damaged"),
         (gzip.compress(b"a,b\n" + b"1,2\n" * 9, mtime=0)[:15], "breaks off or is damaged"),
         (b"\x1f\x8bnot gzip", "breaks off or is damaged"),
+        (b"a,b\n1,\x93SECRET\x94\n", r"is not UTF-8 \(line 2\): .*iconv -f WINDOWS-1252 -t UTF-8"),
+        ("a,b\n1,SECRET\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
+        (b"a,b\r1,SECRET\r", "end in CR alone"),
+        (b"PK\x03\x04SECRET", "zip archive or a workbook"),
+        (b"PAR1SECRET", "no CSV file by its first bytes"),
+        (b"a,b,a\n1,2,SECRET\n", "has 2 columns 'a'"),
+        (b'a,b\n1,SECRET 5"\n', "line 2 of .* has a quote inside of an unquoted field"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -22,6 +22,7 @@ LETTER_SHARE = 0.3
 VALID_SHARE = 0.01
 """Bytes outside ASCII that happen to be UTF-8 in a Windows-1252 file are fewer than this; untuned."""
 HIGH = bytes(range(128, 256))
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 CHOICES = "windows-1252, iso-8859-2, cp1251 or mac-roman"
 
 
@@ -80,8 +81,11 @@ def shown_encoding(codec: str) -> str:
 
 def _byte_order_mark(path: Path) -> str | None:
     """The codec by the mark, or UTF-16 by its NULs where the mark is missing."""
-    with open_decompressed(path) as file:
-        head = file.read(4096)
+    try:
+        with open_decompressed(path) as file:
+            head = file.read(4096)
+    except DAMAGED:
+        raise _breaks_off(path, 1) from None
     for mark, codec in (*MARKS, *MARKS_16):
         if head.startswith(mark):
             return codec
@@ -113,11 +117,13 @@ def _undecodable_line(path: Path, codec: str) -> int | None:
         if isinstance(error, UnicodeDecodeError):
             return line + error.object[: error.start].count(b"\n")
         return line
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise MalformedInput(
-            f"'{path}' breaks off or is damaged after line {line:,}: copy or download it again"
-        ) from None
+    except DAMAGED:
+        raise _breaks_off(path, line) from None
     return None
+
+
+def _breaks_off(path: Path, line: int) -> MalformedInput:
+    return MalformedInput(f"'{path}' breaks off or is damaged after line {line:,}: copy or download it again")
 
 
 def _surely_windows(path: Path) -> bool:

@@ -70,3 +70,12 @@ def test_utf_8_is_always_found(text: str, block: int) -> None:
         patch.setattr(module, "BLOCK", block)
         path = file(Path(folder), ("a plain header without NULs\n" * 9 + text.replace("\0", "")).encode())
         assert text_encoding(path) == "utf-8"
+
+
+@pytest.mark.parametrize("lost", [1, 20, 60])
+def test_a_gzip_file_that_breaks_off_is_named(tmp_path: Path, lost: int) -> None:
+    """Also where its first block is cut."""
+    content = gzip.compress(b"note,icd\n" + b"Invented text.,I10\n" * 400)
+    (tmp_path / "t.csv.gz").write_bytes(content[:-lost])
+    with pytest.raises(MalformedInput, match="breaks off or is damaged"):
+        text_encoding(tmp_path / "t.csv.gz")

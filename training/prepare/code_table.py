@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from model.errors import MalformedInput, MissingInput
-from model.icd import Code, NoCode, normalise
+from model.icd import SYSTEMS, Code, NoCode, normalise
 from training.prepare.table_cells import WrongCell, codes_of, text_of
-from training.prepare.table_codes import named_systems
 from training.prepare.table_source import open_table
 
 COLUMNS = ("code", "title")
@@ -33,11 +32,14 @@ def read_code_table(path: Path, systems: Sequence[str]) -> dict[Code, str]:
     titles: dict[Code, str] = {}
     for number, (code, title, *system) in rows.read([header.index(name) for name in wanted]):
         try:
-            own = named_systems([text_of(system[0]) or ""])[0] if system else systems[0]
+            own = (text_of(system[0]) or "").strip().lower() if system else systems[0]
+            if own not in SYSTEMS:
+                raise WrongCell("no known system")
             written, own_title = codes_of(code), text_of(title)
             if not isinstance(written, str) or own_title is None:
                 raise WrongCell("no code or no title")
-            titles[normalise(own, written)] = own_title.strip()
+            if titles.setdefault(normalise(own, written), own_title.strip()) != own_title.strip():
+                raise WrongCell("another title for a code of a row before")
         except (NoCode, WrongCell) as error:
             raise MalformedInput(f"data row {number:,} of '{path}' has {error}: fix the row or leave it out") from None
     return {code: title for code, title in titles.items() if code.system in systems}

@@ -20,9 +20,10 @@ from training.prepare.splits import require_patients_apart, require_shares
 from training.prepare.stratified_splits import stratified_splits
 from training.prepare.table_cells import text_of
 from training.prepare.table_codes import check_codes
-from training.prepare.table_columns import TableColumns
+from training.prepare.table_columns import TableColumns, shown_name
 from training.prepare.table_documents import Gathering
 from training.prepare.table_rows.rows import Rows
+from training.prepare.table_rows.text_encoding import WINDOWS, shown_encoding
 from training.prepare.table_source import open_table
 
 
@@ -78,7 +79,7 @@ def prepare_table(
     positions = columns.found_in(source, table.header)
     splitting = {"split": columns.split} if columns.split else _seeding(seed, dev_share, test_share)
     record = Record({"source": "table", "systems": list(options.systems), "columns": columns.named(), **splitting})
-    record.remarks["read_as"] = dict(table.read_as)
+    _say_how_it_is_read(table, columns, options, record)
     titles = titles_for(options.systems, {})
     if options.code_table:
         titles |= read_code_table(options.code_table, options.systems)
@@ -104,6 +105,20 @@ def prepare_table(
 
 def _seeding(seed: int, dev_share: float, test_share: float) -> dict[str, float | str]:
     return {"split": "by patient, stratified by code", "seed": seed, "dev_share": dev_share, "test_share": test_share}
+
+
+def _say_how_it_is_read(table: Rows, columns: TableColumns, options: TableOptions, record: Record) -> None:
+    record.remarks["read_as"] = dict(table.read_as)
+    if options.encoding is None and table.read_as.get("encoding") == shown_encoding(WINDOWS):
+        record.warnings.append(
+            "the file is not UTF-8 and was read as Windows-1252: look at its letters outside of ASCII, and name "
+            "another --encoding if they are wrong"
+        )
+    for name in columns.renamed_twins(table.header):
+        record.warnings.append(
+            f"the column '{shown_name(name)}' seems to be a second column of codes that a data frame renamed, and is "
+            "not read: name it with another --codes if it is one"
+        )
 
 
 def _coded(gathering: Gathering, resolved: Resolved, record: Record) -> list[Coded]:

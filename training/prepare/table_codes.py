@@ -72,8 +72,9 @@ def _refused(source: Path, resolved: Resolved, systems: Sequence[str], titles: M
     total = refused + resolved.assignments().total()
     row = min(counts.row for counts in refusals.values())
     reasons = "; ".join(f"{counts.times:,}: {refusal}" for refusal, counts in refusals.items())
+    are = "is no code" if refused == 1 else "are no codes"
     return (
-        f"{refused:,} of the {total:,} pieces in the code cells of '{source}' are no codes of "
+        f"{refused:,} of the {total:,} pieces in the code cells of '{source}' {are} of "
         f"{' or '.join(systems)}, the first in data row {row:,} ({reasons}): "
         + _remedy(resolved, systems, titles, refused)
     )

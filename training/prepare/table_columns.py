@@ -85,12 +85,20 @@ class TableColumns:
             return self.positions(header)
         except MissingColumn as error:
             shown = ", ".join(shown_name(name) for name in header[:20])
-            raise MissingInput(f"'{source}' has no column '{error}' (found: {shown}): name one of these") from None
+            remedy = "name one of these" if len(header) > 1 else "name its --delimiter, or the column as it is spelled"
+            raise MissingInput(f"'{source}' has no column '{error}' (found: {shown}): {remedy}") from None
         except RepeatedColumn as error:
             raise MalformedInput(
                 f"'{source}' has several columns '{error}': give each a name of its own in the header, and name all "
                 "that are to be read"
             ) from None
+
+    def renamed_twins(self, header: Sequence[str]) -> list[str]:
+        """Columns that a data frame renamed because the table had the name twice, such as "icd.1", and are not read."""
+        given = [self.codes] if isinstance(self.codes, str) else list(self.codes)
+        named = {part.strip() for name in given for part in (name, *name.split(","))}
+        twins = {f"{name}{ending}" for name in named for ending in (".1", "_1", "_duplicated_0")}
+        return [name for name in header if name.strip() in twins - named]
 
 
 class MissingColumn(Exception):

@@ -33,6 +33,8 @@ def open_table(
         InvalidOption: its name says no format, or an option does not apply to it.
         MalformedInput: it cannot be read.
     """
+    if source.is_dir():
+        raise MissingInput(f"'{source}' is a folder: write the table as one file, or name the file in it")
     if not source.is_file():
         raise MissingInput(f"'{source}' is not a file: --source is a {FORMATS} file")
     try:

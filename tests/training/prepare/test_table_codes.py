@@ -1,9 +1,10 @@
 """The codes of a user's table: what is read, what is refused with which remedy, what is warned of."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.errors import InvalidOption, MalformedInput
@@ -48,6 +49,23 @@ def test_no_refused_piece_is_shown(tmp_path: Path) -> None:
     for word in ("TESTY", "MCTEST", "ASTHMA", "AS.THMA"):
         assert word not in str(caught.value).upper()
         assert word.encode() not in written.upper()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(st.sampled_from("QWKUJ\u00dfabcdefghijklmno(){}#$%"), min_size=5, max_size=30), min_size=1))
+def test_no_random_piece_is_shown(words: list[str]) -> None:
+    """Refused or dropped, not a part of it is in a message, a warning or a file."""
+    with TemporaryDirectory() as folder:
+        source = write_codes(Path(folder), ["I10", *words])
+        with pytest.raises(MalformedInput) as caught:
+            prepared(source)
+        found = prepared(source, drop_invalid=True)
+        said = str(caught.value).replace(str(source), "") + "".join(found.warnings)
+        manifest = next(Path(folder).rglob("manifest.json")).read_text(encoding="utf-8")
+        for word in words:
+            assert word.upper() not in said.upper()
+            assert word.upper() not in manifest.upper()
+        assert {code for codes in found.codes() for code in codes} == {"I10"}
 
 
 def test_dropped_pieces_are_counted_by_reason(tmp_path: Path) -> None:

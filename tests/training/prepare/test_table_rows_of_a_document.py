@@ -144,6 +144,38 @@ def test_a_name_that_the_header_has_twice_is_refused(tmp_path: Path) -> None:
     assert prepared(write(tmp_path, "id,note,x,x,icd", "a,Text.,,,I10")).codes() == [["I10"]]
 
 
+def test_a_column_that_a_data_frame_renamed_is_warned_of(tmp_path: Path) -> None:
+    """pandas writes the second "icd" as "icd.1"; named, it is read."""
+    source = write(tmp_path, "id,note,icd,icd.1", "a,Text.,I10,E11.9")
+    assert "'icd.1' seems to be a second column" in prepared(source).warnings[0]
+    both = prepared(source, TableColumns("note", ["icd", "icd.1"], "id"))
+    assert (both.codes(), both.warnings) == ([["I10", "E11.9"]], ())
+
+
+def test_a_guessed_encoding_is_warned_of(tmp_path: Path) -> None:
+    """A named one is not."""
+    (tmp_path / "t.csv").write_bytes("id,note,icd\na,Müller’s note in plain words,I10\n".encode("cp1252"))
+    found = prepared(tmp_path / "t.csv")
+    assert found.documents["a"].text.startswith("Müller’s")
+    assert "read as Windows-1252" in found.warnings[0]
+    assert prepared(tmp_path / "t.csv", encoding="cp1252").warnings == ()
+
+
+def test_a_header_in_one_piece_asks_for_the_delimiter(tmp_path: Path) -> None:
+    """A delimiter that is not looked for."""
+    source = write(tmp_path, "id^note^icd", "a^Text.^I10")
+    with pytest.raises(MissingInput, match=r"found: id\^note\^icd\): name its --delimiter"):
+        prepared(source)
+    assert prepared(source, delimiter="^").codes() == [["I10"]]
+
+
+def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    """Spark writes one under a file's name."""
+    (tmp_path / "t.parquet").mkdir()
+    with pytest.raises(MissingInput, match="is a folder"):
+        prepared(tmp_path / "t.parquet")
+
+
 def test_a_missing_column_of_several_is_named(tmp_path: Path) -> None:
     """The part of the list, not the whole."""
     with pytest.raises(MissingInput, match="has no column 'secnd'"):

@@ -35,13 +35,14 @@ def _rows(path: Path, schema: pa.Schema, positions: Sequence[int]) -> Iterator[R
                 for values in zip(*(_values(batch.column(name)) for name in names), strict=True):
                     number += 1
                     yield Row(number, values)
-    except (pa.ArrowException, OSError, UnicodeDecodeError):
+    except (pa.ArrowException, OSError, ValueError, OverflowError):  # also times that Python cannot hold
         raise _damaged(path) from None
 
 
 def _values(column: pa.Array) -> list[Value]:
     """Python values; times as text, because Python has no nanoseconds."""
-    found: list[Value] = (column.cast(pa.string()) if pa.types.is_temporal(column.type) else column).to_pylist()
+    is_time = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
+    found: list[Value] = (column.cast(pa.string()) if is_time else column).to_pylist()
     return found
 
 

@@ -30,9 +30,9 @@ PIECES = ["\n", "\r\n", "\r", '"', '""', ",", ";", "x", "Fever 39", "\0"]
 def _few_titles(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The tables of all codes take a tenth of a second to copy."""
     few = {Code("icd10cm", code): "Invented title" for code in CODES}
-    for module in (table, table_codes):
-        monkeypatch.setattr(module, "published_titles", lambda _: dict(few))
-        monkeypatch.setattr(table, "with_progress", lambda items, *_, **__: items)
+    monkeypatch.setattr(table, "titles_for", lambda *_: dict(few))
+    monkeypatch.setattr(table_codes, "published_titles", lambda _: dict(few))
+    monkeypatch.setattr(table, "with_progress", lambda items, *_, **__: items)
     return None
 
 

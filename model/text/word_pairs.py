@@ -8,7 +8,9 @@ import numpy as np
 
 
 def pair_numbers(words: Sequence[str]) -> np.ndarray:
-    """CRC-32 of each two neighbouring words, in order; a bundle that keeps them tells no name that it saw.
+    """CRC-32 of each two neighbouring words, in order: 4 bytes each, and the same on every machine.
+
+    They hide nothing: who guesses a pair can look it up. What a bundle keeps is chosen where it is fitted.
 
     Shape:
         returns (n - 1,) uint32 for n words, (0,) for one or none.

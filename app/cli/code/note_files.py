@@ -78,9 +78,12 @@ def passed_over(places: Sequence[str]) -> list[str]:
     for folder in (Path(place) for place in places if place != STANDARD_INPUT and Path(place).is_dir()):
         visible, hidden = visible_files(path for path in folder.iterdir() if path.is_file())
         others = sum(not path.match("*.txt") for path in visible)
-        reasons = [f"{hidden} whose names begin with a dot"] * bool(hidden) + [f"{others} without .txt"] * bool(others)
+        reasons = [f"{hidden} with a dot in front of the name"] * bool(hidden) + [f"{others} without .txt"] * bool(
+            others
+        )
         if reasons:
-            told.append(f"'{_valid(str(folder))}': passed over {hidden + others} files: {' and '.join(reasons)}")
+            number = f"{hidden + others} file{'' if hidden + others == 1 else 's'}"
+            told.append(f"'{_valid(str(folder))}': passed over {number}: {' and '.join(reasons)}")
     return told
 
 

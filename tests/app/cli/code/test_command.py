@@ -193,7 +193,7 @@ def test_files_of_macos_and_others_are_passed_over_and_counted(
         (tmp_path / "notes" / name).write_bytes(b"\0\xff" if name.startswith(".") else b"diabetes")
     result = invoke("code", "--bundle", "b", "--format", "jsonl", "notes")
     assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == ["a", "b"]
-    told = "'notes': passed over 4 files: 3 whose names begin with a dot and 1 without .txt"
+    told = "'notes': passed over 4 files: 3 with a dot in front of the name and 1 without .txt"
     assert result.stderr.splitlines()[0] == told
     (tmp_path / "mac").mkdir()
     (tmp_path / "mac" / "._a.txt").write_bytes(b"\0\xff")

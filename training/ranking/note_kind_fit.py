@@ -21,6 +21,8 @@ from training.ranking.ranker_fit import RankerFold, some_of
 
 MOST_NOTES = 5_000
 """Training notes that pairs and centres are learned from, a random sample where there are more; untuned."""
+MOST_HELD = 1_000
+"""Held-out notes of a fold that are measured, a random sample where there are more; untuned."""
 LEAST_PATIENTS = 50
 """Fewest patients of the training notes; with fewer, or too few words, ordinary notes would be called unusual."""
 LEAST_PATIENTS_OF_A_PAIR = 2
@@ -137,7 +139,8 @@ def _measure(case: HeldOut) -> Iterator[_Measured]:
     groups = centres(None if case.corpus_embeddings is None else case.corpus_embeddings[places])
     known = fit_known_words(document.text for document in corpus)
     random = np.random.default_rng(0)
-    for place, document in enumerate(case.notes):
+    for place in some_of(range(len(case.notes)), MOST_HELD):
+        document = case.notes[place]
         words = words_of(document.text)
         far = None if case.embeddings is None else distance(case.embeddings[place], groups)
         yield _Measured(

@@ -143,9 +143,10 @@ def test_too_few_notes_or_words_are_of_no_kind(notes: list[Document]) -> None:
 def test_without_embeddings_the_words_judge_alone(notes: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle without a ranker; a sample of the notes is enough."""
     monkeypatch.setattr(note_kind_fit, "MOST_NOTES", 120)
+    monkeypatch.setattr(note_kind_fit, "MOST_HELD", 20)
     found = fit_note_kind(notes, None, [])
     assert found is not None
-    assert found.notes == 120
+    assert found.notes == 5 * 20
     assert len(found.kind.centres) == 0
     assert found.kind.doubt(notes[0].text, around(0, 1)[0]) is None
     assert "distances" not in note_kind_card(found.card)

@@ -17,9 +17,10 @@ import pyarrow.parquet as pq
 
 from model.atomic_output import staged_directory
 from model.dataset import CODE_TYPE, DOCUMENTS_SCHEMA, EVIDENCE, FEATURES, FEATURES_SCHEMA, FORMAT, Document
-from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
+from model.errors import EmptyDataset, InvalidNote, MalformedInput, UnwritableOutput
 from model.icd import Code
 from model.labels import SPLITS, Label, LabelSpace
+from model.text.note_text import check_note
 from training.prepare.dictionary_file import write_dictionary
 from training.prepare.equal_texts import text_digest
 from training.prepare.source_files import shown_id
@@ -92,7 +93,7 @@ def write_dataset(
 
     Raises:
         EmptyDataset: there is no document.
-        MalformedInput: two documents have one id.
+        MalformedInput: two documents have one id, or a text is no note, see :func:`model.text.note_text.check_note`.
         OutputExists, UnwritableOutput: see :func:`model.atomic_output.staged_directory`.
     """
     try:
@@ -165,6 +166,16 @@ def _schema(documents: Sequence[Document]) -> pa.Schema:
     return schema
 
 
+def _require_note(document: Document) -> None:
+    """Refuse what ``index`` and the service refuse; here it costs no training yet."""
+    try:
+        check_note(document.text)
+    except InvalidNote as error:
+        raise MalformedInput(
+            f"the text of the document {shown_id(document.document_id)} cannot be coded: {error}"
+        ) from None
+
+
 class _Tally:
     """Counts documents and codes by split while documents are written, and refuses a repeated id.
 
@@ -187,6 +198,7 @@ class _Tally:
             self.documents[document.split] += 1
             self._codes[document.split].update(document.codes)
             if document.text:
+                _require_note(document)
                 digest = text_digest(document.text)
                 bit = 1 << SPLITS.index(document.split)
                 self._splits_of_text[digest] = self._splits_of_text.get(digest, 0) | bit

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.dataset import Document, load_dataset
-from model.errors import EmptyDataset, UnwritableOutput
+from model.errors import EmptyDataset, MalformedInput, UnwritableOutput
 from model.icd import Code
+from tests.canary import CANARY
 from training.prepare import dataset_directory
 from training.prepare.dataset_directory import Record, write_dataset
 
@@ -82,6 +83,24 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "out", breaking(), {}, Record({}))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"{CANARY}\0", "the note holds a NUL character at position 11"),
+        (f"{CANARY} " * 90_000, "the note has 1080000 characters"),
+        (f"{{\\rtf1 {CANARY}}}", "a rich text document"),
+    ],
+    ids=["NUL", "too long", "rich text"],
+)
+def test_every_source_refuses_a_text_that_is_no_note(tmp_path: Path, text: str, words: str) -> None:
+    """As `index` and the service do, by the document's id; nothing is left."""
+    bad = Document("bad", "p", "train", text, (HYPERTENSION,))
+    with pytest.raises(MalformedInput, match=f"document bad cannot be coded: {words}") as caught:
+        write_dataset(tmp_path / "out", [*documents(2), bad], {}, Record({}))
+    assert CANARY not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -91,7 +91,7 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     [
         (f"{CANARY}\0", "the note holds a NUL character at position 11"),
         (f"{CANARY} " * 90_000, "the note has 1080000 characters"),
-        (f"{{\\rtf1 {CANARY}}}", "a rich text document"),
+        (f"{{\\rtf1 {CANARY}}}", "the note is a rich text document"),
     ],
     ids=["NUL", "too long", "rich text"],
 )

@@ -4,11 +4,11 @@ No message shows a piece that is no code: it may be words of a note.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput
-from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, NATIONAL_EDITIONS, SYSTEMS, Code, NoCode, normalise
+from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, NATIONAL_EDITIONS, SYSTEMS, Code, NoCode, add_dot, normalise
 from training.prepare.code_cells import Refusal, Resolved, of_version, without_leading_zeros
 from training.prepare.dataset_directory import Record
 from training.prepare.icd_titles import published_titles
@@ -186,7 +186,7 @@ def _hints(systems: Sequence[str]) -> Iterator[str]:
 
 
 def _warn_of_zeros(resolved: Resolved, titles: Mapping[Code, str], record: Record) -> None:
-    """A dot that is written shows that no zero is missing, so only codes without one count."""
+    """A dot that is written shows that no zero is missing in front, so only codes without one count there."""
     pairs = zip(resolved.reads, resolved.texts, strict=True)
     undotted = {code for read, text in pairs if "." not in text for code in read.codes}
     if lost := without_leading_zeros(undotted, titles.keys()):
@@ -194,3 +194,20 @@ def _warn_of_zeros(resolved: Resolved, titles: Mapping[Code, str], record: Recor
             f"no ICD-9 code begins with 0, and with a 0 in front {len(lost):,} of the distinct codes would be others: "
             "export the column as text if a spreadsheet or data frame took the zeros"
         )
+    if cut := _without_trailing_zeros(resolved.assignments().keys(), titles):
+        record.warnings.append(
+            f"no ICD-9 code ends with 0 behind its dot, and {cut:,} of the distinct codes are whole codes only with "
+            "such zeros, as 250 with 250.00: export the column as text if a spreadsheet or data frame took them"
+        )
+
+
+def _without_trailing_zeros(codes: Collection[Code], titles: Mapping[Code, str]) -> int:
+    """How many distinct codes may have lost the zeros behind their dot, as numbers do."""
+    own = [code for code in codes if code.system in GROUPS["icd9"] and code.code.replace(".", "").isdigit()]
+    if any("." in code.code and code.code.endswith("0") for code in own):
+        return 0
+    undotted = ((code, code.code.replace(".", "")) for code in own if code not in titles)
+    return sum(
+        any(Code(code.system, add_dot(code.system, digits + zeros)) in titles for zeros in ("0", "00"))
+        for code, digits in undotted
+    )

@@ -43,7 +43,10 @@ def open_table(
         raise MissingInput(f"cannot read '{source}' ({error.strerror}): check its permissions") from error
     name = source.name.lower().removesuffix(".gz")
     if kind is FileKind.TEXT and name.endswith(DELIMITED):
-        return open_delimited(source, has_columns, delimiter, encoding)
+        table = open_delimited(source, has_columns, delimiter, encoding)
+        if table.header[0].lstrip().startswith(("{", "[")) and not has_columns(table.header):
+            raise MalformedInput(f"'{source}' holds JSON: write one object a line, and name the file .jsonl")
+        return table
     _require_none(source, "--delimiter", delimiter)
     if kind is FileKind.TEXT and name.endswith(JSON_LINES):
         return open_json_lines(source, encoding)

@@ -64,7 +64,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
         ("a,b\n1,SECRET\n".encode("utf-16"), "iconv -f UTF-16 -t UTF-8"),
         (b"a,b\r1,SECRET\r", "end in CR alone"),
         (b"PK\x03\x04SECRET", "zip archive or a workbook"),
-        (b"PAR1SECRET", "no CSV file by its first bytes"),
+        (b"PAR1\x15SECRET", "no CSV file by its first bytes"),
         (b"a,b,a\n1,2,SECRET\n", "has 2 columns 'a'"),
         (b'a,b\n1,SECRET 5"\n', "line 2 of .* has a quote inside of an unquoted field"),
     ],

@@ -15,9 +15,7 @@ TAR = (b"ustar", 257)
 OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of before 2007 (.xls)", "save it as .xlsx or .csv"),
     (b"%PDF", "a PDF document", "export the table as .csv"),
-    (b"ARROW1", "an Arrow or feather file", "write it as .parquet"),
-    (b"FEA1", "a feather file", "write it as .parquet"),
-    (b"ORC", "an ORC file", "write it as .parquet"),
+    (b"ARROW1\0\0", "an Arrow or feather file", "write it as .parquet"),
     (b"SQLite format 3\0", "an SQLite database", "export the table as .csv"),
     (b"\x89HDF\r\n", "an HDF5 file", "write the table as .parquet or .csv"),
     (b"$FL2", "an SPSS file", "export it as .csv"),
@@ -26,7 +24,7 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x80\x04\x95", "a Python pickle", "write the table as .parquet or .csv"),
     (b"\x80\x05\x95", "a Python pickle", "write the table as .parquet or .csv"),
     (b"\x93NUMPY", "a NumPy array", "write the table as .parquet or .csv"),
-    (b"BZh", "compressed with bzip2", "unpack it"),
+    (b"BZh91AY&SY", "compressed with bzip2", "unpack it"),
     (b"\xfd7zXZ\0", "compressed with xz", "unpack it"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstandard", "unpack it"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
@@ -34,7 +32,8 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\0\x05\x16\x07", "the companion file that macOS writes beside a file", "name the file without ._ in front"),
     (b"{\\rtf", "a rich text document", "save the table as .csv"),
 )
-"""First bytes, what begins with them, and what to do; from the formats' own documents."""
+"""First bytes, what begins with them, and what to do; from the formats' own documents. No header begins so."""
+PARQUET = b"PAR1\x15"  # the magic number and the first field of a Thrift structure
 MARKUP = (b"<!doctype", b"<html", b"<table", b"<?xml", b"<head", b"<meta")
 
 
@@ -58,7 +57,7 @@ def file_kind(path: Path) -> FileKind:
         raise MalformedInput(f"'{path}' is empty, not even a header is there: copy or download it again")
     if head.startswith(b"\x1f\x8b"):
         return _inside_gzip(path)
-    if head.startswith(b"PAR1"):
+    if head.startswith(PARQUET):
         return FileKind.PARQUET
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _inside_zip(path)
@@ -74,7 +73,7 @@ def _inside_gzip(path: Path) -> FileKind:
         raise MalformedInput(f"'{path}' breaks off or is damaged: copy or download it again") from None
     if not head:
         raise MalformedInput(f"'{path}' is empty, not even a header is there: copy or download it again")
-    if head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
+    if head.startswith((PARQUET, b"PK\x03\x04", b"\x1f\x8b")):
         raise MalformedInput(f"'{path}' holds a compressed file inside gzip: unpack it and name what was inside")
     _require_no_other(path, head)
     return FileKind.TEXT

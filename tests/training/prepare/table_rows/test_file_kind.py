@@ -5,6 +5,8 @@ import io
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook
 
@@ -57,7 +59,10 @@ def test_what_is_read(tmp_path: Path) -> None:
     for content in (b"note,icd\n", b"\xff\xfen\0o\0", gzip.compress(b"note,icd\n"), b"{}"):
         path.write_bytes(content)
         assert file_kind(path) is FileKind.TEXT
-    path.write_bytes(b"PAR1")
+    for content in (b"PAR1,note\n", b"ORCID,note\n", b"BZh,note\n", b"ARROW1,note\n"):  # names of columns
+        path.write_bytes(content)
+        assert file_kind(path) is FileKind.TEXT
+    pq.write_table(pa.table({"note": ["A."]}), path)
     assert file_kind(path) is FileKind.PARQUET
     Workbook().save(path)
     assert file_kind(path) is FileKind.WORKBOOK

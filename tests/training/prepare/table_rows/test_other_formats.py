@@ -164,6 +164,15 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("content", ['{"note": "SECRET", "icd": "I10"}\n', '[{"note": "SECRET"}]'])
+def test_json_under_another_name_is_named(tmp_path: Path, content: str) -> None:
+    """Without its words, which are no header."""
+    (tmp_path / "t.csv").write_text(content)
+    with pytest.raises(MalformedInput, match="holds JSON") as caught:
+        prepared(tmp_path / "t.csv")
+    assert "SECRET" not in str(caught.value)
+
+
 def test_cells_of_json_lines(tmp_path: Path) -> None:
     """Lists, numbers as ids, missing keys; a fraction is no id, a lone surrogate no note."""
     found = prepared(json_lines(tmp_path, {"id": 1, "note": "A.", "icd": ["I10"]}, {"id": 2, "note": "B."}))

@@ -99,7 +99,8 @@ def _remedy(resolved: Resolved, systems: Sequence[str], titles: Mapping[Code, st
     if 2 * zeros > refused:
         found.append("export the codes as text where a spreadsheet or data frame took their leading zeros")
     found = found or [_remedy_by_reason(resolved, systems)]
-    return "; or ".join(found if zeros else [*found, "leave these pieces out with --invalid-codes drop"])
+    remedies = "; or ".join(found if zeros else [*found, "leave these pieces out with --invalid-codes drop"])
+    return remedies.replace("?; or", "? Or")
 
 
 def _remedy_by_reason(resolved: Resolved, systems: Sequence[str]) -> str:

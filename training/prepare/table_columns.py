@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
-from model.icd import visible
+from model.icd import GRAMMAR, visible
 
 LONGEST_NAME = 30
 """Characters of a column's name in messages; a longer one may be a note, in a file without a header."""
@@ -84,7 +84,12 @@ class TableColumns:
         try:
             return self.positions(header)
         except MissingColumn as error:
-            shown = ", ".join(shown_name(name) for name in header[:20])
+            if any(map(_is_data, header)):
+                raise MissingInput(
+                    f"'{source}' has no column '{error}', and its first row seems to be no header: write the names of "
+                    "the columns there"
+                ) from None
+            shown = ", ".join(header[:20])
             remedy = "name one of these" if len(header) > 1 else "name its --delimiter, or the column as it is spelled"
             raise MissingInput(f"'{source}' has no column '{error}' (found: {shown}): {remedy}") from None
         except RepeatedColumn as error:
@@ -122,6 +127,13 @@ class Positions:
     split: int | None
     version: int | None
     date: int | None
+
+
+def _is_data(name: str) -> bool:
+    """Whether a cell of the header is a number, a code or a long text, so that its row may be words of a note."""
+    written = name.strip().upper()
+    is_code = any(map(str.isdigit, written)) and any(form.fullmatch(written) for form in GRAMMAR.values())
+    return is_code or len(name) > LONGEST_NAME or (bool(written) and not any(map(str.isalpha, written)))
 
 
 def shown_name(name: str) -> str:

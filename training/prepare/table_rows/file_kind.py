@@ -24,12 +24,16 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x80\x04\x95", "a Python pickle", "write the table as .parquet or .csv"),
     (b"\x80\x05\x95", "a Python pickle", "write the table as .parquet or .csv"),
     (b"\x93NUMPY", "a NumPy array", "write the table as .parquet or .csv"),
-    (b"BZh91AY&SY", "compressed with bzip2", "unpack it"),
-    (b"\xfd7zXZ\0", "compressed with xz", "unpack it"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstandard", "unpack it"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
-    (b"Rar!\x1a\x07", "a RAR archive", "unpack it"),
-    (b"\0\x05\x16\x07", "the companion file that macOS writes beside a file", "name the file without ._ in front"),
+    (b"BZh91AY&SY", "compressed with bzip2", "unpack it, and name what was inside"),
+    (b"\xfd7zXZ\0", "compressed with xz", "unpack it, and name what was inside"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstandard", "unpack it, and name what was inside"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it, and name what was inside"),
+    (b"Rar!\x1a\x07", "a RAR archive", "unpack it, and name what was inside"),
+    (
+        b"\0\x05\x16\x07",
+        "the companion file that macOS writes beside a file",
+        "name the file of the same name without ._",
+    ),
     (b"{\\rtf", "a rich text document", "save the table as .csv"),
 )
 """First bytes, what begins with them, and what to do; from the formats' own documents. No header begins so."""
@@ -102,7 +106,7 @@ def _inside_zip(path: Path) -> FileKind:
 def _require_no_other(path: Path, head: bytes) -> None:
     for magic, what, remedy in OTHERS:
         if head.startswith(magic):
-            raise MalformedInput(f"'{path}' is {what}, no table that can be read: {remedy}, and name the new file")
+            raise MalformedInput(f"'{path}' is {what}, no table that can be read: {remedy}")
     if head[TAR[1] :].startswith(TAR[0]):
         raise MalformedInput(f"'{path}' is a tar archive: unpack it and name the table that was inside")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(MARKUP):

@@ -32,17 +32,22 @@ def _rows(path: Path, schema: pa.Schema, positions: Sequence[int]) -> Iterator[R
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(names))):
-                for values in zip(*(_values(batch.column(name)) for name in names), strict=True):
+                for values in zip(*(_values(path, name, batch.column(name)) for name in names), strict=True):
                     number += 1
                     yield Row(number, values)
-    except (pa.ArrowException, OSError, ValueError, OverflowError):  # also times that Python cannot hold
+    except (pa.ArrowException, OSError):
         raise _damaged(path) from None
 
 
-def _values(column: pa.Array) -> list[Value]:
+def _values(path: Path, name: str, column: pa.Array) -> list[Value]:
     """Python values; times as text, because Python has no nanoseconds."""
     is_time = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
-    found: list[Value] = (column.cast(pa.string()) if is_time else column).to_pylist()
+    try:
+        found: list[Value] = (column.cast(pa.string()) if is_time else column).to_pylist()
+    except (pa.ArrowException, ValueError, OverflowError):  # durations, or text that is no UTF-8
+        raise MalformedInput(
+            f"the column '{name}' of '{path}' holds {column.type} that cannot be read, expected text: write it as text"
+        ) from None
     return found
 
 

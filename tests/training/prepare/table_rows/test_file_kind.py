@@ -34,7 +34,7 @@ def zipped(*names: str) -> bytes:
         (zipped("notes.csv")[:40], "breaks off"),
         (bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600), "Excel workbook of before 2007"),
         (b"%PDF-1.7\n", "PDF document"),
-        (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "companion file that macOS writes"),
+        (b"\0\x05\x16\x07\0\x02\0\0Mac OS X", "macOS writes beside another"),
         (b"\x80\x04\x95" + bytes(20), "Python pickle"),
         (b"\xef\xbb\xbf\n <HTML><table>", "holds HTML"),
         (b"SQLite format 3\0", "SQLite database"),

@@ -104,6 +104,13 @@ def test_another_type_in_parquet_is_named(tmp_path: Path, column: str, cells: pa
     assert "First" not in str(caught.value)
 
 
+def test_a_type_that_python_lacks_is_named(tmp_path: Path) -> None:
+    """Nanoseconds of a duration."""
+    source = parquet(tmp_path, id=pa.array(["a"]), note=pa.array(["A."]), icd=pa.array([1], pa.duration("ns")))
+    with pytest.raises(MalformedInput, match=r"the column 'icd' .* holds duration\[ns\]"):
+        prepared(source)
+
+
 @pytest.mark.parametrize("kind", [pa.date32(), pa.timestamp("ns"), pa.timestamp("us", "UTC")])
 def test_dates_of_parquet(tmp_path: Path, kind: pa.DataType) -> None:
     """For --date-column."""

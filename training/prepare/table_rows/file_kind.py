@@ -31,7 +31,7 @@ OTHERS: tuple[tuple[bytes, str, str], ...] = (
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it, and name what was inside"),
     (
         b"\0\x05\x16\x07",
-        "the companion file that macOS writes beside a file",
+        "a file that macOS writes beside another",
         "name the file of the same name without ._",
     ),
     (b"{\\rtf", "a rich text document", "save the table as .csv"),

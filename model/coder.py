@@ -26,7 +26,7 @@ from model.stage_timing import stage
 from model.text.known_words import KnownWords
 from model.text.note_kind import Doubt, NoteKind
 from model.text.note_text import check_note
-from model.text.read_note import ReadNote
+from model.text.read_note import ReadNote, read_note
 
 FindNeighbours = Callable[[np.ndarray], Sequence[RankingNeighbour]]
 """Similar notes, nearest first, by the embedding of a note, a unit row (D,)."""
@@ -92,7 +92,7 @@ class Coder:
         """Code each text.
 
         Args:
-            texts: raw notes; offsets in the answer are code points into them.
+            texts: notes as sent, in any form; offsets in the answer are code points into them.
             top_k: codes a note, best first, at least 1; ties go to the code that sorts first.
             explain: ``none``, or the source of evidence spans beside the lexical channels: ``attention``, or
                 ``attingrad``, which costs a backward pass of the encoder for each code.
@@ -128,8 +128,9 @@ class Coder:
 
     def ranked(self, text: str, neighbours: Neighbours = None) -> ThresholdedRanking:
         """Every candidate code of a note in the order of an answer, without evidence or doubt."""
-        scores = self.score(text)
-        return self._rank(self.read(text), scores, self._found(neighbours, scores), None)
+        note = self.read(text)
+        scores = self._score(note)
+        return self._rank(note, scores, self._found(neighbours, scores), None)
 
     def of_label_space(self, ranked: ThresholdedRanking) -> np.ndarray:
         """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
@@ -167,7 +168,8 @@ class Coder:
             raise NoRanker("the bundle has no ranker, so nothing can be audited: train one from enough notes, or again")
         self.explainer.require(explain)
         check_note(text)
-        scores, note = self.score(text), self.read(text)
+        note = self.read(text)
+        scores = self._score(note)
         similar = self._found(neighbours, scores)
         with stage("rank"):
             ranking = self.ranker.rank(note, scores.probabilities, similar)
@@ -176,7 +178,7 @@ class Coder:
         if explain != NONE and len(columns):
             spans = self.explainer.spans(note, scores.windowed, scores.states, columns, explain)
             found = audit_note(ranking, assigned, self.codes, spans)
-        doubt = self.doubt(text, scores.embedding)
+        doubt = self.doubt(note.text, scores.embedding)
         if doubt is not None and doubt.is_strong:
             found = replace(found, missing=())
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
@@ -203,16 +205,22 @@ class Coder:
     def read(self, text: str) -> ReadNote:
         """The note as ranker and evidence read it, in the language of the lexical channels or of the bundle's card."""
         lexical = None if self.ranker is None else self.ranker.lexical
-        return ReadNote(text, language_of(self.card) if lexical is None else lexical.language)
+        return read_note(text, language_of(self.card) if lexical is None else lexical.language)
 
     def windowed(self, text: str) -> WindowedNote:
-        """The tokens of one note as the encoder reads them."""
+        """The tokens of one note as the encoder reads them; their offsets are into the plain text, see :meth:`read`."""
+        return self._windowed(self.read(text))
+
+    def _windowed(self, note: ReadNote) -> WindowedNote:
         with stage("tokenise"):
-            return window_notes(self.tokenizer, [text], self.window, self.max_tokens)[0]
+            return window_notes(self.tokenizer, [note.text], self.window, self.max_tokens)[0]
 
     def score(self, text: str) -> NoteScores:
         """Probabilities of every label and the embedding of one note."""
-        return self.score_windowed(self.windowed(text))
+        return self._score(self.read(text))
+
+    def _score(self, note: ReadNote) -> NoteScores:
+        return self.score_windowed(self._windowed(note))
 
     @torch.inference_mode()
     def score_windowed(self, windowed: WindowedNote) -> NoteScores:
@@ -250,11 +258,12 @@ class Coder:
         policy: str | None,
         choice: CodeChoice,
     ) -> CodedNote:
-        scores, note = self.score(text), self.read(text)
+        note = self.read(text)
+        scores = self._score(note)
         neighbours = self._found(neighbours, scores)
         with stage("rank"):
             ranked = self._rank(note, scores, neighbours, policy)
-        doubt = self.doubt(text, scores.embedding)
+        doubt = self.doubt(note.text, scores.embedding)
         if doubt is not None and doubt.is_strong:
             ranked = ranked.without_confidence()
         ranked = choice.of(ranked).best(top_k)
@@ -267,7 +276,7 @@ class Coder:
         return CodedNote(codes, scores.embedding, tokens, warnings, self.precision)
 
     def doubt(self, text: str, embedding: np.ndarray) -> Doubt | None:
-        """Why a text is unlike the training notes, first its language; None where it is like them."""
+        """Why a plain text is unlike the training notes, first its language; None where it is like them."""
         words = None if self.known_words is None else self.known_words.doubt(text)
         if words is not None:
             return Doubt(words, is_strong=True)

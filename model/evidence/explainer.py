@@ -1,7 +1,7 @@
 """Finds the evidence spans of the codes of an answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,10 @@ class Explainer:
     ) -> dict[int, tuple[Evidence, ...]]:
         """Merged spans of all sources by column; a code that the classifier does not know has lexical ones alone.
 
+        Offsets and texts of the spans are those of the text as sent.
+
         Args:
+            windowed: the tokens of the note's text.
             columns: of the code set, int64.
         """
         known = columns[columns < self.labels]
@@ -90,7 +93,13 @@ class Explainer:
         if self.lexical is not None:
             for column, spans in lexical_spans(self.lexical, note, columns).items():
                 found[column] = surest((*found.get(column, ()), *spans))
-        return {column: merge_evidence(note, spans) for column, spans in found.items()}
+        merged = {column: merge_evidence(note, spans) for column, spans in found.items()}
+        return {column: tuple(_as_sent(note, span) for span in spans) for column, spans in merged.items()}
+
+
+def _as_sent(note: ReadNote, span: Evidence) -> Evidence:
+    start, end, text = note.as_sent(span.start, span.end)
+    return replace(span, start=start, end=end, text=text)
 
 
 def language_of(card: Mapping[str, Any]) -> str:

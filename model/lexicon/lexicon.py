@@ -13,7 +13,7 @@ from model.candidates import ChannelFeatures
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
 from model.lexicon.phrase_matches import PhraseMatches, PhraseRows, phrase_rows
-from model.text.read_note import ReadNote
+from model.text.read_note import ReadNote, read_note
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Lexicon:
 
     def features(self, text: str) -> ChannelFeatures:
         """Features of every code that a phrase of the text points to; (C, F)."""
-        return self.note_features(ReadNote(text, self.language))
+        return self.note_features(read_note(text, self.language))
 
     def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
         """Features of the codes that the note's phrases point to; ``own`` subtracts the note's own counts, exactly."""

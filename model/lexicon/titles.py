@@ -12,7 +12,7 @@ import numpy as np
 
 from model.candidates import ChannelFeatures
 from model.text.assertion import NOT_PRESENT
-from model.text.read_note import ReadNote
+from model.text.read_note import ReadNote, read_note
 
 _SAID = ("coverage", "matched", "words", "term_words", "note_coverage", "margin", "log_gap", "log_codes")
 _FEATURES = (*_SAID, "log_rank")
@@ -100,7 +100,7 @@ class TitleIndex:
 
     def features(self, text: str) -> ChannelFeatures:
         """Features of the codes whose names the text mentions; (C, F)."""
-        return self.note_features(ReadNote(text, self.language))
+        return self.note_features(read_note(text, self.language))
 
     def note_features(self, note: ReadNote) -> ChannelFeatures:
         """The same of a note that was read."""

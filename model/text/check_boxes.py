@@ -10,8 +10,11 @@ from model.text.assertion import Assertion, Direction, Trigger
 from model.text.trigger_matches import TriggerMatch
 from model.text.written_words import WrittenWords
 
-_MARK = re.compile(r"\[(?P<square>[ _xX]?)\]|\((?P<round>[ _xX])\)|(?P<box>[☐□☑☒■])|[(\[](?P<sign>[-–—−+])[)\]]")
+_BRACKETS = re.compile(r"[\[(][ _xX+–—−-]?[\])]")
+_BOX = re.compile("[☐□☑☒■]")
+_SIGNS = frozenset("+-–—−")
 _EMPTY = frozenset(" _☐□-–—−")
+_NO_MARKS = frozenset(("()", "(_)"))
 _END = Trigger((), Direction.END, Assertion.FAMILY)
 
 
@@ -29,14 +32,19 @@ class Mark:
 
 def read_marks(text: str) -> tuple[Mark, ...]:
     """The check boxes and signs of a text in order."""
-    if not ("[" in text or "(" in text or any(box in text for box in "☐□☑☒■")):
-        return ()
-    return tuple(_mark(found) for found in _MARK.finditer(text))
+    found = [_mark(match) for match in _BRACKETS.finditer(text) if _is_mark(match[0])]
+    boxes = [_mark(match) for match in _BOX.finditer(text)] if not text.isascii() else []
+    return tuple(sorted(found + boxes, key=lambda mark: mark.start) if boxes else found)
+
+
+def _is_mark(written: str) -> bool:
+    """Brackets of one kind, and between round ones a blank, an x or a sign."""
+    return (written[0] == "[") == (written[-1] == "]") and written not in _NO_MARKS
 
 
 def _mark(found: re.Match[str]) -> Mark:
-    written = found[found.lastgroup] if found.lastgroup else ""
-    return Mark(found.start(), found.end(), found.lastgroup == "sign", written == "" or written in _EMPTY)
+    written = found[0] if len(found[0]) == 1 else found[0][1:-1]
+    return Mark(found.start(), found.end(), written in _SIGNS, not written or written in _EMPTY)
 
 
 def mark_matches(note: WrittenWords, known: Mapping[str, Sequence[Trigger]]) -> dict[int, list[TriggerMatch]]:

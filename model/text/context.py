@@ -55,20 +55,20 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
         last = first
         while last < len(places) and places[last] < end:
             last += 1
-        found = find_triggers(note, plain, places[first:last], start, end, known)
+        found = find_triggers(note, plain, places[first:last], start, end, known) if first < last else []
         first = last
-        if marks.get(start):
+        if start in marks:
             found = _with_marks(found, marks[start])
-        if note.words.start[start] < listed:
+        if listed and note.words.start[start] < listed:
             found = [TriggerMatch(Trigger((), Direction.FORWARD, each), start, start) for each in carried] + found
-        if not found:
+        if not any(match.trigger.assertion for match in found):
             continue
         sentence = Sentence(note, start, end, found)
         yield sentence
-        opened = sentence.open_assertions()
-        below = list_below(note.text, int(note.words.end[end - 1])) if opened else None
-        if below is not None:
-            carried, listed = opened, below.end
+        after = int(note.words.end[end - 1])
+        if note.text[after : after + 2].lstrip().startswith(":") and (opened := sentence.open_assertions()):
+            below = list_below(note.text, after)
+            carried, listed = (opened, below.end) if below else (carried, listed)
 
 
 def _with_marks(found: Sequence[TriggerMatch], marks: Sequence[TriggerMatch]) -> list[TriggerMatch]:
@@ -90,7 +90,7 @@ def _write(bits: np.ndarray, ranges: Sequence[Range]) -> None:
         start = each.start
         if each.end - start > _LONGEST_REACH:
             start, written[each.assertion] = max(start, written[each.assertion]), each.end
-        bits[start : each.end] |= np.uint8(each.assertion)
+        bits[start : each.end] |= int(each.assertion)
 
 
 def _family_end(note: WrittenWords, start: int, end: int) -> int:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from model.errors import BundleDamaged
 
-DEIDENTIFIED = re.compile(r"\[\*\*.*?\*\*\]|_{2,}|[\[<][A-Z][A-Z0-9 _-]*[\]>]", re.DOTALL)
+DEIDENTIFIED = re.compile(r"\[\*\*.{0,200}?\*\*\]|_{2,}|[\[<][A-Z][A-Z0-9 _-]*[\]>]", re.DOTALL)
 """Placeholders: ``[**Known lastname 123**]`` (MIMIC-III), ``___`` (MIMIC-IV), ``[NAME]`` and ``<DATE>``."""
 WORD = re.compile(r"[^\W\d_]{2,}")
 LEAST_SHARE = 0.5

@@ -6,7 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from model.text.context import read_contexts
+from model.text.note_form import plain_note
 from model.text.sections import Section, read_sections
+from model.text.text_edits import PlainNote
 from model.text.words import Words, read_words
 
 
@@ -18,8 +20,21 @@ class ReadNote:
     """
 
     text: str
+    """Plain, see :func:`model.text.note_form.plain_note`; offsets are into it."""
     language: str = "en"
     """Of the text: "en" or "es"."""
+    form: PlainNote | None = None
+    """Where the text came from; None where it was sent as it is."""
+
+    def as_sent(self, start: int, end: int) -> tuple[int, int, str]:
+        """Offsets into the text as sent of a span of the text, and what stands there."""
+        if self.form is not None:
+            start, end = self.form.as_sent(start, end)
+        return start, end, (self.text if self.form is None else self.form.sent)[start:end]
+
+    def as_read(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the text that a part of the text as sent is; empty where nothing is left of it."""
+        return (start, end) if self.form is None else self.form.as_read(start, end)
 
     @cached_property
     def words(self) -> Words:
@@ -35,3 +50,9 @@ class ReadNote:
     def contexts(self) -> np.ndarray:
         """Bits of :class:`model.text.assertion.Assertion` of each word, (T,) uint8."""
         return read_contexts(self.text, self.words, self.sections, self.language)
+
+
+def read_note(sent: str, language: str = "en") -> ReadNote:
+    """The note that a text as sent is, in whatever form it came."""
+    form = plain_note(sent)
+    return ReadNote(form.text, language, form)

@@ -9,8 +9,8 @@ import re
 WRAPPED = 50
 """From this many characters a line that ends without a stop goes on in the next one; summaries are wrapped at 65 to
 80 columns, headings and list items are shorter. Untuned."""
-_STOP = re.compile(r"[.!?]+[\"')\]]*(?=\s+[^\sa-zà-öø-ÿ])|;|\n+")
-_NEW_ITEM = re.compile(r"\s*(?:[-*#•·]|\(?\d{1,2}[.)]\s|[A-Z][A-Za-z /&()]{2,40}:)")
+_STOP = re.compile(r"(?<![.!?])[.!?]++[\"')\]]*+(?=\s++[^\sa-zà-öø-ÿ])|;|\n++")
+_NEW_ITEM = re.compile(r"\s*(?:[-*#•·|☐☑☒□■]|\[[ _xX]?\]|\([-+ xX]\)|\(?\d{1,2}[.)]\s|[A-ZÀ-Þ][A-Za-zÀ-ÿ /&()]{2,40}:)")
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -30,7 +30,7 @@ def _wrapped(text: str, start: int, line_end: int, next_line: int) -> bool:
     """Whether the line that ends here goes on in the next."""
     line_start = text.rfind("\n", 0, line_end) + 1
     line = text[line_start:line_end].rstrip()
-    if next_line - line_end > 1 or len(line) < WRAPPED or line.endswith((".", ":", "!", "?")):
+    if next_line - line_end > 1 or len(line) < WRAPPED or line.endswith((".", ":", "!", "?")) or "|" in line:
         return False
     return line_end > start and not _NEW_ITEM.match(text, next_line)
 

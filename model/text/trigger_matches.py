@@ -16,7 +16,7 @@ _CONTRACTED = {f"{verb}n": verb for verb in ("is", "are", "was", "were", "does",
 _CONTRACTED |= {"can": "can", "won": "will", "ain": "is"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TriggerMatch:
     """A trigger and its place among the words of a note, end exclusive; a sign or a check box has no words."""
 

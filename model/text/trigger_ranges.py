@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from model.text.assertion import Assertion, Direction
+from model.text.assertion import Assertion, Direction, Trigger
 from model.text.trigger_matches import TriggerMatch
 from model.text.written_words import WrittenWords
 
@@ -25,10 +25,12 @@ LISTED = Assertion.NEGATED | Assertion.HYPOTHETICAL
 """What is said of long lists: "denies", "return if you have"."""
 MOST_ITEM_WORDS = 6
 """Of an item of a list that goes on beyond REACH; a longer one is a clause of its own; untuned."""
+_ALL = tuple(REACH)
+_NOT_FAMILY = tuple(assertion for assertion in REACH if assertion is not Assertion.FAMILY)
 CONJUNCTIONS = frozenset(("and", "or", "nor", "y", "e", "o", "u", "ni"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Range:
     """Words [start, end) that an assertion is made of."""
 
@@ -100,7 +102,8 @@ class Sentence:
             stops.append(self.end if match.trigger.assertion is None else next_end[match.trigger.assertion])
             if match.trigger.direction is Direction.BACKWARD and match.trigger.assertion is not None:
                 next_end[match.trigger.assertion] = match.start
-            next_end |= {assertion: match.start for assertion in REACH if _ends(match, assertion)}
+            elif match.trigger.direction is Direction.END:
+                next_end |= dict.fromkeys(_ended(match.trigger), match.start)
         return stops[::-1]
 
     def _back_stops(self) -> list[int]:
@@ -109,7 +112,8 @@ class Sentence:
         stops = []
         for match in self.found:
             stops.append(self.start if match.trigger.assertion is None else last_end[match.trigger.assertion])
-            last_end |= {assertion: match.end for assertion in REACH if _ends(match, assertion)}
+            if match.trigger.direction is Direction.END:
+                last_end |= dict.fromkeys(_ended(match.trigger), match.end)
         return stops
 
     @cached_property
@@ -144,8 +148,6 @@ class Sentence:
         return found
 
 
-def _ends(match: TriggerMatch, assertion: Assertion) -> bool:
-    """Family triggers end only where another person is named."""
-    if match.trigger.direction is not Direction.END:
-        return False
-    return assertion is not Assertion.FAMILY or match.trigger.assertion is Assertion.FAMILY
+def _ended(end: Trigger) -> tuple[Assertion, ...]:
+    """What an end ends: family triggers only where another person is named."""
+    return _ALL if end.assertion is Assertion.FAMILY else _NOT_FAMILY

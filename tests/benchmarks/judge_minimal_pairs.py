@@ -24,7 +24,7 @@ from model.coder import Coder
 from model.evidence.explainer import language_of
 from model.icd import Code
 from model.text.assertion import NOT_PRESENT
-from model.text.read_note import ReadNote
+from model.text.read_note import read_note
 
 PAIRS = Path(__file__).parents[1] / "model" / "text"
 
@@ -36,7 +36,7 @@ def asked(coder: Coder, text: str, column: int) -> tuple[float, float]:
 
 def is_denied(text: str, term: str, language: str) -> bool:
     """Whether a word of the term is in a context that does not say what the patient has."""
-    note = ReadNote(text, language)
+    note = read_note(text, language)
     letters = unicodedata.normalize("NFKD", term.lower())
     wanted = "".join(letter for letter in letters if not unicodedata.combining(letter)).split()
     starts = [

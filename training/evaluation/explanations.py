@@ -12,9 +12,9 @@ from model.errors import InvalidOption
 from model.evidence.explainer import METHODS
 from model.evidence.spans import evidence_spans
 from model.icd import Code
-from model.prediction import ATTENTION, Evidence
+from model.prediction import ATTENTION
 from model.progress import with_progress
-from model.text.words import read_words
+from model.text.read_note import ReadNote
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.faithfulness import SHARES, mask_token, note_faithfulness
 from training.evaluation.plausibility import Span, SpanAgreement, precision_recall_f1, span_agreement
@@ -109,41 +109,42 @@ def _selected(coder: Coder, text: str) -> np.ndarray:
 
 
 def _add_agreement(found: _Found, coder: Coder, document: Document, scores: NoteScores) -> None:
-    marked = _marked(coder, document)
+    note = coder.read(document.text)
+    marked = _marked(coder, document, note)
     if not marked:
         return
-    columns, words = np.array(sorted(marked), dtype=np.int64), read_words(document.text)
-    for method, spans in _spans(coder, document.text, scores, columns).items():
+    columns = np.array(sorted(marked), dtype=np.int64)
+    for method, spans in _spans(coder, note, scores, columns).items():
         total = SpanAgreement()
         for column, of_column in spans.items():
-            ours = [(span.start, span.end) for span in of_column]
-            total += span_agreement(words, ours, marked[column])
+            total += span_agreement(note.words, of_column, marked[column])
         found.agreement.setdefault(method, []).append(total)
 
 
-def _marked(coder: Coder, document: Document) -> dict[int, list[Span]]:
-    """Annotated spans by column of the label space."""
+def _marked(coder: Coder, document: Document, note: ReadNote) -> dict[int, list[Span]]:
+    """Annotated spans of the plain text by column of the label space."""
     marked: dict[Code, list[Span]] = {}
     for span in document.evidence or ():
-        marked.setdefault(span.code, []).append((span.start, span.end))
+        marked.setdefault(span.code, []).append(note.as_read(span.start, span.end))
     columns = {code: coder.labels.column(code) for code in marked}
     return {column: marked[code] for code, column in columns.items() if column is not None}
 
 
-def _spans(
-    coder: Coder, text: str, scores: NoteScores, columns: np.ndarray
-) -> dict[str, dict[int, tuple[Evidence, ...]]]:
-    """Spans of each method by column; with lexical channels also those of the answer."""
-    explainer, note = coder.explainer, scores.windowed
-    spans: dict[str, dict[int, tuple[Evidence, ...]]] = {}
+def _spans(coder: Coder, note: ReadNote, scores: NoteScores, columns: np.ndarray) -> dict[str, dict[int, list[Span]]]:
+    """Spans of the plain text of each method by column; with lexical channels also those of the answer."""
+    explainer, windowed = coder.explainer, scores.windowed
+    spans: dict[str, dict[int, list[Span]]] = {}
     for method in METHODS:
-        rows = explainer.token_weights(note, scores.states, columns, method)
+        rows = explainer.token_weights(windowed, scores.states, columns, method)
         spans[method] = {
-            column: evidence_spans(text, row, note.offsets, method)
+            column: [(span.start, span.end) for span in evidence_spans(note.text, row, windowed.offsets, method)]
             for column, row in zip(columns.tolist(), rows, strict=True)
         }
     if explainer.lexical is not None:
-        spans[ANSWER] = explainer.spans(coder.read(text), note, scores.states, columns, ATTENTION)
+        found = explainer.spans(note, windowed, scores.states, columns, ATTENTION)
+        spans[ANSWER] = {
+            column: [note.as_read(span.start, span.end) for span in of_column] for column, of_column in found.items()
+        }
     return spans
 
 

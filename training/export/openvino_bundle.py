@@ -16,6 +16,7 @@ from model.dataset import load_dataset
 from model.errors import InvalidOption
 from model.network.int8_encoder import FOLDER, has_int8_encoder, require_openvino
 from model.network.windows import window_notes
+from model.text.note_form import plain_texts
 from training.export.int8 import write_int8_encoder
 
 CALIBRATION_NOTES = 64
@@ -90,7 +91,7 @@ def training_notes(data: Path, seed: int) -> list[str]:
     """
     documents = load_dataset(data).require("train")
     chosen = np.sort(np.random.default_rng(seed).permutation(len(documents))[:CALIBRATION_NOTES])
-    return [documents[int(index)].text for index in chosen]
+    return plain_texts(documents[int(index)].text for index in chosen)
 
 
 def texts_of_titles(coder: Coder, seed: int) -> list[str]:

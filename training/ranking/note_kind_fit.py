@@ -13,6 +13,7 @@ from sklearn.cluster import KMeans
 
 from model.dataset import Document
 from model.text.known_words import words_of
+from model.text.note_form import plain_note
 from model.text.note_kind import LARGEST_DISTANCE, Limits, NoteKind, Signs, distance, doubt_of
 from model.text.word_pairs import pair_numbers, share_known
 from training.ranking.candidate_pairs import note_folds
@@ -94,7 +95,7 @@ def known_pairs(documents: Sequence[Document]) -> np.ndarray:
     """Pairs of neighbouring words in the notes of at least LEAST_PATIENTS_OF_A_PAIR patients, (P,) uint32, sorted."""
     of_patient: dict[str, list[np.ndarray]] = {}
     for place, document in enumerate(documents):
-        found = np.unique(pair_numbers(words_of(document.text)))
+        found = np.unique(pair_numbers(words_of(plain_note(document.text).text)))
         of_patient.setdefault(document.subject_id or f"\0{place}", []).append(found)
     distinct = [np.unique(np.concatenate(arrays)) for arrays in of_patient.values()]
     pairs, patients = np.unique(np.concatenate([np.zeros(0, np.uint32), *distinct]), return_counts=True)
@@ -141,12 +142,13 @@ def _measure(case: HeldOut) -> Iterator[_Measured]:
     random = np.random.default_rng(0)
     for place in some_of(range(len(case.notes)), MOST_HELD):
         document = case.notes[place]
-        words = words_of(document.text)
+        text = plain_note(document.text).text
+        words = words_of(text)
         far = None if case.embeddings is None else distance(case.embeddings[place], groups)
         yield _Measured(
             Signs(len(words), share_known(pair_numbers(words), pairs), far),
             share_known(pair_numbers(random.permutation(words).tolist()), pairs),
-            known is not None and known.doubt(document.text) is not None,
+            known is not None and known.doubt(text) is not None,
             document.subject_id,
         )
 

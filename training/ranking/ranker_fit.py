@@ -15,7 +15,7 @@ from model.ranking.candidate_builder import CandidateBuilder
 from model.ranking.channels import NEAREST
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
-from model.text.read_note import ReadNote
+from model.text.read_note import read_note
 from training.ranking.fusion_fit import FittedFusion, ValidationNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.training_note import TrainingNote
@@ -99,7 +99,7 @@ def validation_notes(
     pairs = []
     shown = with_progress(places, "channels", len(places), "note")
     for place, document, found in zip(shown, notes, neighbours, strict=True):
-        lexical_features = channels.channels(ReadNote(document.text, lexical.language))
+        lexical_features = channels.channels(read_note(document.text, lexical.language))
         candidates = [builder.joined(lexical_features, fold.probabilities[place], used) for used in (None, found)]
         without, with_neighbours = (
             _validation_note(each.where(allowed[each.columns]), document, builder.codes) for each in candidates

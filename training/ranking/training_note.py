@@ -7,7 +7,7 @@ import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
-from model.text.read_note import ReadNote
+from model.text.read_note import ReadNote, read_note
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ def training_note(document: Document, columns: Callable[[Iterable[Code]], np.nda
     Args:
         columns: columns of codes, such as ``LabelSpace.columns``.
     """
-    note = ReadNote(document.text, language)
+    note = read_note(document.text, language)
     spans = []
     for span in document.evidence or ():
-        first = int(np.searchsorted(note.words.end, span.start, side="right"))
-        last = int(np.searchsorted(note.words.start, span.end, side="left"))
+        start, end = note.as_read(span.start, span.end)
+        first = int(np.searchsorted(note.words.end, start, side="right"))
+        last = int(np.searchsorted(note.words.start, end, side="left"))
         known = columns([span.code])
         if first < last and len(known):
             spans.append(WordSpan(int(known[0]), first, last))

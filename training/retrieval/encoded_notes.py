@@ -15,6 +15,7 @@ from model.dataset import Documents
 from model.network.batch import NoteBatch, batch_of_ids
 from model.network.windows import window_notes
 from model.progress import progress_bar
+from model.text.note_form import plain_texts
 from training.optimise.frozen_states import FrozenStates, cached_states
 
 
@@ -65,7 +66,7 @@ def _batches(coder: Coder, documents: Documents, at_once: int, cached: FrozenSta
         if cached is not None:
             yield cached.batch(range(start, stop)).to(coder.device)
             continue
-        texts = [document.text for document in documents[start:stop]]
+        texts = plain_texts(document.text for document in documents[start:stop])
         windowed = window_notes(coder.tokenizer, texts, coder.window, coder.max_tokens)
         yield batch_of_ids(windowed, coder.tokenizer.pad_token_id).to(coder.device)
 
@@ -76,7 +77,7 @@ def _left_by_training(coder: Coder, documents: Documents, cache: Path) -> Frozen
     if not cache.is_dir() or coder.card.get("training", {}).get("freeze_layers") != network.encoder.num_layers:
         return None
     network.frozen_layers = network.encoder.num_layers  # a loaded bundle has forgotten; it names the cache's folder
-    texts = [document.text for document in documents]
+    texts = plain_texts(document.text for document in documents)
     return cached_states(network, window_notes(coder.tokenizer, texts, coder.window, coder.max_tokens), cache)
 
 

@@ -14,6 +14,7 @@ from model.network.encoder_source import EncoderSource
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote, window_notes
 from model.progress import progress_bar
+from model.text.note_form import plain_texts
 from training.optimise.compiler import require_compiler
 from training.optimise.loop import TrainingResult, fit
 from training.optimise.note_source import NoteSource, note_source
@@ -69,7 +70,7 @@ def window_documents(
     windowed: list[WindowedNote] = []
     with progress_bar("tokens", total=len(documents), unit="note") as bar:
         for first in range(0, len(documents), TEXTS_AT_ONCE):
-            texts = [document.text for document in documents[first : first + TEXTS_AT_ONCE]]
+            texts = plain_texts(document.text for document in documents[first : first + TEXTS_AT_ONCE])
             windowed += window_notes(encoder_tokenizer, texts, window, max_tokens)
             bar.update(len(texts))
     return windowed

@@ -16,6 +16,7 @@ from model.network.network import CodingNetwork
 from model.network.precision import trained_precision
 from model.network.windows import WindowedNote, window_notes
 from model.progress import progress_bar
+from model.text.note_form import plain_texts
 
 WINDOW = 256
 """Tokens a window: the length that all-MiniLM-L6-v2 was trained with."""
@@ -35,7 +36,7 @@ def text_features(texts: Sequence[str], encoder: str, max_tokens: int, cache: Pa
         MalformedInput: the cached file is damaged.
         UnwritableOutput: the cache cannot be written to.
     """
-    precision = trained_precision("auto", "cpu")
+    precision, texts = trained_precision("auto", "cpu"), plain_texts(texts)
     path = cache / f"means-{_key(texts, encoder, max_tokens, precision)}.npy"
     if path.is_file():
         return _read(path, len(texts))

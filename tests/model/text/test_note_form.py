@@ -136,9 +136,9 @@ def test_the_cost_is_linear_in_the_text(unit: str) -> None:
 
     def seconds(size: int) -> float:
         text = unit * (size // len(unit))
-        started = time.perf_counter()
+        started = time.process_time()
         assert len(read_note(text).contexts) >= 0
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     small = min(seconds(12_500) for _ in range(2))
-    assert seconds(100_000) < 24 * small + 0.2
+    assert seconds(100_000) < 24 * small + 0.5

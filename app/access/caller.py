@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.access.scopes import Scope
 from app.access_log.hash_chain import Entry
+from app.errors import MissingScope
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ class Visit:
     def may(self, scope: Scope) -> bool:
         """Whether the caller has the scope."""
         return scope in self.caller.scopes
+
+    def require_stored(self, note_id: str | None) -> None:
+        """Check that the caller may read the stored note that a request names, before anything looks for it.
+
+        What an answer tells of a stored note is its codes, or whether there is one: both need the scope neighbours.
+
+        Raises:
+            MissingScope: alike for a note that is stored and for one that is not.
+        """
+        if note_id is not None and not self.may(Scope.NEIGHBOURS):
+            raise MissingScope(Scope.NEIGHBOURS)
 
     def entry(self, note_ids: Sequence[str], status: int = 200) -> Entry:
         """The row of the access log for this request, which read or changed these notes."""

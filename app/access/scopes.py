@@ -16,7 +16,7 @@ class Scope(StrEnum):
     PREDICT = "predict"
     """Code notes."""
     NEIGHBOURS = "neighbours"
-    """See which stored notes are similar, and their codes."""
+    """See which stored notes are similar, and their codes; name a stored note in a request."""
     TEXT = "text"
     """See text of stored notes: snippets, and evidence in a stored note."""
     REVIEW = "review"

@@ -112,7 +112,7 @@ class ReviewService:
 
     def _read(self, engine: Engine, query: ReviewsQuery, visit: Visit) -> ReviewsAnswer:
         with read(engine) as connection:
-            codes = None if query.note_id is None else _codes(connection, _note(connection, query.note_id))
+            codes = None if query.note_id is None else self._codes_to_read(connection, query.note_id, visit)
             rows = repository.find_reviews(connection, query.note_id, query.since, query.after, query.limit + 1)
             page = rows[: query.limit]
             actions = repository.actions_of(connection, [row.review_id for row in page])
@@ -126,6 +126,13 @@ class ReviewService:
             next_after=page[-1].review_id if len(rows) > len(page) else None,
             codes=None if codes is None else self._titled(codes),
         )
+
+    def _codes_to_read(self, connection: Connection, note_id: str, visit: Visit) -> list[Code]:
+        """The codes of a note; without the scope neighbours a note that nobody reviewed is as unknown as no note."""
+        note = _note(connection, note_id)
+        if not visit.may(Scope.NEIGHBOURS) and not repository.find_reviews(connection, note_id, None, 0, 1):
+            raise _unknown()
+        return _codes(connection, note)
 
     def _export(self, engine: Engine, system: str | None, visit: Visit) -> Iterator[str]:
         with read(engine) as connection:
@@ -159,8 +166,12 @@ class ReviewService:
 def _note(connection: Connection, note_id: str) -> ReviewedNote:
     row = repository.note_row(connection, note_id)
     if row is None:
-        raise UnknownNote("no note is stored under this note_id: store it with POST /v1/notes first")
+        raise _unknown()
     return ReviewedNote(row, note_id, None, None)
+
+
+def _unknown() -> UnknownNote:
+    return UnknownNote("no note is stored under this note_id: store it with POST /v1/notes first")
 
 
 def _codes(connection: Connection, note: ReviewedNote) -> list[Code]:

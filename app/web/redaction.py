@@ -16,7 +16,12 @@ Note = TypeVar("Note", bound=Neighbour)
 
 
 def permitted(request: PredictRequest, visit: Visit) -> tuple[PredictRequest, list[str]]:
-    """The request reduced to the scopes of the caller, and a warning for each reduction."""
+    """The request reduced to the scopes of the caller, and a warning for each reduction.
+
+    Raises:
+        MissingScope: it names a stored note, which the caller may not read.
+    """
+    visit.require_stored(request.note_id)
     changes: dict[str, object] = {}
     warnings = []
     if request.neighbours and not visit.may(Scope.NEIGHBOURS):

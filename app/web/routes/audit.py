@@ -4,7 +4,6 @@ from fastapi import APIRouter
 
 from app.access.scopes import Scope
 from app.audit.schemas import AuditAnswer, AuditRequest
-from app.errors import MissingScope
 from app.web.authorization import ByPredict
 from app.web.dependencies import AccessJournal, Auditing
 from app.web.problems import KEYED, documented
@@ -20,8 +19,7 @@ router = APIRouter(prefix="/v1", tags=["audit"])
 )
 async def audit(request: AuditRequest, visit: ByPredict, auditing: Auditing, journal: AccessJournal) -> AuditAnswer:
     """Which assigned codes of a note nothing supports, and which codes are probably missing, with evidence."""
-    if request.codes is None and not visit.may(Scope.NEIGHBOURS):  # this scope covers the codes of stored notes
-        raise MissingScope(Scope.NEIGHBOURS)
+    visit.require_stored(request.note_id)
     withheld = request.note_id is not None and request.explain != "none" and not visit.may(Scope.TEXT)
     answer = await auditing.audit(request.model_copy(update={"explain": "none"}) if withheld else request)
     await journal.write(visit.entry([] if request.note_id is None else [request.note_id]))

@@ -3,6 +3,8 @@
 A new route needs a row in ROUTES; without one, test_every_route_has_a_row fails.
 """
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +105,17 @@ ROUTES = [
     Row("GET", "/openapi.json", ANYBODY),
     Row("HEAD", "/openapi.json", ANYBODY),
 ]
+STORED = [
+    Row("POST", "/v1/predict", frozenset({Scope.PREDICT}), {"note_id": "NOTE"}),
+    Row("POST", "/v1/predict/batch", frozenset({Scope.PREDICT}), {"items": [{"note_id": "NOTE"}]}),
+    Row("POST", "/v1/audit", frozenset({Scope.PREDICT}), {"note_id": "NOTE", "codes": [{"code": "401.9"}]}),
+    Row("POST", "/v1/neighbours", NOBODY, {"note_id": "NOTE"}),
+    Row("GET", "/v1/notes/{note_id:path}", NOBODY, path="/v1/notes/NOTE"),
+    Row("GET", "/v1/reviews", frozenset({Scope.REVIEW}), path="/v1/reviews?note_id=NOTE"),
+]
+"""Routes that tell of a stored note whose id they are given, with the scopes beside neighbours that they need."""
+WRITES_NOTES = {("POST", "/v1/notes"), ("DELETE", "/v1/notes/{note_id:path}"), ("POST", "/v1/reviews")}
+"""Routes with an id whose scope is to change what is stored under it."""
 ABSENT = Row("", "/v1/absent", NOBODY)
 ROW = {(row.method, row.template): row for row in ROUTES}
 TEMPLATES = list({row.template: row for row in [*ROUTES, ABSENT]})
@@ -125,7 +138,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("matrix")
     trusted = settings_of(folder)
     put_bundle(folder / "bundles", "first", "be")
-    options = {"rate_limit": "none", "bundles": folder / "bundles", **trusted}
+    options = {"rate_limit": "none", "bundles": folder / "bundles", "store_text": True, **trusted}
     app, gate = keyed_app(indexed_database(folder, coder), coder, FakeOpener(), **options)
     with TestClient(app) as client:
         keys = keys_of_every_kind(gate) | tokens_of_every_kind()
@@ -187,6 +200,55 @@ def test_a_route_by_a_method(service: Service, template: str, method: str) -> No
     if method == "HEAD":  # whose answers have no body
         wanted = {kind: (status, None) for kind, (status, _) in wanted.items()}
     assert found == wanted
+
+
+@pytest.mark.parametrize("row", STORED, ids=lambda row: row.template)
+def test_no_key_tells_a_stored_note_without_the_scope_neighbours(service: Service, row: Row) -> None:
+    """With all other scopes, an id that is stored and one that is not get one answer; with it, they differ."""
+    kept = {"note_id": "kept", "text": "hypertension", "codes": [{"code": "401.9"}]}
+    assert service.client.post("/v1/notes", json=kept, headers=bearer(service.keys["admin"])).is_success
+    others = frozenset(Scope) - {Scope.NEIGHBOURS}
+    refused = [_asked_about(service, row, note_id, others) for note_id in ("kept", "n0", "x" * 200)]
+    assert refused[0] == refused[1] == refused[2]
+    assert '"codes"' not in refused[0][1]
+    allowed = row.may | {Scope.NEIGHBOURS}
+    assert _asked_about(service, row, "kept", allowed)[0] < 300
+    assert _asked_about(service, row, "n0", allowed) != _asked_about(service, row, "kept", allowed)
+
+
+def test_every_route_with_the_id_of_a_note_is_in_the_test_above(service: Service) -> None:
+    """A new one needs a row in STORED."""
+    document = service.app.openapi()
+    naming = {
+        (method.upper(), path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if _names_note(operation.get("parameters", []), document) or _names_note(operation.get("requestBody"), document)
+    }
+    rows = {(row.method, row.template) for row in STORED} | WRITES_NOTES
+    assert {(method, path.replace("{note_id}", "{note_id:path}")) for method, path in naming} == rows
+
+
+def _names_note(part: Any, document: dict[str, Any]) -> bool:
+    """Whether a part of the OpenAPI document has a field or parameter note_id."""
+    if isinstance(part, list):
+        return any(_names_note(each, document) for each in part)
+    if not isinstance(part, dict):
+        return False
+    if "note_id" in part.get("properties", {}) or part.get("name") == "note_id":
+        return True
+    if "$ref" in part:
+        return _names_note(document["components"]["schemas"][part["$ref"].rpartition("/")[2]], document)
+    return any(_names_note(each, document) for key, each in part.items() if key != "examples")
+
+
+def _asked_about(service: Service, row: Row, note_id: str, scopes: frozenset[Scope]) -> tuple[int, str]:
+    """Status and body without what differs from request to request."""
+    token_of = token(scope=" ".join(sorted(scopes)))
+    body = row.body and json.loads(json.dumps(row.body).replace("NOTE", note_id))
+    path = (row.path or row.template).replace("NOTE", note_id)
+    answer = service.client.request(row.method, path, json=body, headers=bearer(token_of))
+    return answer.status_code, re.sub(r'"(request_id|instance)":"[^"]*"', "", answer.text)
 
 
 def _of_another_note(path: str, body: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:

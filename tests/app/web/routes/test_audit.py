@@ -80,7 +80,8 @@ def test_stored_codes_need_the_scope_of_neighbours_and_stored_words_that_of_text
     client, gate = keyed
     predict = bearer(make_key(gate, Scope.PREDICT))
     assert problem(client.post("/v1/audit", json={"note_id": "n1"}, headers=predict)) == (403, "missing-scope")
-    answer = client.post("/v1/audit", json={"note_id": "n1", "codes": [{"code": "401.9"}]}, headers=predict).json()
+    stored = bearer(make_key(gate, Scope.PREDICT, Scope.NEIGHBOURS))
+    answer = client.post("/v1/audit", json={"note_id": "n1", "codes": [{"code": "401.9"}]}, headers=stored).json()
     assert answer["supported"][0]["evidence"] == []
     assert NO_EVIDENCE in answer["warnings"]
     whole = bearer(make_key(gate, Scope.PREDICT, Scope.NEIGHBOURS, Scope.TEXT))

@@ -19,6 +19,8 @@ from typing import Annotated, Any
 
 import typer
 
+from model.private_files import make_folder
+
 commands = typer.Typer()
 
 ADMISSIONS = 900
@@ -41,7 +43,7 @@ def demo(
     """Make synthetic admissions, train a model, index, serve, and code one note."""
     started = time.monotonic()
     folder = out / (f"seed-{seed}" if admissions == ADMISSIONS else f"seed-{seed}-{admissions}")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for number, (title, target, arguments) in enumerate(steps(folder, seed, admissions), start=1):
         run_step(f"{number}/6 {title}", target, arguments)
     note = held_out_note(folder / "data")

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from model.errors import IcdCoderError
+from model.private_files import keep_private
 from model.threads import choose_threads
 
 VERBS: dict[str, tuple[str, str]] = {
@@ -114,6 +115,7 @@ def main() -> None:
     choose_threads()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # unwinds the stack, so nothing half written is left
     try:
+        keep_private()
         root(sys.argv[1:] or ["--help"])
     except IcdCoderError as error:
         print(f"icd-coder: {error}", file=sys.stderr)

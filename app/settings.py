@@ -91,6 +91,10 @@ class Settings(BaseSettings):
         default=None,
         description="Address of an OTLP collector, such as http://127.0.0.1:4318/v1/traces; none: no tracing.",
     )
+    group_readable: bool = Field(
+        default=False,
+        description="Let the group of the owner read new files of notes; the environment gives it to every verb.",
+    )
     torch_threads: int = Field(default=0, ge=0, description="Threads of the coder; 0: the cores of this process.")
     shutdown_seconds: int = Field(default=30, ge=1, description="Time that requests in flight get at a stop.")
     drain_seconds: int = Field(

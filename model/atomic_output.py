@@ -9,7 +9,6 @@ import fcntl
 import os
 import re
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from model.errors import OutputExists, UnwritableOutput
+from model.private_files import make_folder, set_modes
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
     """Yield an empty directory that becomes ``target`` when the block ends without an error.
 
     The directory lies beside the target, so that the rename is atomic; every file is flushed to disk first.
-    Leftovers of killed runs of the same target are removed.
+    Its files are private (:mod:`model.private_files`). Leftovers of killed runs of the same target are removed.
 
     Raises:
         OutputExists: the target is there already and is not an empty directory.
@@ -33,7 +33,7 @@ def staged_directory(target: Path) -> Iterator[Path]:
     target = Path(os.path.abspath(target))  # noqa: PTH100 - "." has no name, and resolve() would follow a link
     require_free(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         sweep_abandoned(target)
         lock, staging = _claimed(lambda: _new_directory(target))
     except OSError as error:
@@ -41,9 +41,8 @@ def staged_directory(target: Path) -> Iterator[Path]:
             f"cannot write in '{target.parent}' ({error.strerror}): choose another --out or fix its permissions"
         ) from error
     try:
-        staging.chmod(0o755)  # mkdtemp's 0700 would hide the result from the service's user
         yield staging
-        _share(staging)
+        set_modes(staging)
         _flush(staging)
         require_free(target)  # it may have been filled meanwhile
         if target.exists():
@@ -75,10 +74,11 @@ def sweep_abandoned(target: Path) -> None:
 
 
 @contextmanager
-def staged_file(target: Path) -> Iterator[BinaryIO]:
-    """Yield a file that replaces ``target`` when the block ends without an error; only its owner may read it.
+def staged_file(target: Path, is_secret: bool = False) -> Iterator[BinaryIO]:
+    """Yield a file that replaces ``target`` when the block ends without an error.
 
-    A reader sees the old content or the new, never half. The file is flushed to disk first.
+    A reader sees the old content or the new, never half. The file is flushed to disk first. It is private; a secret is
+    its owner's alone, also where the group may read other files.
 
     Raises:
         UnwritableOutput: the parent directory cannot be written to, or the disk is full.
@@ -94,6 +94,8 @@ def staged_file(target: Path) -> Iterator[BinaryIO]:
         try:
             yield file
             file.flush()
+            if not is_secret:
+                set_modes(partial)  # mkstemp's 0600 leaves the group out
             os.fsync(file.fileno())
             partial.replace(target)  # before the lock goes with the file's end
         except BaseException as error:
@@ -104,9 +106,9 @@ def staged_file(target: Path) -> Iterator[BinaryIO]:
     _flush_directory(target.parent)
 
 
-def write_atomically(target: Path, content: bytes) -> None:
+def write_atomically(target: Path, content: bytes, is_secret: bool = False) -> None:
     """Write a single file as :func:`staged_file` does."""
-    with staged_file(target) as file:
+    with staged_file(target, is_secret) as file:
         file.write(content)
 
 
@@ -114,17 +116,6 @@ def require_no_file(target: Path) -> None:
     """Raise OutputExists where there is such a file or folder; call it before long work."""
     if target.exists():
         raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
-
-
-def _share(folder: Path) -> None:
-    """Give every file the mode that the umask says: safetensors' own are 0600, and another user could not load them."""
-    probe = folder / ".mode"
-    probe.touch()
-    mode = stat.S_IMODE(probe.stat().st_mode)
-    probe.unlink()
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            path.chmod(mode)
 
 
 def _raise_if_full(error: OSError, folder: Path) -> None:

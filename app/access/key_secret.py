@@ -76,7 +76,7 @@ def _beside(connection: Connection, is_first: bool) -> bytes:
                 f"the secret '{path}' of the keys is not there: put it back, name it with {FILE_SETTING}, or give all "
                 "keys up with `icd-coder keys revoke --all`"
             )
-        write_atomically(path, f"{secrets.token_hex(32)}\n".encode())  # mode 0600
+        write_atomically(path, f"{secrets.token_hex(32)}\n".encode(), is_secret=True)
     elif path.stat().st_mode & 0o077:
         raise InvalidOption(f"the secret '{path}' can be read by others: run `chmod 600 '{path}'`")
     return _read(path, str(path))

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 
 from app.cli.options import BundleOption, DamagedOption, DeviceOption, PrecisionOption, database_option
@@ -57,8 +58,10 @@ def serve(
     from app.web.application import create_app
     from app.web.server import run
     from app.web.tracing import open_tracing
+    from model.private_files import keep_private
 
     settings = load_settings(config)
+    keep_private(settings.group_readable)
     url = database or settings.database or _default_database(bundle)
     settings = settings.model_copy(update={"database": url})
     with listen(host, 0 if check else port, no_auth) as bound:  # the port may be in use by the running service
@@ -71,9 +74,13 @@ def serve(
         app = create_app(settings, open_named(opener, bundle, settings), gate, tracing, opener)
         if check:
             typer.echo("\n".join(_check_report(app.state.active_bundle.now, settings, no_auth)))
+            for warning in _exposed_files(bundle, settings):
+                typer.echo(f"warning: {warning}", err=True)
             gate.close()
             return
         configure_logs(sys.stderr)
+        for warning in _exposed_files(bundle, settings):
+            structlog.get_logger().warning("files are not private", remedy=warning)
         run(app, bound, settings.shutdown_seconds)
 
 
@@ -90,6 +97,16 @@ def _default_database(bundle: Path) -> str | None:
         err=True,
     )
     return None
+
+
+def _exposed_files(bundle: Path, settings: "Settings") -> list[str]:
+    """What other users of the machine can read of the bundle, of the folder of bundles and of a SQLite file."""
+    from app.database.engine import database_file
+    from model.private_files import exposed
+
+    database = None if settings.database is None else database_file(settings.database)
+    parts = [] if database is None else [database.with_name(f"{database.name}{end}") for end in ("", "-wal", "-shm")]
+    return exposed([*parts, *([bundle] if bundle.exists() else []), *filter(None, [settings.bundles])])
 
 
 def _check_report(state: "ServiceState", settings: "Settings", no_auth: bool) -> list[str]:

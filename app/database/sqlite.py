@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
+from model.private_files import make_file
 
 DRIVERS = ("sqlite", "sqlite+pysqlite")
 FILE = "icd_coder_file"
@@ -87,6 +88,7 @@ def prepare_to_migrate(url: URL) -> None:
     path = Path(str(url.database))
     if not path.parent.is_dir():
         raise MissingInput(f"the folder '{path.parent}' of the database does not exist: make it or fix --database")
+    make_file(path)  # SQLite's own would have the mode of the umask; its -wal and -shm have the mode of the file
     _use_wal(path)
 
 

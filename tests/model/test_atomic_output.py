@@ -2,12 +2,14 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from model.atomic_output import staged_directory, staged_file, write_atomically
 from model.errors import OutputExists, UnwritableOutput
+from model.private_files import GROUP_READABLE
 
 
 def test_the_directory_appears_with_all_its_files_at_the_end(tmp_path: Path) -> None:
@@ -69,19 +71,32 @@ def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
-def test_the_umask_says_who_may_read_a_file(tmp_path: Path, umask: int, mode: int) -> None:
-    """Also one that a library made private, in a folder of its own."""
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize(("group", "folder_mode", "mode"), [("", 0o700, 0o600), ("true", 0o750, 0o640)])
+def test_a_folder_is_private_whatever_the_umask(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int, group: str, folder_mode: int, mode: int
+) -> None:
+    """So are its files, the folder above that it needed, and a copy of a folder that was open to all."""
+    monkeypatch.setenv(GROUP_READABLE, group)
+    (tmp_path / "open").mkdir(mode=0o777)
     before = os.umask(umask)
     try:
-        with staged_directory(tmp_path / "out") as folder:
+        with staged_directory(tmp_path / "made" / "out") as folder:
+            shutil.copytree(tmp_path / "open", folder, dirs_exist_ok=True)
             (folder / "inner").mkdir()
             (folder / "inner" / "weights").touch(mode=0o600)
             (folder / "config").touch()
+        write_atomically(tmp_path / "made" / "file", b"")
+        write_atomically(tmp_path / "made" / "secret", b"", is_secret=True)
     finally:
         os.umask(before)
-    files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    assert files == {"weights": mode, "config": mode}
+    made = tmp_path / "made"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [made, *made.rglob("*")]}
+    assert modes == {
+        **dict.fromkeys(("made", "out", "inner"), folder_mode),
+        **dict.fromkeys(("weights", "config", "file"), mode),
+        "secret": 0o600,
+    }
 
 
 def test_a_file_is_private_and_replaced_only_when_its_block_ends(tmp_path: Path) -> None:

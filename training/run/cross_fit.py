@@ -15,6 +15,7 @@ from model.atomic_output import write_atomically
 from model.dataset import Dataset, Document
 from model.errors import LabelSpaceMismatch
 from model.network.encoder_source import open_encoder
+from model.private_files import make_folder
 from training.optimise.note_source import NoteSource
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, run_identity, train_network
@@ -60,7 +61,7 @@ def train_without(
     identity = run_identity(dataset, training, asked, request.options)
     if (folder / HELD_OUT).is_file():
         return _read(folder / HELD_OUT, places, identity)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     torch.manual_seed(request.options.seed)
     encoder = open_encoder(request.options.encoder, request.allow_download)  # anew: training may change its layers
     network = build_network(encoder, dataset, training, request.options)

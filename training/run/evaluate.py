@@ -11,6 +11,7 @@ from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import Dataset, Document, Documents, load_dataset
 from model.errors import InvalidOption
+from model.private_files import make_folder
 from model.progress import with_progress
 from model.ranking.thresholds import GLOBAL, policy_named
 from training.evaluation.baselines import label_prior, neighbour_votes
@@ -83,7 +84,7 @@ def evaluate_bundle(
     voters = TrainingNeighbours(coder, dataset) if neighbours else None
     threshold = _threshold(coder, neighbours)
     lines: list[str] = []
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     with ScoreStream(len(dataset.labels), out.parent) as stream:
         for document in with_progress(documents, "notes", len(documents), "note"):
             ranked = coder.ranked(document.text, None if voters is None else voters.of(document))

@@ -10,6 +10,7 @@ import torch
 
 from model.errors import LabelSpaceMismatch
 from model.network.network import CodingNetwork
+from model.private_files import make_folder
 from training.optimise.checkpoint_folder import has_checkpoint
 from training.optimise.loop import TrainingResult
 from training.optimise.note_source import NoteSource
@@ -91,7 +92,7 @@ def run_protocol(
         return neighbour_jaccard(embed_notes(network, dev, options, device), dev.rows, dev_subjects, dev.num_labels)
 
     for stage in (FIRST, SECOND):
-        (folder / stage).mkdir(parents=True, exist_ok=True)
+        make_folder(folder / stage)
     with without_label_attention(network):
         first = fit(options, folder / FIRST, identity | {"stage": 1}, None if validate is None else agreement)
     for part in (network.document_embedding, network.projection_head):

@@ -13,6 +13,7 @@ from model.bundle import BundleContents, save_bundle
 from model.dataset import Dataset, load_dataset
 from model.errors import EmptyDataset, InvalidOption, OutputExists, UnwritableOutput
 from model.network.encoder_source import EncoderSource, open_encoder
+from model.private_files import make_folder
 from model.ranking.ranker import Ranker
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, policy_named
 from training.ranking.fit_code_counts import with_counts_of_scores
@@ -82,7 +83,7 @@ def _prepare_run_folder(request: TrainingRequest) -> None:
         )
     require_same_protocol(folder, request.options)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         if not begun:  # a run that goes on has the options that it began with
             options = {"preset": request.preset, **request.options.as_dict()}
             write_atomically(folder / "options.json", json.dumps(options, indent=2).encode())

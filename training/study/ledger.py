@@ -14,6 +14,7 @@ import numpy as np
 
 from model.atomic_output import write_atomically
 from model.errors import InvalidOption, MalformedInput, MissingInput, UnwritableOutput
+from model.private_files import make_folder
 from training.study.cell import Cell, Setting
 
 FORMAT = "icd-coder study 1"
@@ -66,7 +67,7 @@ class Ledger:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InvalidOption(f"'{folder}' is there and holds no study: remove it or choose another --out")
         try:
-            (folder / DOCUMENTS).mkdir(parents=True, exist_ok=True)
+            make_folder(folder / DOCUMENTS)
         except OSError as error:
             raise UnwritableOutput(f"cannot write in '{folder}' ({error.strerror}): choose another --out") from error
         write_atomically(path, (json.dumps(identity, indent=2) + "\n").encode())

@@ -15,6 +15,7 @@ from model.network.encoder_source import open_encoder
 from model.network.network import CodingNetwork
 from model.network.precision import trained_precision
 from model.network.windows import WindowedNote, window_notes
+from model.private_files import make_folder
 from model.progress import progress_bar
 from model.text.note_form import plain_texts
 
@@ -43,7 +44,7 @@ def text_features(texts: Sequence[str], encoder: str, max_tokens: int, cache: Pa
     means = _means(texts, encoder, max_tokens, precision)
     content = io.BytesIO()
     np.save(content, means)
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     write_atomically(path, content.getvalue())
     return means
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from model.atomic_output import require_no_file
 from model.errors import MalformedInput, MissingInput, UnwritableOutput
+from model.private_files import set_modes
 
 FORMAT = "icd-coder backup 1"
 MANIFEST = "manifest.json"
@@ -53,7 +54,7 @@ def pack(folder: Path, target: Path, manifest: Mapping[str, Any]) -> None:
         archive.comment = hashlib.sha256(content).hexdigest().encode()
     with staged.open("rb") as file:
         os.fsync(file.fileno())
-    staged.chmod(0o600)
+    set_modes(staged)
     staged.rename(target)
 
 

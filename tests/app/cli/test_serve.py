@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 from typer.testing import Result
 
 from model.errors import (
@@ -85,6 +86,25 @@ def test_serve_check_opens_everything_and_serves_nothing(invoke: Invoke, indexed
     assert result.exit_code == 0
     for part in ("bbbbbbbbbbbb, 4 codes", "notes.sqlite3", "asked for", "777 characters", "metrics   admin"):
         assert part in result.stdout
+
+
+def test_serve_names_the_database_that_others_can_read(
+    invoke: Invoke, indexed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--check says it, and a service logs it, of the write-ahead log too."""
+    monkeypatch.setattr("app.web.server.run", lambda _app, bound, _seconds: bound.close())
+    monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
+    for above in (tmp_path, *tmp_path.parents):
+        if above.name.startswith(("pytest-", "test_")):  # pytest closes its own folders
+            above.chmod(0o755)
+    asked = ("serve", "--bundle", "b", "--no-auth", "--database", indexed, "--port", "0")
+    assert "warning" not in invoke(*asked, "--check").output
+    (tmp_path / "notes.sqlite3").chmod(0o644)
+    assert f"run `chmod -R go-rwx '{tmp_path}/notes.sqlite3'`" in invoke(*asked, "--check").output
+    with capture_logs() as logged:
+        invoke(*asked)
+    named = {line["remedy"].split("'")[1] for line in logged if line["event"] == "files are not private"}
+    assert named == {f"{tmp_path}/notes.sqlite3{end}" for end in ("", "-wal", "-shm")}  # SQLite copies the mode
 
 
 def test_serve_check_names_what_is_wrong(invoke: Invoke, indexed: str, coder: FakeCoder) -> None:

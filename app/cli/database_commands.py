@@ -52,13 +52,18 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Store every document of the data again: new texts, codes, embeddings.")
     ] = False,
+    delete_reviews: Annotated[
+        bool,
+        typer.Option("--delete-reviews", help="With --rebuild: delete reviews of notes with another text."),
+    ] = False,
     device: DeviceOption = "cpu",
     precision: PrecisionOption = "auto",
 ) -> None:
     """Store documents, their codes and embeddings for the neighbour search.
 
     A second run adds only what is missing; texts are stored only with --store-text. Several bundles can index into
-    one database. After --rebuild a changed document has to be indexed again by the other bundles.
+    one database. After --rebuild a changed document has to be indexed again by the other bundles. Its reviews stay
+    where its text is the same; where it is not, --rebuild refuses to delete them without --delete-reviews.
 
     \b
     Examples:
@@ -78,9 +83,12 @@ def index(
     coder = load_coder(bundle, device, precision)
     upgrade(url)
     wanted = [split.strip() for split in splits.split(",") if split.strip()]
-    report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild)
+    report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild, delete_reviews)
     engine.dispose()
     typer.echo(f"{database_name(url)}: {report.added} added, {report.present} were there", err=True)
+    if report.lost.reviews:
+        lost = report.lost
+        typer.echo(f"{lost.reviews} reviews of {lost.notes} notes with another text were deleted", err=True)
     if report.code_use.warning:
         typer.echo(f"warning: {report.code_use.warning}", err=True)
 

@@ -3,11 +3,10 @@
 Several bundles can index into one database: a note is stored once, with one embedding for every embedding id.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Engine
@@ -30,6 +29,7 @@ from app.notes.document_checks import (
     require_notes,
     require_short_ids,
 )
+from app.notes.rebuilding import Lost, Rebuilding, hash_text, is_unchanged, lost_reviews
 from app.notes.repository import NewNote, StoredDocument
 from model.dataset import Dataset, Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
@@ -43,6 +43,15 @@ Stored = dict[str, StoredDocument]
 """What the database holds of the documents of a batch, by their ids."""
 
 
+class Added(NamedTuple):
+    """What a run or a batch of it has added."""
+
+    notes: int = 0
+    texts: int = 0
+    """Texts of notes that were stored without them."""
+    lost: Lost = Lost()
+
+
 @dataclass(frozen=True)
 class IndexReport:
     """What a run did."""
@@ -52,6 +61,8 @@ class IndexReport:
     texts_added: int
     code_use: CodeUse
     """How the codes of the documents fit the bundle."""
+    lost: Lost
+    """Reviews that were deleted with the texts that they were of."""
 
 
 @dataclass(frozen=True)
@@ -66,30 +77,36 @@ class Indexer:
     store_text: bool
     rebuild: bool = False
     """Store again what is there: other texts and codes replace the stored ones, embeddings are made anew."""
+    delete_reviews: bool = False
+    """Delete the reviews of notes that are stored again with another text."""
 
-    def run(self, documents: Sequence[Document]) -> tuple[int, int]:
+    def run(self, documents: Sequence[Document]) -> Added:
         """Add the documents that are missing, with a progress bar.
-
-        Returns:
-            How many documents, and how many texts of stored documents, were added.
 
         Raises:
             MalformedInput: two documents share an id, a text is no note, or a stored one has another text now and is
                 not rebuilt.
+            InvalidOption: reviews would be deleted and shall not be; nothing was stored.
             EmbeddingMismatch: the embedding id is known with another dimension.
             DatabaseUnavailable: the database cannot be written, or its server's log would show the texts.
         """
         require_distinct(document.document_id for document in documents)
         require_notes(documents)
         self._require_usable()
-        added = texts_added = 0
+        if self.rebuild:
+            self._require_reviews_kept(documents)
+        done = []
         with progress_bar("index", total=len(documents), unit="note") as bar:
             for start in range(0, len(documents), BATCH_SIZE):
                 batch = documents[start : start + BATCH_SIZE]
-                new, texts = self._add(batch)
-                added, texts_added = added + new, texts_added + texts
+                done.append(self._add(batch))
                 bar.update(len(batch))
-        return added, texts_added
+        lost = [each.lost for each in done]
+        return Added(
+            sum(each.notes for each in done),
+            sum(each.texts for each in done),
+            Lost(sum(each.notes for each in lost), sum(each.reviews for each in lost)),
+        )
 
     def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
         """Store one document with the embedding (D,) that was made of it, and the row of the access log with it.
@@ -109,7 +126,7 @@ class Indexer:
         with write(self.engine) as connection:
             stored = self._stored(connection, [document])
             known = stored.get(document.document_id)
-            if known is not None and not _is_unchanged(connection, document, known):
+            if known is not None and not is_unchanged(connection, document, known):
                 raise NoteStored("another note is stored under this note_id: delete it first, or choose another id")
             self._record_bundle(connection)
             self._add_texts(connection, [document], stored)
@@ -125,26 +142,36 @@ class Indexer:
                 postgresql.require_private_log(connection)
         require_same_dimension(self.engine, known, self.coder.embedding_id, self.coder.embedding_dim)
 
-    def _add(self, batch: Sequence[Document]) -> tuple[int, int]:
-        """Embed outside of the transaction, then write under the lock what is still missing.
+    def _require_reviews_kept(self, documents: Sequence[Document]) -> None:
+        """Raise InvalidOption, before anything is stored, where reviews would be deleted and shall not be."""
+        notes = reviews = 0
+        with read(self.engine) as connection:
+            for start in range(0, len(documents), BATCH_SIZE):
+                batch = documents[start : start + BATCH_SIZE]
+                lost = lost_reviews(connection, batch, self._stored(connection, batch))
+                notes, reviews = notes + lost.notes, reviews + lost.reviews
+        self._rebuilding().require_allowed(Lost(notes, reviews))
 
-        Returns:
-            How many documents, and how many texts of stored documents, were added.
-        """
+    def _rebuilding(self) -> Rebuilding:
+        return Rebuilding(self.coder.embedding_id, self.source, self._title, self.delete_reviews)
+
+    def _add(self, batch: Sequence[Document]) -> Added:
+        """Embed outside of the transaction, then write under the lock what is still missing."""
         for document in batch:
             require_short_ids(document)
         with read(self.engine) as connection:
             stored = self._stored_with_same_texts(connection, batch)
         missing = [document for document in batch if self.rebuild or not _is_embedded(stored, document)]
         if not missing and not self._text_is_missing(batch, stored):
-            return 0, 0
+            return Added()
         rows = self.coder.embed([document.text for document in missing]) if missing else np.empty((0, 0))
         vectors = {document.document_id: row for document, row in zip(missing, rows, strict=True)}
         with write(self.engine) as connection:
             stored = self._stored_with_same_texts(connection, batch)  # another indexer may have written meanwhile
             self._record_bundle(connection)
+            lost = Lost()
             if self.rebuild:
-                stored = self._make_room(connection, missing, stored)
+                stored, lost = self._rebuilding().make_room(connection, missing, stored)
             texts = self._add_texts(connection, batch, stored)
             missing = [document for document in missing if not _is_embedded(stored, document)]
             for document in missing:
@@ -152,7 +179,7 @@ class Indexer:
             changed = [document.document_id for document in (batch if texts else missing)]
             if changed:
                 append(connection, Entry(COMMAND_LINE, "index", changed))
-        return len(missing), texts
+        return Added(len(missing), texts, lost)
 
     def _stored(self, connection: Connection, batch: Sequence[Document]) -> Stored:
         ids = [document.document_id for document in batch]
@@ -170,21 +197,6 @@ class Indexer:
                     "`icd-coder index --rebuild`, or index the changed data into a new database"
                 )
         return stored
-
-    def _make_room(self, connection: Connection, batch: Sequence[Document], stored: Stored) -> Stored:
-        """Delete what will be stored again: a changed note with all that belongs to it, else its embedding alone."""
-        left = dict(stored)
-        for document in batch:
-            known = stored.get(document.document_id)
-            if known is None:
-                continue
-            if _is_unchanged(connection, document, known):
-                repository.delete_embedding(connection, known.row, self.coder.embedding_id)
-                left[document.document_id] = known._replace(is_embedded=False)
-            else:
-                repository.delete_note(connection, known.row)
-                del left[document.document_id]
-        return left
 
     def _text_is_missing(self, batch: Sequence[Document], stored: Stored) -> bool:
         return self.store_text and not all(stored[document.document_id].has_text for document in batch)
@@ -232,16 +244,24 @@ class Indexer:
 
 
 def index_dataset(
-    engine: Engine, coder: Coder, dataset: Dataset, splits: Sequence[str], store_text: bool, rebuild: bool = False
+    engine: Engine,
+    coder: Coder,
+    dataset: Dataset,
+    splits: Sequence[str],
+    store_text: bool,
+    rebuild: bool = False,
+    delete_reviews: bool = False,
 ) -> IndexReport:
     """Store the documents of the splits; a re-run adds only what is missing, or with ``rebuild`` stores all again.
 
     Raises:
-        InvalidOption: an unknown split.
+        InvalidOption: an unknown split, ``delete_reviews`` without ``rebuild``, or reviews that would be deleted.
         EmptyDataset: no document in the splits.
         LabelSpaceMismatch: the bundle has no code of the documents' systems.
         MalformedInput, EmbeddingMismatch, DatabaseUnavailable: see :meth:`Indexer.run`.
     """
+    if delete_reviews and not rebuild:
+        raise InvalidOption("--delete-reviews has a meaning with --rebuild only: add it, or leave both out")
     unknown = sorted(set(splits) - set(SPLITS))
     if unknown or not splits:
         raise InvalidOption(f"--splits names {unknown}: give some of {','.join(SPLITS)}")
@@ -253,24 +273,11 @@ def index_dataset(
         )
     source = dataset.path.resolve().name[:LONGEST_ID]
     code_use = require_codes(dataset, documents, coder.codes)
-    indexer = Indexer(engine, coder, source, dataset.labels, store_text, rebuild)
-    added, texts_added = indexer.run(documents)
-    return IndexReport(added, len(documents) - added, texts_added, code_use)
-
-
-def hash_text(key: bytes, text: str) -> str:
-    """HMAC-SHA256 of a note's text in UTF-8, hex."""
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    indexer = Indexer(engine, coder, source, dataset.labels, store_text, rebuild, delete_reviews)
+    added = indexer.run(documents)
+    return IndexReport(added.notes, len(documents) - added.notes, added.texts, code_use, added.lost)
 
 
 def _is_embedded(stored: Stored, document: Document) -> bool:
     known = stored.get(document.document_id)
     return known is not None and known.is_embedded
-
-
-def _is_unchanged(connection: Connection, document: Document, known: StoredDocument) -> bool:
-    """Whether a document is stored with the same text, split, patient and codes."""
-    text_hash = hash_text(repository.hash_key(connection), document.text)
-    if (text_hash, document.split, document.subject_id or None) != (known.text_hash, known.split, known.subject_id):
-        return False
-    return repository.codes_of(connection, known.row) == list(document.codes)

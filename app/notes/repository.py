@@ -55,6 +55,14 @@ class NewNote(NamedTuple):
     stored_at: datetime
 
 
+class ChangedNote(NamedTuple):
+    """What may change of a note whose text stays."""
+
+    patient_id: int | None
+    split: str
+    source: str
+
+
 class Deleted(NamedTuple):
     """Rows that are deleted with a note."""
 
@@ -103,14 +111,32 @@ def patient_row(connection: Connection, subject_id: str | None) -> int | None:
 
 def add_note(connection: Connection, note: NewNote, codes: Iterable[AssignedTitle]) -> int:
     """Store a note with its codes in order of priority; its row."""
-    row = connection.execute(insert(Note).values(note._asdict()).returning(Note.id)).scalar_one()
+    row: int = connection.execute(insert(Note).values(note._asdict()).returning(Note.id)).scalar_one()
+    _add_codes(connection, row, codes)
+    return row
+
+
+def change_note(connection: Connection, row: int, changed: ChangedNote, codes: Iterable[AssignedTitle]) -> None:
+    """Give a note another patient, split and codes; all of its embeddings are deleted, to be read anew."""
+    connection.execute(delete(Embedding).where(Embedding.note_id == row))
+    connection.execute(delete(AssignedCode).where(AssignedCode.note_id == row))
+    connection.execute(update(Note).where(Note.id == row).values(changed._asdict()))
+    _add_codes(connection, row, codes)
+
+
+def reviews_of(connection: Connection, notes: Sequence[int]) -> dict[int, int]:
+    """How many reviews each note has, by its row; a note without one is left out."""
+    query = select(Review.note_id, func.count()).where(Review.note_id.in_(notes)).group_by(Review.note_id)
+    return dict(connection.execute(query).all())
+
+
+def _add_codes(connection: Connection, row: int, codes: Iterable[AssignedTitle]) -> None:
     rows = [
         {"note_id": row, "sequence": sequence, "system": each.code.system, "code": each.code.code, "title": each.title}
         for sequence, each in enumerate(codes, start=1)
     ]
     if rows:
         connection.execute(insert(AssignedCode), rows)
-    return row
 
 
 def add_text(connection: Connection, note: int, text: str) -> None:
@@ -144,6 +170,13 @@ def delete_patient_without_notes(connection: Connection, patient: int) -> None:
     """Delete a patient of whom no note is left."""
     others = select(Note.id).where(Note.patient_id == patient)
     connection.execute(delete(Patient).where(Patient.id == patient, ~others.exists()))
+
+
+def delete_patients_without_notes(connection: Connection, subject_ids: Iterable[str | None]) -> None:
+    """Delete those of the patients of whom no note is left."""
+    named = sorted({subject for subject in subject_ids if subject})
+    others = select(Note.id).where(Note.patient_id == Patient.id)
+    connection.execute(delete(Patient).where(Patient.subject_id.in_(named), ~others.exists()))
 
 
 def count_rows_of(connection: Connection, note: int) -> Deleted:

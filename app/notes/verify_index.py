@@ -11,7 +11,7 @@ from app.neighbours import repository
 from app.neighbours.index import candidate_source
 from app.neighbours.search import Excluded, search
 from app.notes import verify_repository as queries
-from app.notes.indexing import hash_text
+from app.notes.rebuilding import hash_text
 from app.notes.repository import hash_key
 from model.progress import with_progress
 

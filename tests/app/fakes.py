@@ -203,10 +203,11 @@ def index_into(
     splits: tuple[str, ...] = ("train",),
     store_text: bool = False,
     rebuild: bool = False,
+    delete_reviews: bool = False,
 ) -> IndexReport:
     """Index a dataset directory."""
     engine = open_engine(url)
     try:
-        return index_dataset(engine, coder, load_dataset(data), splits, store_text, rebuild)
+        return index_dataset(engine, coder, load_dataset(data), splits, store_text, rebuild, delete_reviews)
     finally:
         engine.dispose()

@@ -2,18 +2,26 @@
 
 import json
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from app.access.gate import OpenGate
 from app.database.engine import migrate, open_engine, write
-from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient
+from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient, Review
 from app.neighbours.index import open_index
 from app.neighbours.search import Excluded
-from app.notes.indexing import BATCH_SIZE, hash_text
+from app.notes.indexing import BATCH_SIZE
+from app.notes.rebuilding import hash_text
 from app.notes.verify_index import verify_index
+from app.settings import load_settings
+from app.web.application import create_app
 from model.dataset import Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
 from tests.app.access_log.rows import logged
@@ -223,6 +231,84 @@ def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_p
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     assert index.find(coder.embed([changed[0].text])[0], 1, Excluded())[0].note_id == "n1"
     assert verify_index(open_engine(indexed)).problems == []
+
+
+def review(url: str, coder: FakeCoder, *note_ids: str) -> None:
+    """One review of each note, made by the service."""
+    with TestClient(create_app(load_settings(database=url), coder, OpenGate())) as client:
+        for note_id in note_ids:
+            made = {"note_id": note_id, "actions": [{"action": "reject", "code": "401.9"}]}
+            assert client.post("/v1/reviews", json=made).status_code == 201
+
+
+def reviewed(url: str) -> list[str]:
+    with open_engine(url).connect() as connection:
+        return sorted(connection.scalars(select(Note.note_id).join(Review, Review.note_id == Note.id)))
+
+
+def test_rebuild_keeps_the_reviews_of_a_note_with_the_same_text(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """A code was added, the split changed, a patient's id corrected: the row stays, and the old patient goes. A service
+    that runs finds the note as the new patient's.
+    """
+    review(indexed, coder, "n1", "n2", "n3")
+    n1, n2, n3 = NOTES[:3]
+    index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
+    vector = coder.embed([n3.text])[0]
+    assert index.find(vector, 1, Excluded())[0].note_id == "n3"
+    changed = [replace(n1, codes=(*n1.codes, LABELS[2].key)), replace(n2, split="dev"), replace(n3, subject_id="p7")]
+    data = write_dataset(tmp_path / "new", changed)
+    report = index_into(indexed, coder, data, splits=("train", "dev"), store_text=True, rebuild=True)
+    assert (report.added, report.lost) == (3, (0, 0))
+    assert reviewed(indexed) == ["n1", "n2", "n3"]
+    with open_engine(indexed).connect() as connection:
+        codes = connection.scalars(select(AssignedCode.code).join(Note).where(Note.note_id == "n1")).all()
+        rows = connection.execute(select(Note.note_id, Patient.subject_id, Note.split).join(Patient)).all()
+        patients = connection.scalars(select(Patient.subject_id)).all()
+    assert codes == ["401.9", "250.00", "428.0"]
+    assert sorted(rows) == [("n1", "p1", "train"), ("n2", "p1", "dev"), ("n3", "p7", "train")]
+    assert sorted(patients) == ["p1", "p7"]
+    assert index.find(vector, 3, Excluded(frozenset({"p7"})))[0].note_id != "n3"
+    assert index.find(vector, 1, Excluded(frozenset({"p2"})))[0].note_id == "n3"
+    assert verify_index(open_engine(indexed)).problems == []
+
+
+def test_rebuild_deletes_reviews_only_when_it_is_told_to(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Refused before anything changes, however far behind in the data; then counted, and named in the access log."""
+    review(indexed, coder, "n1", "n3", "n3")
+    others = random_documents(2 * BATCH_SIZE)
+    changed = [*others, replace(NOTES[1], text="Other words."), replace(NOTES[2], text="Another text about failure.")]
+    data = write_dataset(tmp_path / "new", changed)
+    with pytest.raises(InvalidOption, match=r"another text for 1 notes with 2 reviews.*--delete-reviews"):
+        index_into(indexed, coder, data, rebuild=True)
+    with open_engine(indexed).connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(Note)) == 3
+    assert reviewed(indexed) == ["n1", "n3", "n3"]
+    assert index_into(indexed, coder, data, rebuild=True, delete_reviews=True).lost == (1, 2)
+    assert reviewed(indexed) == ["n1"]
+    assert ("command-line", "index --rebuild deletes 2 reviews", '["n3"]', None) in logged(open_engine(indexed))
+
+
+def test_a_review_that_is_made_during_a_rebuild_is_not_deleted(
+    indexed: str, coder: FakeCoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction looks again."""
+    data = write_dataset(tmp_path / "new", [replace(NOTES[0], text="Another text.")])
+    embed = coder.embed
+
+    def embed_while_somebody_reviews(texts: Sequence[str]) -> Any:
+        review(indexed, FakeCoder(), "n1")
+        return embed(texts)
+
+    monkeypatch.setattr(coder, "embed", embed_while_somebody_reviews)
+    with pytest.raises(InvalidOption, match="1 reviews"):
+        index_into(indexed, coder, data, rebuild=True)
+    assert reviewed(indexed) == ["n1"]
+
+
+def test_deleting_reviews_without_rebuild_is_a_mistake(indexed: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """The option has no meaning of its own."""
+    with pytest.raises(InvalidOption, match="--rebuild"):
+        index_into(indexed, coder, tmp_path / "data", delete_reviews=True)
 
 
 @pytest.mark.parametrize(

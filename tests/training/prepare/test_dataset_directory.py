@@ -123,3 +123,21 @@ def test_no_document_tells_the_way_to_nothing(tmp_path: Path) -> None:
     with pytest.raises(EmptyDataset, match="rows 7; rows dropped: no code 7"):
         write_dataset(tmp_path / "out", [], {}, record)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_in_several_splits_are_counted_and_warned_of(tmp_path: Path) -> None:
+    """Whatever the source; blanks do not matter, and repeats inside of one split do not count."""
+    parts = [
+        ("train", "Same note."),
+        ("train", "Same note."),
+        ("test", "Same\n note. "),
+        ("dev", "Another."),
+        ("dev", "x"),
+    ]
+    codes = (Code("icd10cm", "I10"),)
+    made = [Document(f"d{place}", f"p{place}", split, text, codes) for place, (split, text) in enumerate(parts)]
+    record = Record({})
+    written = write_dataset(tmp_path / "out", made, {}, record)
+    assert written.warnings[0].startswith("1 text stands in more than one split")
+    assert {"step": "texts in several splits", "rows": 1} in record.rows
+    assert [one.split for one in load_dataset(tmp_path / "out").documents()] == [split for split, _ in parts]

@@ -13,6 +13,11 @@ class DatabaseOutOfStep(IcdCoderError):
 class DatabaseUnavailable(IcdCoderError):
     """The database exists but cannot be used now: locked, read-only, full or damaged."""
 
+    def __init__(self, message: str, cause: str = "DatabaseUnavailable") -> None:
+        self.cause = cause
+        """Name of the engine's own error, such as SQLITE_FULL or DiskFull, for the log."""
+        super().__init__(message)
+
 
 class UnknownNote(IcdCoderError):
     """No note is stored under the given note_id."""

@@ -23,6 +23,7 @@ Subtree = Annotated[
 MOST_SUBTREES = 100
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 MOST_CODES = 500
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _is_code(written: str) -> str:
@@ -83,3 +84,11 @@ class Tokens(Strict):
     read: int
     total: int
     truncated: bool
+
+
+def plain_cell(value: object) -> object:
+    """A cell of a CSV table that no spreadsheet takes for a formula: a text that could be one gets a leading quote.
+
+    After OWASP's page "CSV Injection". Numbers stay as they are.
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -106,6 +106,27 @@ def staged_file(target: Path, is_secret: bool = False) -> Iterator[BinaryIO]:
     _flush_directory(target.parent)
 
 
+@contextmanager
+def scratch_directory(name: Path) -> Iterator[Path]:
+    """Yield a private folder beside the path ``name``, which is removed at the end; those of killed runs are removed.
+
+    Raises:
+        UnwritableOutput: the parent directory cannot be written to.
+    """
+    try:
+        sweep_abandoned(name)
+        lock, folder = _claimed(lambda: _new_directory(name))
+    except OSError as error:
+        raise UnwritableOutput(
+            f"cannot write in '{name.parent}' ({error.strerror}): choose another place or fix its permissions"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
 def write_atomically(target: Path, content: bytes, is_secret: bool = False) -> None:
     """Write a single file as :func:`staged_file` does."""
     with staged_file(target, is_secret) as file:

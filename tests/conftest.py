@@ -113,8 +113,8 @@ def disposed_engines() -> Iterator[None]:
     engines: list[Engine] = []
     make = postgresql.make_engine
 
-    def tracked(url: URL, keeps_open: bool = True) -> Engine:
-        engines.append(make(url, keeps_open))
+    def tracked(url: URL, keeps_open: bool = True, busy_timeout_ms: int = 0) -> Engine:
+        engines.append(make(url, keeps_open, busy_timeout_ms))
         return engines[-1]
 
     with pytest.MonkeyPatch.context() as patch:

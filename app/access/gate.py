@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from app.access.caller import ANONYMOUS, Caller
 from app.access.key_secret import open_secret
+from app.access.key_use import KeyUses
 from app.access.keys import find_caller, look_up
 from app.access.rate_limit import RateLimits, StrangerLimits
 from app.access.tokens import TokenVerifier, is_token, open_token_verifier
@@ -18,6 +19,8 @@ from app.settings import Settings
 from model.errors import InvalidOption
 
 SCHEME = "bearer"
+NOTING_MS = 250
+"""How long a request waits for a lock to note the use of its key; otherwise the next request notes it."""
 HOW = "send the header `Authorization: Bearer KEY` with a key of `icd-coder keys create`"
 
 
@@ -76,6 +79,8 @@ class KeyGate:
     """None without an identity provider."""
     at_once: Engine | None = None
     """For reads in the event loop; see :func:`app.database.engine.open_reader_at_once`."""
+    uses: KeyUses | None = None
+    """Where the uses of keys are noted."""
 
     def __repr__(self) -> str:
         """Without the secret."""
@@ -129,15 +134,17 @@ class KeyGate:
         if self.at_once is not None:
             with suppress(DatabaseUnavailable):  # locked or damaged: a thread can wait, and report what it is
                 caller, use_is_due = look_up(self.at_once, self.secret, text)
-                if not use_is_due:
+                if not use_is_due or (self.uses is not None and self.uses.paused):
                     return caller
-        return await asyncio.to_thread(find_caller, self.engine, self.secret, text)
+        return await asyncio.to_thread(find_caller, self.engine, self.secret, text, self.uses)
 
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
         if self.at_once is not None:
             self.at_once.dispose()
+        if self.uses is not None:
+            self.uses.engine.dispose()
 
 
 def open_gate(settings: Settings, no_auth: bool) -> Gate:
@@ -160,4 +167,5 @@ def open_gate(settings: Settings, no_auth: bool) -> Gate:
     require_current(engine)
     secret = open_secret(engine, settings)
     at_once = open_reader_at_once(settings.database)
-    return KeyGate(engine, secret, limits, strangers, open_token_verifier(settings, secret), at_once)
+    uses = KeyUses(open_engine(settings.database, busy_timeout_ms=NOTING_MS))
+    return KeyGate(engine, secret, limits, strangers, open_token_verifier(settings, secret), at_once, uses)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from app.access.caller import Caller
+from app.access.key_use import KeyUses
 from app.access.scopes import Scope, parse_scopes, write_scopes
 from app.access_log.hash_chain import COMMAND_LINE, Entry, append
 from app.database.engine import read, write
@@ -167,16 +168,19 @@ class FoundKey(NamedTuple):
     """Whether the time of use is to be written."""
 
 
-def find_caller(engine: Engine, secret: bytes, text: str) -> Caller:
-    """The caller that a key stands for; the time of use is stored, at most once a minute.
+def find_caller(engine: Engine, secret: bytes, text: str, uses: KeyUses | None = None) -> Caller:
+    """The caller that a key stands for; the time of use is noted, at most once a minute.
+
+    Args:
+        uses: where it is noted; None: in the same database, which is tried each time.
 
     Raises:
         WrongKey, RevokedKey, ExpiredKey: the key is not valid.
-        DatabaseUnavailable: the database cannot be read or written.
+        DatabaseUnavailable: the database cannot be read.
     """
     caller, use_is_due = look_up(engine, secret, text)
     if use_is_due:
-        _note_use(engine, caller.who, datetime.now(UTC))
+        (uses or KeyUses(engine)).note(caller.who)
     return caller
 
 
@@ -210,8 +214,3 @@ def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:
         )
         if revoked.rowcount:
             append(connection, Entry(COMMAND_LINE, f"keys revoke {key_id}"))
-
-
-def _note_use(engine: Engine, key_id: str, now: datetime) -> None:
-    with write(engine) as connection:
-        connection.execute(update(ApiKey).where(ApiKey.key_id == key_id).values(last_used_at=now))

@@ -3,14 +3,18 @@
 import ipaddress
 import math
 import time
+from types import SimpleNamespace
 
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, memory
 from limits.strategies import FixedWindowRateLimiter, MovingWindowRateLimiter
 
 from app.errors import RateLimited
 from app.settings import PREFIX
 from model.errors import InvalidOption
+
+# The library counts by the time of day: a clock that is set back would keep a key out, one set forward let it in.
+memory.time = SimpleNamespace(time=time.monotonic)  # type: ignore[assignment, attr-defined]
 
 NO_LIMIT = "none"
 BUCKETS = 1 << 16
@@ -90,7 +94,7 @@ def _network(address: str) -> str:
 
 
 def _limited(what: str, reset_time: float) -> RateLimited:
-    return RateLimited(what, max(1, math.ceil(reset_time - time.time())))
+    return RateLimited(what, max(1, math.ceil(reset_time - time.monotonic())))
 
 
 def _parsed(limits: str, setting: str) -> list[RateLimitItem]:

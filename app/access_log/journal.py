@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import Connection, Engine
 
 from app.access_log.hash_chain import Entry, append
 from app.database.engine import write
+from app.database.write_check import WriteCheck
 
 Effect = Callable[[Connection], object]
 """A change of the database, made in the given transaction."""
@@ -18,6 +20,21 @@ class Journal:
     """The access log of one database. Without a database nothing is logged: no stored note can be read or changed."""
 
     engine: Engine | None
+
+    def require_writable(self) -> None:
+        """Check that a row could be written now; see :class:`app.database.write_check.WriteCheck`.
+
+        Raises:
+            DatabaseUnavailable: requests that read stored notes are refused until it can.
+        """
+        if self.engine is not None:
+            self._check.run()
+
+    @cached_property
+    def _check(self) -> WriteCheck:
+        if self.engine is None:
+            raise ValueError("there is no database to check")
+        return WriteCheck(self.engine)
 
     async def write(self, entry: Entry, effect: Effect | None = None) -> None:
         """Log a request that read or changed notes, in one transaction with its change.

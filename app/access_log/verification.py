@@ -8,16 +8,29 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Row, func, select
+from sqlalchemy import Connection, CursorResult, Engine, Row, func, select, text
 
-from app.access_log.hash_chain import GENESIS, Link, row_hash
-from app.database.engine import read, require_current
+from app.access_log.hash_chain import COMMAND_LINE, GENESIS, Entry, Link, append, row_hash
+from app.database.engine import read, require_current, write
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
 from model.atomic_output import write_atomically
 from model.errors import MalformedInput
 from model.progress import progress_bar
 
+ANCHORED = "verify-log makes an anchor"
+"""Action of the row that a first anchor leaves in the log."""
+RAISES = "SELECT RAISE(ABORT, 'the access log is append-only'); END"
+SQLITE_TRIGGERS = {
+    "access_log_update": (f"BEFORE update ON access_log BEGIN {RAISES}",),
+    "access_log_delete": (f"BEFORE delete ON access_log BEGIN {RAISES}",),
+    "access_log_insert": (
+        "BEFORE INSERT ON access_log WHEN EXISTS (SELECT 1 FROM access_log WHERE sequence = NEW.sequence)",
+        RAISES,
+    ),
+}
+"""By name, the parts of their text."""
+POSTGRESQL_TRIGGER = "access_log_change"
 COLUMNS = tuple(column.name for column in AccessLogRow.__table__.columns if column.name != "hash")
 
 
@@ -25,18 +38,55 @@ def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
     """Check every row, with a progress bar; the end of the chain.
 
     Raises:
-        BrokenChain: names the first row that was changed, replaced or removed.
+        BrokenChain: names the first row that was changed, replaced or removed, or the triggers that are missing.
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database cannot be read.
     """
     require_current(engine)
     with read(engine) as connection:
         last = _walk(connection, anchor)
+        missing = _missing_triggers(connection)
     if anchor is not None and last.sequence < anchor.sequence:
         raise BrokenChain(
             f"the access log ends at row {last.sequence}, the anchor knows {anchor.sequence} rows: "
             f"row {last.sequence + 1} and what followed were removed"
         )
+    if missing:
+        raise BrokenChain(
+            f"the rows are whole, but nothing keeps them from being changed: the triggers {', '.join(missing)} of the "
+            "access log are missing, changed or switched off; find out who did that, then restore a backup"
+        )
     return last
+
+
+def was_anchored(engine: Engine) -> bool:
+    """Whether the log says that an anchor was made of it, so that one which is gone was not merely never made."""
+    with read(engine) as connection:
+        made = select(AccessLogRow.sequence).where(AccessLogRow.action == ANCHORED).limit(1)
+        return connection.scalar(made) is not None
+
+
+def note_anchor(engine: Engine) -> Link:
+    """Write into the log that an anchor is made of it; the new end, which the anchor is to hold."""
+    with write(engine) as connection:
+        return append(connection, Entry(COMMAND_LINE, ANCHORED))
+
+
+def _missing_triggers(connection: Connection) -> list[str]:
+    """Those of the log's triggers that would not refuse a change now.
+
+    A trigger of SQLite is compared by its text, one of PostgreSQL by its function, its events and whether it is on.
+    """
+    if connection.dialect.name == "sqlite":
+        query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'")
+        found: dict[str, str] = dict(connection.execute(query).all())
+        wanted = SQLITE_TRIGGERS.items()
+        return [name for name, parts in wanted if not all(part in found.get(name, "") for part in parts)]
+    query = text(
+        "SELECT t.tgenabled IN ('O', 'A') AND (t.tgtype & 58) = 58 AND p.prosrc LIKE '%RAISE EXCEPTION%' "
+        "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+        "WHERE t.tgrelid = 'access_log'::regclass AND t.tgname = :name"
+    )
+    return [] if connection.scalar(query, {"name": POSTGRESQL_TRIGGER}) else [POSTGRESQL_TRIGGER]
 
 
 def _walk(connection: Connection, anchor: Link | None) -> Link:

@@ -136,18 +136,21 @@ def verify_log(
         Path | None,
         typer.Option("--anchor", help="File that remembers the end of the log; keep it on another machine."),
     ] = None,
+    new_anchor: Annotated[
+        bool, typer.Option("--new-anchor", help="Make the file anew, although the log had an anchor before.")
+    ] = False,
 ) -> None:
     """Check that no row of the access log was changed, replaced or removed; exit code 1 where one was.
 
     Rows removed from the end are noticed with --anchor only: the file is written after each good check and compared
-    at the next one.
+    at the next one. The log remembers that an anchor was made: where the file is gone, the check fails.
 
     \b
     Examples:
       icd-coder verify-log --database sqlite:///notes.sqlite3
       icd-coder verify-log --database sqlite:///notes.sqlite3 --anchor notes.anchor
     """
-    from app.access_log.verification import read_anchor, verify_chain, write_anchor
+    from app.access_log.verification import note_anchor, read_anchor, verify_chain, was_anchored, write_anchor
     from app.database.engine import open_engine
     from app.errors import BrokenChain
 
@@ -155,6 +158,13 @@ def verify_log(
     engine = open_engine(database)
     try:
         end = verify_chain(engine, known)
+        if anchor is not None and known is None:
+            if was_anchored(engine) and not new_anchor:
+                raise BrokenChain(
+                    f"the rows are whole, but the anchor '{anchor}' is gone, and rows at the end may be with it: "
+                    "put it back, or begin again with --new-anchor"
+                )
+            end = note_anchor(engine)
     except BrokenChain as error:
         typer.echo(f"BROKEN: {error}")
         raise typer.Exit(1) from None

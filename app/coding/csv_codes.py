@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from io import StringIO
 
 from app.coding.schemas import SuggestedCode
+from app.wire import plain_cell
 
 COLUMNS = ("rank", "system", "code", "title", "probability", "threshold", "selected", "train_count", "evidence")
 
@@ -15,7 +16,7 @@ def csv_codes(codes: Sequence[SuggestedCode]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for code in codes:
-        writer.writerow(code_cells(code))
+        writer.writerow(map(plain_cell, code_cells(code)))
     return text.getvalue()
 
 

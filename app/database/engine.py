@@ -33,17 +33,17 @@ def default_url(bundle: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
-def open_engine(url: str, keeps_open: bool = False) -> Engine:
+def open_engine(url: str, keeps_open: bool = False, busy_timeout_ms: int = sqlite.BUSY_TIMEOUT_MS) -> Engine:
     """An engine for reading: every transaction sees one state. Nothing is connected yet.
 
     :func:`read` and :func:`write` open its transactions. A service ``keeps_open`` the connections to a SQLite file,
-    until it disposes of the engine.
+    until it disposes of the engine. ``busy_timeout_ms`` is how long a lock of such a file is waited for.
 
     Raises:
         InvalidOption: no URL, another driver, no file or database named, or a package is missing.
     """
     parsed = _parse(url)
-    engine: Engine = _backend(parsed).make_engine(parsed, keeps_open)
+    engine: Engine = _backend(parsed).make_engine(parsed, keeps_open, busy_timeout_ms)
     event.listen(engine, "handle_error", _forget_values)
     return engine
 
@@ -203,7 +203,7 @@ def _unavailable(error: SQLAlchemyError, url: str | URL) -> DatabaseUnavailable:
     name = error_name(error)
     remedy = sqlite.remedy(name) or postgresql.remedy(name)
     remedy = remedy or f"failed ({name}): run `icd-coder migrate`, or name another with --database"
-    return DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}")
+    return DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}", name)
 
 
 def error_name(error: SQLAlchemyError) -> str:

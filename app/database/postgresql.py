@@ -48,7 +48,11 @@ REMEDIES = {
 }
 
 
-def make_engine(url: URL, keeps_open: bool = True) -> Engine:  # noqa: ARG001 - connections to a server are always kept
+def make_engine(
+    url: URL,
+    keeps_open: bool = True,  # noqa: ARG001 - connections to a server are always kept
+    busy_timeout_ms: int = 0,  # noqa: ARG001 - the lock's timeout is that of the session
+) -> Engine:
     """An engine whose sessions keep rows out of the server's log; nothing is connected yet.
 
     Raises:

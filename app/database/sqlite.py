@@ -163,5 +163,5 @@ def _use_wal(path: Path) -> None:
         except sqlite3.Error as error:
             name = error_name(error)
             if not name.startswith("SQLITE_BUSY") or monotonic() > deadline:
-                raise DatabaseUnavailable(f"the database '{path}' {remedy(name) or f'failed ({name})'}") from None
+                raise DatabaseUnavailable(f"the database '{path}' {remedy(name) or f'failed ({name})'}", name) from None
         sleep(RETRY_SECONDS)

@@ -12,7 +12,7 @@ from app.coding.csv_codes import code_cells
 from app.coding.schemas import PredictAnswer
 from app.jobs.repository import ResultRow
 from app.problem_table import TYPE_PREFIX, Problem
-from app.wire import Strict
+from app.wire import Strict, plain_cell
 
 COLUMNS = ("line", "id", *CODE_COLUMNS, "problem")
 
@@ -56,5 +56,5 @@ def csv_lines(rows: Iterable[ResultRow]) -> Iterator[str]:
 
 def _line(cells: Iterable[object]) -> str:
     line = StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line).writerow(map(plain_cell, cells))
     return line.getvalue()

@@ -15,6 +15,7 @@ from app.access_log.hash_chain import COMMAND_LINE, Entry
 from app.access_log.journal import write_entry
 from app.database.engine import read, require_current
 from app.reviews.repository import current_codes, reviewed_note_ids, reviewed_notes, systems_of_reviewed
+from app.wire import plain_cell
 from model.atomic_output import require_no_file, staged_file
 from model.errors import InvalidOption
 from model.progress import with_progress
@@ -83,5 +84,5 @@ def export_reviews(engine: Engine, out: Path, system: str | None, with_text: boo
 
 def _line(cells: Sequence[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
+    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(map(plain_cell, cells))
     return line.getvalue()

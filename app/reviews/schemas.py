@@ -1,9 +1,9 @@
 """What the reviews routes take and give."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.wire import MOST_CODES, AssignedCode, CodeTitle, Identifier, Strict, System
@@ -71,13 +71,21 @@ class ReviewKept(Strict):
     warnings: list[str]
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, where it has one: the first and last day of the calendar may not, by their zone."""
+    try:
+        return moment.astimezone(UTC)
+    except (OverflowError, ValueError):
+        raise PydanticCustomError("moment", "is no moment in UTC: give one such as 2026-01-31T12:00:00Z") from None
+
+
 class ReviewsQuery(BaseModel):
     """Query of ``GET /v1/reviews``; not strict, because numbers and moments in an address are text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     note_id: Identifier | None = Field(default=None, description="Of one note; of all by default.")
-    since: AwareDatetime | None = Field(
+    since: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(
         default=None, description="Made then or later, with a time zone: 2026-01-31T12:00:00Z."
     )
     after: int = Field(default=0, ge=0, le=LARGEST_ID, description="next_after of the page before.")

@@ -46,7 +46,9 @@ class ProblemHandlers:
         app.add_exception_handler(HTTPException, self.http)
 
     async def known(self, _request: Request, error: Exception) -> JSONResponse:
-        """Answer an error of this program with its problem."""
+        """Answer an error of this program with its problem; one of the database is logged by its name, too."""
+        if isinstance(error, DatabaseUnavailable):
+            structlog.get_logger().error("the database cannot be used", error=error.cause)
         return known_problem(error, self.retry_after_seconds)
 
     async def database(self, _request: Request, error: Exception) -> JSONResponse:

@@ -92,6 +92,8 @@ def _read(path: Path) -> _Report:
         report = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise MalformedInput(f"'{file}' is no JSON: evaluate again") from error
+    if not isinstance(report, dict):
+        raise MalformedInput(f"'{file}' holds no JSON object: evaluate again")
     if report.get("format") != FORMAT or not report.get("documents_fingerprint") or not (path / FILE).is_file():
         raise MalformedInput(
             f"'{path}' holds no measures by document ({FILE} and their fingerprint): evaluate again with this version"

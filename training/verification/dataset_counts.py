@@ -93,9 +93,11 @@ def _manifest(path: Path) -> dict[str, Any]:
             f"'{path}' is not a dataset directory (manifest.json is missing): make one with `icd-coder prepare`"
         )
     try:
-        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        manifest: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise MalformedInput(f"'{file}' is not JSON: prepare the data again") from error
+    if not isinstance(manifest, dict):
+        raise MalformedInput(f"'{file}' holds no JSON object: prepare the data again")
     if manifest.get("format") != FORMAT:
         raise MalformedInput(
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': prepare the data again"

@@ -7,19 +7,21 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from model.atomic_output import require_no_file
+from model.atomic_output import require_no_file, scratch_directory
 from model.errors import MalformedInput, MissingInput, UnwritableOutput
 from model.private_files import set_modes
 
 FORMAT = "icd-coder backup 1"
 MANIFEST = "manifest.json"
+LARGEST_MANIFEST = 1_000_000
+"""Bytes; it has a line for each table."""
 
 
 @contextmanager
@@ -32,8 +34,8 @@ def working_folder(target: Path) -> Iterator[Path]:
     """
     require_no_file(target)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.partial-", dir=target.parent) as folder:
-            yield Path(folder)
+        with scratch_directory(target.with_name("icd-coder-backup")) as folder:
+            yield folder
     except OSError as error:
         raise UnwritableOutput(
             f"cannot write '{target}' ({error.strerror}): free some room, mend its permissions or choose another --out"
@@ -65,14 +67,14 @@ def unpacked(source: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     Raises:
         MissingInput: no such file.
         MalformedInput: it is no backup, or a byte of it has changed.
+        UnwritableOutput: its parts do not fit on the disk.
     """
     if not source.is_file():
         raise MissingInput(f"the backup '{source}' is not there: name a file that `icd-coder backup` wrote")
-    with tempfile.TemporaryDirectory(prefix=".icd-coder-restore-", dir=source.parent) as name:
-        folder = Path(name)
+    with scratch_directory(source.with_name("icd-coder-restore")) as folder:
         try:
             manifest = _extract(source, folder)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, RuntimeError, EOFError):
+        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, RuntimeError, EOFError, TypeError):
             raise _damaged(source) from None  # RuntimeError: a flipped bit says that a member is encrypted
         except OSError as error:
             if error.errno != errno.EINVAL:  # a changed place to read from, before the file's beginning
@@ -83,20 +85,47 @@ def unpacked(source: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def _extract(source: Path, folder: Path) -> dict[str, Any]:
     with zipfile.ZipFile(source) as archive:
+        _require_room(archive, source, folder)
         content = archive.read(MANIFEST)
         if hashlib.sha256(content).hexdigest().encode() != archive.comment:
             raise _damaged(source)
-        manifest: dict[str, Any] = json.loads(content)
-        if manifest["format"] != FORMAT:
-            raise MalformedInput(
-                f"'{source}' is a '{manifest['format']}', this version reads '{FORMAT}': update icd-coder"
-            )
+        manifest = _parsed(content, source)
         for member, digest in manifest["sha256"].items():
             if Path(member).name != member:
                 raise _damaged(source)
             archive.extract(member, folder)
             if _sha256(folder / member) != digest:
                 raise _damaged(source)
+    return manifest
+
+
+def _require_room(archive: zipfile.ZipFile, source: Path, folder: Path) -> None:
+    """Raise unless the members are as large as they stand in the file, and fit on the disk."""
+    members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise _damaged(source)  # ours are stored: a packed one could fill the disk or the memory
+    if archive.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
+        raise _damaged(source)
+    needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UnwritableOutput(
+            f"'{folder.parent}' has {free / 1e9:.1f} GB free, the parts of '{source.name}' need {needed / 1e9:.1f} GB: "
+            "free some room, or copy the backup to a larger disk"
+        )
+
+
+def _parsed(content: bytes, source: Path) -> dict[str, Any]:
+    """The manifest, with all that a restore reads of it."""
+    manifest = json.loads(content)
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
+        raise _damaged(source)
+    if manifest["format"] != FORMAT:
+        raise MalformedInput(f"'{source}' is a '{manifest['format']}', this version reads '{FORMAT}': update icd-coder")
+    kinds = {"revision": str, "rows": dict, "texts": int, "sha256": dict}
+    if not all(isinstance(manifest.get(name), kind) for name, kind in kinds.items()):
+        raise _damaged(source)
+    if not all(isinstance(rows, int) for rows in manifest["rows"].values()):
+        raise _damaged(source)
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -28,7 +29,7 @@ async def healthz() -> Health:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(503))
 async def readyz(state: Snapshot) -> Health:
-    """A note was coded at start and the database, where one is used, can be read; else what is missing."""
+    """A note was coded at start and the database, where one is used, can be read and written; else what is missing."""
     missing = []
     if state.readiness.stopping:
         missing.append("the service is stopping")
@@ -37,7 +38,9 @@ async def readyz(state: Snapshot) -> Health:
     if state.index is not None:
         try:
             await asyncio.to_thread(state.index.check)
+            await asyncio.to_thread(state.journal.require_writable)
         except DatabaseUnavailable as error:
+            structlog.get_logger().error("the database cannot be used", error=error.cause)
             missing.append(str(error))
     if missing:
         raise NotReady("not ready: " + "; ".join(missing))

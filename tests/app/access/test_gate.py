@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from io import StringIO
@@ -88,6 +89,21 @@ def close_all(client: TestClient, gate: KeyGate) -> None:
     assert gate.at_once is not None
     for engine in (gate.engine, gate.at_once, client.app.state.active_bundle.now.index.engine):  # type: ignore[attr-defined]
         engine.dispose()
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_changes_no_limit(monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """Back, it would keep a key out for an hour; forward, it would let it in at once."""
+    limits, strangers = RateLimits("2/minute"), StrangerLimits("2/minute")
+    for _ in range(2):
+        limits.count("key")
+        strangers.count("192.0.2.7")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 3600 * hours)
+    for refused in (lambda: limits.count("key"), lambda: strangers.count("192.0.2.7")):
+        with pytest.raises(RateLimited) as error:
+            refused()
+        assert 1 <= error.value.retry_after_seconds <= 60
 
 
 def test_each_key_has_a_rate_of_its_own(keyed: tuple[TestClient, KeyGate]) -> None:

@@ -6,7 +6,9 @@ from io import StringIO
 
 import pytest
 from sqlalchemy import Engine, select, text, update
+from structlog.testing import capture_logs
 
+from app.access.key_use import KeyUses
 from app.access.keys import FORM, create_key, find_caller, list_keys, revoke_all_keys, revoke_key
 from app.access.scopes import Scope
 from app.database.engine import open_engine, write
@@ -14,6 +16,7 @@ from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
 from model.errors import InvalidOption
 from tests.app.access_log.rows import logged
+from tests.app.database.read_only import read_only
 
 SECRET = b"s" * 32
 READ = frozenset({Scope.PREDICT, Scope.NEIGHBOURS})
@@ -110,6 +113,24 @@ def test_revoking_is_logged_once_and_for_good(engine: Engine) -> None:
         ("command-line", f"keys create {key.key_id}"),
         ("command-line", f"keys revoke {key.key_id}"),
     ]
+
+
+def test_a_database_that_cannot_be_written_refuses_no_key(engine: Engine) -> None:
+    """Its use is not noted, which is logged by the error's name; the next try comes a minute later, on both engines."""
+    key = create_key(engine, SECRET, "x", READ)
+    now = [1000.0]
+    uses = KeyUses(engine, lambda: now[0])
+    with read_only(engine), capture_logs() as logs:
+        for _ in range(3):
+            assert find_caller(engine, SECRET, key.text, uses).who == key.key_id
+    assert [(line["event"], line["log_level"]) for line in logs] == [("the use of a key cannot be noted", "warning")]
+    assert logs[0]["error"] in ("SQLITE_READONLY", "ReadOnlySqlTransaction")
+    assert list_keys(engine)[0].last_used_at is None
+    find_caller(engine, SECRET, key.text, uses)
+    assert list_keys(engine)[0].last_used_at is None  # still paused
+    now[0] += 60
+    find_caller(engine, SECRET, key.text, uses)
+    assert list_keys(engine)[0].last_used_at is not None
 
 
 def test_the_use_is_noted_once_a_minute(engine: Engine) -> None:

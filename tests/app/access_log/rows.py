@@ -21,13 +21,16 @@ def deletion_of(note_id: str) -> Entry:
 
 
 def tamper(engine: Engine, *statements: str) -> None:
-    """Change rows as somebody who owns the database can: with the triggers out of the way."""
-    if is_sqlite(engine):
-        off = [f"DROP TRIGGER IF EXISTS access_log_{event}" for event in ("update", "delete", "insert")]
-    else:
-        off = ["ALTER TABLE access_log DISABLE TRIGGER ALL"]
+    """Change rows as somebody who owns the database can: with the triggers out of the way, and back in their place."""
     with write(engine) as connection:
-        for statement in (*off, *statements):
+        if is_sqlite(engine):
+            query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+            triggers = connection.execute(text(query)).all()
+            off = [f"DROP TRIGGER {name}" for name, _ in triggers]
+            on = [sql for _, sql in triggers]
+        else:
+            off, on = ([f"ALTER TABLE access_log {word} TRIGGER ALL"] for word in ("DISABLE", "ENABLE"))
+        for statement in (*off, *statements, *on):
             connection.execute(text(statement))
 
 

@@ -9,7 +9,7 @@ from app.access_log.hash_chain import row_hash
 from app.access_log.verification import COLUMNS, read_anchor, verify_chain, write_anchor
 from app.database.backup.dump import dump
 from app.database.backup.load import load
-from app.database.engine import is_sqlite, open_engine, write
+from app.database.engine import is_sqlite, open_engine, read, write
 from app.database.tables import AccessLogRow
 from app.errors import BrokenChain
 from model.errors import MalformedInput, OutputExists
@@ -81,21 +81,58 @@ def test_a_shorter_log_is_whole_but_for_the_anchor(engine: Engine, tmp_path: Pat
 def test_a_log_written_anew_is_found_by_the_anchor_alone(engine: Engine) -> None:
     """Every hash recomputed over a changed row."""
     anchor = verify_chain(engine)
-    tamper(engine, "UPDATE access_log SET who = 'x' WHERE sequence = 2")
-    previous = "0" * 64
-    with write(engine) as connection:
+    with read(engine) as connection:
         rows = connection.execute(select(AccessLogRow.__table__).order_by(AccessLogRow.sequence)).all()
-        for row in rows:
-            values = {name: getattr(row, name) for name in COLUMNS} | {"previous_hash": previous}
-            digest = row_hash(**values)
-            connection.execute(
-                text("UPDATE access_log SET previous_hash = :p, hash = :h WHERE sequence = :s"),
-                {"p": previous, "h": digest, "s": row.sequence},
-            )
-            previous = digest
+    previous, statements = "0" * 64, []
+    for row in rows:
+        forged = {"previous_hash": previous} | ({"who": "x"} if row.sequence == 2 else {})
+        digest = row_hash(**{name: getattr(row, name) for name in COLUMNS} | forged)
+        values = ", ".join(f"{name} = '{value}'" for name, value in {**forged, "hash": digest}.items())
+        statements.append(f"UPDATE access_log SET {values} WHERE sequence = {row.sequence}")  # noqa: S608 - as above
+        previous = digest
+    tamper(engine, *statements)
     assert verify_chain(engine).sequence == 7
     with pytest.raises(BrokenChain, match="row 7 .* another hash than the anchor"):
         verify_chain(engine, anchor)
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        {"sqlite": ["DROP TRIGGER access_log_update"], "postgresql": ["DROP TRIGGER access_log_change ON access_log"]},
+        {"sqlite": ["DROP TRIGGER access_log_insert"], "postgresql": ["ALTER TABLE access_log DISABLE TRIGGER USER"]},
+        {
+            "sqlite": [
+                "DROP TRIGGER access_log_delete",
+                "CREATE TRIGGER access_log_delete BEFORE delete ON access_log BEGIN SELECT 1; END",
+            ],
+            "postgresql": [
+                "CREATE OR REPLACE FUNCTION refuse_access_log_change() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN RETURN NULL; END $$"
+            ],
+        },
+        {
+            "sqlite": [
+                "DROP TRIGGER access_log_update",
+                "CREATE TRIGGER access_log_update BEFORE UPDATE ON access_log WHEN NEW.sequence > 99 "
+                "BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END",
+            ],
+            "postgresql": [
+                "DROP TRIGGER access_log_change ON access_log",
+                "CREATE TRIGGER access_log_change BEFORE DELETE ON access_log "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_access_log_change()",
+            ],
+        },
+    ],
+)
+def test_a_log_without_its_triggers_is_not_whole(engine: Engine, statements: dict[str, list[str]]) -> None:
+    """Dropped, switched off, emptied or made narrower; every row is as it was."""
+    verify_chain(engine)
+    with write(engine) as connection:
+        for statement in statements[engine.dialect.name]:
+            connection.execute(text(statement))
+    with pytest.raises(BrokenChain, match="triggers access_log_"):
+        verify_chain(engine)
 
 
 def test_a_log_that_has_grown_fits_its_anchor(engine: Engine) -> None:

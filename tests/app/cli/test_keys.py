@@ -101,19 +101,31 @@ def test_verify_log_moves_its_anchor_on_while_the_log_is_whole(invoke: Invoke, u
     engine, anchor = open_engine(url), tmp_path / "anchor"
     add_rows(engine, 3)
     first = invoke("verify-log", "--anchor", str(anchor))
-    assert (first.exit_code, "whole: 3 rows" in first.stdout, "made" in first.stderr) == (0, True, True)
+    assert (first.exit_code, "whole: 4 rows" in first.stdout, "made" in first.stderr) == (0, True, True)
     add_rows(engine, 2)
     second = invoke("verify-log", "--anchor", str(anchor))
-    assert (second.exit_code, "whole: 5 rows" in second.stdout, "moved on" in second.stderr) == (0, True, True)
+    assert (second.exit_code, "whole: 6 rows" in second.stdout, "moved on" in second.stderr) == (0, True, True)
     kept = anchor.read_bytes()
-    tamper(engine, "DELETE FROM access_log WHERE sequence = 5")
+    tamper(engine, "DELETE FROM access_log WHERE sequence = 6")
     broken = invoke("verify-log", "--anchor", str(anchor))
     assert broken.exit_code == 1
     assert broken.stdout == (
-        "BROKEN: the access log ends at row 4, the anchor knows 5 rows: row 5 and what followed were removed\n"
+        "BROKEN: the access log ends at row 5, the anchor knows 6 rows: row 6 and what followed were removed\n"
     )
     assert anchor.read_bytes() == kept
-    assert invoke("verify-log").exit_code == 0
+
+
+def test_verify_log_fails_where_its_anchor_is_gone(invoke: Invoke, url: str, tmp_path: Path) -> None:
+    """The first one is made, and the log remembers it; another begins with an option only."""
+    anchor = tmp_path / "anchor"
+    add_rows(open_engine(url), 3)
+    assert invoke("verify-log", "--anchor", str(anchor)).exit_code == 0
+    anchor.unlink()
+    gone = invoke("verify-log", "--anchor", str(anchor))
+    assert (gone.exit_code, "is gone" in gone.stdout, "--new-anchor" in gone.stdout) == (1, True, True)
+    assert not anchor.exists()
+    assert invoke("verify-log", "--anchor", str(anchor), "--new-anchor").exit_code == 0
+    assert invoke("verify-log", "--anchor", str(anchor)).exit_code == 0
 
 
 def test_help_has_examples() -> None:

@@ -1,7 +1,9 @@
 """Alive, ready, overloaded: what a probe and a load balancer see."""
 
+import json
 import sqlite3
 import threading
+from contextlib import closing
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,8 +11,10 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
+from app.access.scopes import Scope
 from app.settings import load_settings
 from app.web.application import create_app
+from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
 from tests.app.answers import NOTE, problem, wait_until_ready
 from tests.app.fakes import CANARY, FakeCoder
 
@@ -26,6 +30,24 @@ def test_a_database_that_goes_away_is_a_503(client: TestClient, indexed: str, lo
     assert problem(client.get("/readyz")) == (503, "not-ready")
     assert client.get("/healthz").status_code == 200
     assert CANARY not in response.text + logs.getvalue()
+
+
+def test_a_locked_database_is_told_by_name_and_reads_go_on(tmp_path: Path, coder: FakeCoder, logs: StringIO) -> None:
+    """Another process holds the write lock: codes come, with a key whose use was due; what needs the log does not."""
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder)
+    key = bearer(make_key(gate, Scope.PREDICT))
+    with TestClient(app) as client, closing(sqlite3.connect(tmp_path / "notes.sqlite3")) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            assert client.post("/v1/predict", json={"text": NOTE}, headers=key).status_code == 200
+        told = client.get("/readyz")
+        assert problem(told) == (503, "not-ready")
+        assert "notes.sqlite3' is locked by another process" in told.json()["detail"]
+        other.execute("ROLLBACK")
+    lines = [json.loads(line) for line in logs.getvalue().splitlines()]
+    named = [line["event"] for line in lines if line.get("error") == "SQLITE_BUSY"]
+    assert named == ["the use of a key cannot be noted", "the database cannot be used"]
 
 
 def test_health_answers_while_a_note_is_coded(client: TestClient, coder: FakeCoder) -> None:

@@ -6,6 +6,7 @@ words is a trigger too: check boxes, signs, and the heading of a list.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,13 +16,17 @@ from model.text.check_boxes import mark_matches
 from model.text.open_lists import list_below
 from model.text.sections import Section
 from model.text.trigger_matches import TriggerMatch, find_triggers, without_contractions
-from model.text.trigger_ranges import REACH, Range, Sentence
+from model.text.trigger_ranges import MOST_ITEM_WORDS, REACH, Range, Sentence
 from model.text.words import Words
 from model.text.written_words import WrittenWords
 
 _PATIENT = frozenset(("patient", "pt", "paciente"))
 _ARTICLES = frozenset(("the", "this", "el", "la"))
 _PRONOUNS = frozenset(("he", "she"))
+_REPORTS = frozenset(
+    (word,) for word in ("denies", "denied", "denying", "deny", "negative", "neg", "niega", "negaba", "nego")
+)
+"""What begins lists of symptoms, in any form."""
 _LONGEST_REACH = max(REACH.values())
 
 
@@ -49,8 +54,8 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
     places = [place for place, word in enumerate(plain) if word in known]
     marks = mark_matches(note, known)
     edges = np.flatnonzero(np.diff(note.words.sentence, prepend=-1, append=-1)).tolist()
-    carried: list[Assertion] = []
-    listed = first = 0
+    listed = _Listed((), 0)
+    first = 0
     for start, end in pairwise(edges):
         last = first
         while last < len(places) and places[last] < end:
@@ -59,16 +64,54 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
         first = last
         if start in marks:
             found = _with_marks(found, marks[start])
-        if listed and note.words.start[start] < listed:
-            found = [TriggerMatch(Trigger((), Direction.FORWARD, each), start, start) for each in carried] + found
+        goes_on = note.words.start[start] < listed.end and not (listed.is_item and _states(found))
+        if goes_on:
+            found = [TriggerMatch(Trigger((), Direction.FORWARD, each), start, start) for each in listed.said] + found
         if not any(match.trigger.assertion for match in found):
             continue
         sentence = Sentence(note, start, end, found)
         yield sentence
-        after = int(note.words.end[end - 1])
-        if note.text[after : after + 2].lstrip().startswith(":") and (opened := sentence.open_assertions()):
-            below = list_below(note.text, after)
-            carried, listed = (opened, below.end) if below else (carried, listed)
+        listed = _list_behind(sentence, goes_on) or listed
+
+
+class _Listed(NamedTuple):
+    """What is said of a list that goes on behind a sentence."""
+
+    said: Sequence[Assertion]
+    end: int
+    """Offset in code points where the list ends."""
+    is_item: bool = False
+    """One item behind a semicolon, not the lines below a heading."""
+
+
+def _list_behind(sentence: Sentence, goes_on: bool) -> _Listed | None:
+    """The lines below a heading, or the next item after a semicolon ("denies fever; cough")."""
+    note, found = sentence.note, sentence.found
+    after = int(note.words.end[sentence.end - 1])
+    written = note.text[after : after + 2].strip()[:1]
+    reports = goes_on or any(match.trigger.words[:1] in _REPORTS for match in found)
+    if written == ";":
+        is_item = reports and _is_item(note, sentence.end)
+        return _Listed(sentence.open_assertions(), int(note.words.start[sentence.end]) + 1, True) if is_item else None
+    heads = reports and found[-1].end == sentence.end
+    if written != ":" and not (heads and written in ("", "-")):
+        return None
+    said = sentence.open_assertions()
+    below = list_below(note.text, after, needs_colon=not heads) if said else None
+    return None if below is None else _Listed(said, below.end)
+
+
+def _states(found: Sequence[TriggerMatch]) -> bool:
+    """Whether a sentence says that something is there ("pneumonia was treated")."""
+    return any(match.trigger.direction is Direction.LIST_END for match in found)
+
+
+def _is_item(note: WrittenWords, place: int) -> bool:
+    """Whether the sentence that begins at a place is as short as an item."""
+    if place == len(note.words):
+        return False
+    last = min(place + MOST_ITEM_WORDS, len(note.words) - 1)
+    return bool(note.words.sentence[last] != note.words.sentence[place] or last < place + MOST_ITEM_WORDS)
 
 
 def _with_marks(found: Sequence[TriggerMatch], marks: Sequence[TriggerMatch]) -> list[TriggerMatch]:

@@ -19,21 +19,24 @@ class OpenList:
     end: int
 
 
-def list_below(text: str, heading_end: int) -> OpenList | None:
+def list_below(text: str, heading_end: int, needs_colon: bool = True) -> OpenList | None:
     """The list below a heading whose last word ends at an offset; None where no colon or no list follows.
+
+    Without a colon, where none is needed, the items of a list have bullets.
 
     Items have bullets or numbers, or are short lines. The list ends at a blank line, a heading, or a line of another
     kind.
     """
     line_end = _line_end(text, heading_end)
-    if text[heading_end:line_end].strip() != ":":
+    written = text[heading_end:line_end].strip()
+    if written != ":" and (needs_colon or written not in ("", "-")):
         return None
     start = first = line_end + 1
     for _ in range(_MOST_BLANK_LINES):
         if first < len(text) and not text[first : _line_end(text, first)].strip():
             first = _line_end(text, first) + 1
     bulleted = _BULLET.match(text, first) is not None
-    if not bulleted and first != start:
+    if not bulleted and (first != start or written != ":"):
         return None
     end = first
     while end < len(text) and _goes_on(text, end, _line_end(text, end), bulleted):

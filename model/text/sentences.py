@@ -10,6 +10,8 @@ WRAPPED = 50
 """From this many characters a line that ends without a stop goes on in the next one; summaries are wrapped at 65 to
 80 columns, headings and list items are shorter. Untuned."""
 _STOP = re.compile(r"(?<![.!?])[.!?]++[\"')\]]*+(?=\s++[^\sa-zà-öø-ÿ])|;|\n++")
+_ANSWER = re.compile(r"[ \t]{1,3}(?:yes|no|none|deni(?:es|ed)|never|negative|n|y|s[ií]|niega|nunca)\b", re.IGNORECASE)
+"""After a question mark: an answer belongs to its question."""
 _NEW_ITEM = re.compile(r"\s*(?:[-*#•·|☐☑☒□■]|\[[ _xX]?\]|\([-+ xX]\)|\(?\d{1,2}[.)]\s|[A-ZÀ-Þ][A-Za-zÀ-ÿ /&()]{2,40}:)")
 
 
@@ -19,6 +21,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     start = 0
     for stop in _STOP.finditer(text):
         if stop[0].startswith("\n") and _wrapped(text, start, stop.start(), stop.end()):
+            continue
+        if stop[0] == "?" and _ANSWER.match(text, stop.end()):
             continue
         _add(found, text, start, stop.end())
         start = stop.end()

@@ -1,5 +1,6 @@
 """Finds the triggers of a sentence."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,8 +9,12 @@ from model.text.written_words import WrittenWords
 
 GAP = ".."
 """In a trigger: up to MOST_ADVERBS words that only qualify it."""
-MOST_ADVERBS = 3
-_QUALIFY = frozenset(("be", "been", "being", "to", "yet", "have", "with", "certainty", "confidence"))
+MOST_ADVERBS = 5
+_QUALIFY = re.compile(
+    "be|been|being|to|yet|have|with|certainty|confidence|able|se|puede|pueden|pueda|podemos|pudo|podia|podido|poder|que|"
+    r"ser|es|fue|ha|han|hemos|sido|posible|logra|logro|permite|permiten|esta|por|completo|\w{1,20}(?:ly|mente)"
+)
+_NOTHING = frozenset(("none", "nil", "nope", "ninguno", "ninguna", "ningunos", "ningunas"))
 _CONTRACTED = {f"{verb}n": verb for verb in ("is", "are", "was", "were", "does", "did", "do", "has", "have", "had")} | {
     f"{verb}n": verb for verb in ("could", "would", "should", "need", "might", "must")
 }
@@ -59,12 +64,19 @@ def find_triggers(
             free = place + _length(trigger, words, place, end)
             if free == place or note.in_cells(place, free):
                 continue
-            if trigger.direction is not Direction.ANSWER or note.is_answer(place, free, start, end):
+            if trigger.direction is not Direction.ANSWER or _answers(note, place, free, start, end):
                 found.append(TriggerMatch(trigger, place, free))
                 break
         else:
             free = place
     return found
+
+
+def _answers(note: WrittenWords, place: int, after: int, start: int, end: int) -> bool:
+    """Whether the words [place, after) answer a label: alone, or with a word that is no determiner ("none seen")."""
+    if place == start or not note.follows_label(place):
+        return False
+    return note.words.plain[place] in _NOTHING or note.is_alone(after, end)
 
 
 def _length(trigger: Trigger, words: Sequence[str], place: int, end: int) -> int:
@@ -73,7 +85,7 @@ def _length(trigger: Trigger, words: Sequence[str], place: int, end: int) -> int
     for wanted in trigger.words:
         if wanted == GAP:
             last = min(end, at + MOST_ADVERBS)
-            while at < last and (words[at] in _QUALIFY or words[at].endswith("ly")):
+            while at < last and _QUALIFY.fullmatch(words[at]):
                 at += 1
         elif at < end and words[at] == wanted:
             at += 1

@@ -61,7 +61,8 @@ class Sentence:
             elif self._is_forward(match, stop):
                 ranges.append(Range(assertion, match.end, self._reach(match.end, stop, assertion)))
             elif match.trigger.direction in (Direction.BACKWARD, Direction.EITHER):
-                ranges.append(Range(assertion, max(back_stop, match.start - REACH[assertion]), match.start))
+                first = max(back_stop, match.start - REACH[assertion])
+                ranges.append(Range(assertion, self.note.in_bracket(first, match.start), match.start))
         return ranges
 
     def open_assertions(self) -> list[Assertion]:

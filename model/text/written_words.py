@@ -9,8 +9,9 @@ from model.text.words import Words
 
 _SOFT = re.compile(r"[,/]")
 _HARD = re.compile(r"[:;|?=(\n\t]|\s[-–—]{1,2}\s|--|\s{3}")
-_LABEL_ENDS = re.compile(r"\s*[)\]]?\s*(?:[:|=?(\t]|--|[-–—](?=\s)|\s\s)")
+_LABEL_ENDS = re.compile(r"\s*[)\]]?\s*(?:[:|=?(\[\t]|--|[-–—]>?(?=\s)|→|/(?=\s)|\.\.|\s\s)")
 _ANSWER_ENDS = re.compile(r"\s*[.,;|)\]\n\t]|\s{3}")
+_LINE_ENDS = re.compile(r"[ \t]{0,20}(?:[,;|\n]|$)")
 MOST_LABEL_WORDS = 8
 """Words of a label that an answer or a sign after it applies to; untuned."""
 _NEXT_LABEL = 4
@@ -37,15 +38,29 @@ class WrittenWords:
         """Whether the words [place, after) stand in more than one cell of a table."""
         return after > place + 1 and "|" in self.text[int(self.words.end[place]) : int(self.words.start[after - 1])]
 
-    def is_answer(self, place: int, after: int, start: int, end: int) -> bool:
-        """Whether the words [place, after) stand alone behind a label of the sentence [start, end)."""
-        if place == start:
-            return False
+    def in_bracket(self, place: int, end: int) -> int:
+        """First of the words [place, end) that is in the bracket of the last one; ``place`` where it is in none."""
+        if place >= end:
+            return place
+        offset = int(self.words.start[place])
+        written = self.text[offset : int(self.words.end[end - 1])]
+        opens = written.rfind("(")
+        if opens < 0 or ")" in written[opens:]:
+            return place
+        return int(np.searchsorted(self.words.start, offset + opens))
+
+    def ends_line(self, offset: int) -> bool:
+        """Whether nothing but a comma or a cell's end follows on the line."""
+        return _LINE_ENDS.match(self.text, offset) is not None
+
+    def follows_label(self, place: int) -> bool:
+        """Whether a colon, a dash or a cell's end stands before a word."""
         gap = self.gap(place)
-        label = _LABEL_ENDS.match(gap)
-        if label is None or ("-" in gap and not gap[0].isspace() and "--" not in gap):
-            return False
-        return after == end or _ANSWER_ENDS.match(self.gap(after)) is not None or self._label_follows(after, end)
+        return _LABEL_ENDS.match(gap) is not None and ("-" not in gap or gap[0].isspace() or "--" in gap)
+
+    def is_alone(self, place: int, end: int) -> bool:
+        """Whether what ends before a word ends its sentence, item or cell, or the label of the next item follows."""
+        return place == end or _ANSWER_ENDS.match(self.gap(place)) is not None or self._label_follows(place, end)
 
     def _label_follows(self, place: int, end: int) -> bool:
         for word in range(place + 1, min(place + 1 + _NEXT_LABEL, end)):

@@ -95,7 +95,7 @@ def test_serve_names_the_database_that_others_can_read(
     monkeypatch.setattr("app.web.server.run", lambda _app, bound, _seconds: bound.close())
     monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
     for above in (tmp_path, *tmp_path.parents):
-        if above.name.startswith(("pytest-", "test_")):  # pytest closes its own folders
+        if above.name.startswith(("pytest-", "popen-", "test_")):  # pytest closes its own folders
             above.chmod(0o755)
     asked = ("serve", "--bundle", "b", "--no-auth", "--database", indexed, "--port", "0")
     assert "warning" not in invoke(*asked, "--check").output

@@ -33,7 +33,8 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     def run(*options: str, **settings: str) -> str:
         for name, value in (usual | settings).items():
             monkeypatch.setenv(name, value)
-        words = ["icd-coder", "serve", "--bundle", str(tmp_path / "bundle"), "--port", "0", *options]
+        bundle = [] if "--bundle" in options else ["--bundle", str(tmp_path / "bundle")]
+        words = ["icd-coder", "serve", *bundle, "--port", "0", *options]
         monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as stopped:
             icd_coder.main()

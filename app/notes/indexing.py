@@ -29,7 +29,7 @@ from app.notes.document_checks import (
     require_notes,
     require_short_ids,
 )
-from app.notes.rebuilding import Lost, Rebuilding, hash_text, is_unchanged, lost_reviews
+from app.notes.rebuilding import Lost, Rebuilding, all_lost, hash_text, is_unchanged, lost_reviews
 from app.notes.repository import NewNote, StoredDocument
 from model.dataset import Dataset, Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
@@ -101,11 +101,10 @@ class Indexer:
                 batch = documents[start : start + BATCH_SIZE]
                 done.append(self._add(batch))
                 bar.update(len(batch))
-        lost = [each.lost for each in done]
         return Added(
             sum(each.notes for each in done),
             sum(each.texts for each in done),
-            Lost(sum(each.notes for each in lost), sum(each.reviews for each in lost)),
+            all_lost(each.lost for each in done),
         )
 
     def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
@@ -144,13 +143,10 @@ class Indexer:
 
     def _require_reviews_kept(self, documents: Sequence[Document]) -> None:
         """Raise InvalidOption, before anything is stored, where reviews would be deleted and shall not be."""
-        notes = reviews = 0
+        batches = [documents[start : start + BATCH_SIZE] for start in range(0, len(documents), BATCH_SIZE)]
         with read(self.engine) as connection:
-            for start in range(0, len(documents), BATCH_SIZE):
-                batch = documents[start : start + BATCH_SIZE]
-                lost = lost_reviews(connection, batch, self._stored(connection, batch))
-                notes, reviews = notes + lost.notes, reviews + lost.reviews
-        self._rebuilding().require_allowed(Lost(notes, reviews))
+            lost = all_lost(lost_reviews(connection, batch, self._stored(connection, batch)) for batch in batches)
+        self._rebuilding().require_allowed(lost)
 
     def _rebuilding(self) -> Rebuilding:
         return Rebuilding(self.coder.embedding_id, self.source, self._title, self.delete_reviews)

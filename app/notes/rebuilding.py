@@ -31,6 +31,12 @@ class Lost(NamedTuple):
     reviews: int = 0
 
 
+def all_lost(parts: Iterable[Lost]) -> Lost:
+    """The reviews that several parts lose together."""
+    lost = list(parts)
+    return Lost(sum(each.notes for each in lost), sum(each.reviews for each in lost))
+
+
 @dataclass(frozen=True)
 class Rebuilding:
     """How the stored notes of one database are replaced."""
@@ -64,15 +70,15 @@ class Rebuilding:
             known = stored.get(document.document_id)
             if known is None:
                 continue
-            if not has_same_text(connection, document, known):
-                replaced.append(document)
-                del left[document.document_id]
-            elif is_unchanged(connection, document, known):
+            if is_unchanged(connection, document, known):
                 repository.delete_embedding(connection, known.row, self.embedding_id)
                 left[document.document_id] = known._replace(is_embedded=False)
-            else:
+            elif has_same_text(connection, document, known):
                 self._change(connection, document, known)
                 left[document.document_id] = known._replace(is_embedded=False)
+            else:
+                replaced.append(document)
+                del left[document.document_id]
         return left, self._delete(connection, replaced, stored)
 
     def _change(self, connection: Connection, document: Document, known: StoredDocument) -> None:

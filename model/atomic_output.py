@@ -32,14 +32,10 @@ def staged_directory(target: Path) -> Iterator[Path]:
     """
     target = Path(os.path.abspath(target))  # noqa: PTH100 - "." has no name, and resolve() would follow a link
     require_free(target)
-    try:
+    with _naming(target.parent, "another --out"):
         make_folder(target.parent)
         sweep_abandoned(target)
         lock, staging = _claimed(lambda: _new_directory(target))
-    except OSError as error:
-        raise UnwritableOutput(
-            f"cannot write in '{target.parent}' ({error.strerror}): choose another --out or fix its permissions"
-        ) from error
     try:
         yield staging
         set_modes(staging)
@@ -83,13 +79,9 @@ def staged_file(target: Path, is_secret: bool = False) -> Iterator[BinaryIO]:
     Raises:
         UnwritableOutput: the parent directory cannot be written to, or the disk is full.
     """
-    try:
+    with _naming(target.parent, "another place"):
         sweep_abandoned(target)
         handle, partial = _claimed(lambda: _new_file(target))
-    except OSError as error:
-        raise UnwritableOutput(
-            f"cannot write in '{target.parent}' ({error.strerror}): choose another place or fix its permissions"
-        ) from error
     with os.fdopen(handle, "wb") as file:
         try:
             yield file
@@ -113,13 +105,9 @@ def scratch_directory(name: Path) -> Iterator[Path]:
     Raises:
         UnwritableOutput: the parent directory cannot be written to.
     """
-    try:
+    with _naming(name.parent, "another place"):
         sweep_abandoned(name)
         lock, folder = _claimed(lambda: _new_directory(name))
-    except OSError as error:
-        raise UnwritableOutput(
-            f"cannot write in '{name.parent}' ({error.strerror}): choose another place or fix its permissions"
-        ) from error
     try:
         yield folder
     finally:
@@ -137,6 +125,17 @@ def require_no_file(target: Path) -> None:
     """Raise OutputExists where there is such a file or folder; call it before long work."""
     if target.exists():
         raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
+
+
+@contextmanager
+def _naming(folder: Path, instead: str) -> Iterator[None]:
+    """Turn the block's OSError into an UnwritableOutput that names the folder and what to choose instead."""
+    try:
+        yield
+    except OSError as error:
+        raise UnwritableOutput(
+            f"cannot write in '{folder}' ({error.strerror}): choose {instead} or fix its permissions"
+        ) from error
 
 
 def _raise_if_full(error: OSError, folder: Path) -> None:

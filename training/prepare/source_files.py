@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import threading
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ from model.errors import MalformedInput, MissingInput
 HASH_BLOCK = 1 << 20
 LONGEST_ID = 40
 """Characters of an id that a message shows."""
+LONGEST_NAME = 30
+"""Characters of a column's name in messages; a longer one may be a note, in a file without a header."""
+DAMAGED_GZIP = (EOFError, zlib.error, gzip.BadGzipFile)
+"""What reading :func:`open_decompressed` raises where a compressed file breaks off or is damaged."""
 
 
 def hashed(path: Path, stop: threading.Event | None = None) -> dict[str, Any]:

@@ -7,9 +7,7 @@ quote inside of an unquoted field, the file is refused (:mod:`training.prepare.q
 """
 
 import csv
-import gzip
 import threading
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +21,11 @@ import pyarrow.csv
 
 from model.errors import MalformedInput, MissingInput
 from training.prepare.quote_check import line_of_odd_quote
-from training.prepare.source_files import open_decompressed
+from training.prepare.source_files import DAMAGED_GZIP, LONGEST_NAME, open_decompressed
 from training.prepare.table_rows.file_kind import FileKind, file_kind
 from training.prepare.table_rows.text_encoding import conversion
 
 BATCH_ROWS = 5_000  # about 10 MB of notes; larger batches are no faster and hold more memory
-LONGEST_NAME = 30  # characters of a column's name in messages; a longer one may be a note
 ARROW_BLOCK = 16 << 20  # bytes; a row must fit in one
 csv.field_size_limit(1 << 30)  # a discharge summary is longer than the default of 128 KiB allows
 
@@ -45,7 +42,7 @@ def csv_header(path: Path) -> list[str]:
             raise MalformedInput(f"'{path}' is no CSV file by its first bytes: write the table as CSV, in UTF-8")
         with open_decompressed(path) as file:
             first = next(csv.reader(_lines(file), strict=True), None)
-    except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile):
+    except (UnicodeDecodeError, csv.Error, *DAMAGED_GZIP):
         raise fault(path, 0) from None
     except OSError as error:
         raise MissingInput(f"cannot read '{path}' ({error.strerror}): check the path and its permissions") from error
@@ -103,7 +100,7 @@ def _arrow_finds_whole_rows(path: Path, header: Sequence[str]) -> bool:
             )
             for _ in reader:
                 pass
-    except (pa.ArrowException, OSError, EOFError, zlib.error):
+    except (pa.ArrowException, OSError, *DAMAGED_GZIP):
         return False
     return True
 
@@ -153,7 +150,7 @@ def _checking_quotes(path: Path) -> Iterator[Callable[[], None]]:
 def _line_of_odd_quote(path: Path, stop: threading.Event | None = None) -> int | None:
     try:
         return line_of_odd_quote(path, stop)
-    except (OSError, EOFError, zlib.error):
+    except (OSError, *DAMAGED_GZIP):
         return None  # the reader says what is damaged
 
 
@@ -185,7 +182,7 @@ def _first_fault(path: Path, width: int) -> str | None:
             f"'{path}' is not UTF-8 (line {line.number:,}): convert it, for example with "
             f"`iconv -f {conversion(path)} -t UTF-8`, and name the converted file"
         )
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except DAMAGED_GZIP:
         return f"'{path}' breaks off or is damaged after line {line.number:,}: copy or download it again"
     except csv.Error:
         if _ends_lines_in_cr(path):

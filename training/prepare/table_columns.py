@@ -7,9 +7,7 @@ from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
 from model.icd import GRAMMAR, visible
-
-LONGEST_NAME = 30
-"""Characters of a column's name in messages; a longer one may be a note, in a file without a header."""
+from training.prepare.source_files import LONGEST_NAME
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,15 @@ A quote inside of an unquoted field is a character like any other (an inch mark)
 """
 
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from model.errors import InvalidOption, MalformedInput
-from training.prepare.source_files import open_decompressed
+from training.prepare.source_files import DAMAGED_GZIP, open_decompressed
 from training.prepare.table_rows.rows import Row, Rows
 from training.prepare.table_rows.text_encoding import shown_encoding, text_encoding
 
@@ -129,5 +127,5 @@ def _text(path: Path, codec: str) -> Iterator[TextIO]:
     try:
         with open_decompressed(path) as file, io.TextIOWrapper(file, encoding=codec, newline="") as text:
             yield text
-    except (UnicodeError, EOFError, zlib.error, gzip.BadGzipFile):
+    except (UnicodeError, *DAMAGED_GZIP):
         raise MalformedInput(f"'{path}' changed while it was read, or is damaged: copy or download it again") from None

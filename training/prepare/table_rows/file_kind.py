@@ -1,13 +1,11 @@
 """What a file is by its first bytes, whatever its name says."""
 
-import gzip
 import zipfile
-import zlib
 from enum import StrEnum
 from pathlib import Path
 
 from model.errors import MalformedInput
-from training.prepare.source_files import open_decompressed
+from training.prepare.source_files import DAMAGED_GZIP, open_decompressed
 
 HEAD = 512
 """Bytes that are looked at; a tar archive is recognised at byte 257."""
@@ -73,7 +71,7 @@ def _inside_gzip(path: Path) -> FileKind:
     try:
         with open_decompressed(path) as file:
             head = file.read(HEAD)
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except DAMAGED_GZIP:
         raise MalformedInput(f"'{path}' breaks off or is damaged: copy or download it again") from None
     if not head:
         raise MalformedInput(f"'{path}' is empty, not even a header is there: copy or download it again")

@@ -1,14 +1,12 @@
 """The encoding of a text file: by its byte order mark, by its bytes, or as named."""
 
 import codecs
-import gzip
 import string
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput
-from training.prepare.source_files import open_decompressed
+from training.prepare.source_files import DAMAGED_GZIP, open_decompressed
 
 BLOCK = 1 << 20
 WINDOWS = "cp1252"
@@ -22,7 +20,6 @@ LETTER_SHARE = 0.3
 VALID_SHARE = 0.01
 """Bytes outside ASCII that happen to be UTF-8 in a Windows-1252 file are fewer than this; untuned."""
 HIGH = bytes(range(128, 256))
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 CHOICES = "windows-1252, iso-8859-2, cp1251 or mac-roman"
 
 
@@ -84,7 +81,7 @@ def _byte_order_mark(path: Path) -> str | None:
     try:
         with open_decompressed(path) as file:
             head = file.read(4096)
-    except DAMAGED:
+    except DAMAGED_GZIP:
         raise _breaks_off(path, 1) from None
     for mark, codec in (*MARKS, *MARKS_16):
         if head.startswith(mark):
@@ -117,7 +114,7 @@ def _undecodable_line(path: Path, codec: str) -> int | None:
         if isinstance(error, UnicodeDecodeError):
             return line + error.object[: error.start].count(b"\n")
         return line
-    except DAMAGED:
+    except DAMAGED_GZIP:
         raise _breaks_off(path, line) from None
     return None
 

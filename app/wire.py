@@ -1,12 +1,11 @@
 """Types and constants that the requests and answers of several features share."""
 
-from contextlib import suppress
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from model.icd import SYSTEMS, NoCode, normalise
+from model.icd import SYSTEMS, readings
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
@@ -28,13 +27,11 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def _is_code(written: str) -> str:
     """Refuse what is a code of no system; the spelling rules are those of the tables that are prepared."""
-    for system in SYSTEMS:
-        with suppress(NoCode):
-            normalise(system, written)
-            return written
-    raise PydanticCustomError(
-        "code_spelling", "is no ICD code: write one such as 401.9, I10 or 0DTJ4ZZ, its dot left out or in its place"
-    )
+    if not any(readings(SYSTEMS, written)):
+        raise PydanticCustomError(
+            "code_spelling", "is no ICD code: write one such as 401.9, I10 or 0DTJ4ZZ, its dot left out or in its place"
+        )
+    return written
 
 
 CodeText = Annotated[str, Field(max_length=40), AfterValidator(_is_code)]

@@ -6,6 +6,8 @@ written is believed: "41.49" is no ICD-9-CM diagnosis, so it is refused and neve
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,7 +23,7 @@ SYSTEMS = (ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, ICD10WHO, ICD10GM, ICD10AM, ICD10
 NATIONAL_EDITIONS = (ICD10WHO, ICD10GM, ICD10AM, ICD10CA)
 """ICD-10 of the WHO, and the German, Australian and Canadian modifications, whose titles are not installed."""
 
-_ICD10 = r"[A-Z][0-9][0-9]"
+_ICD10 = re.compile(r"[A-Z][0-9][0-9](?:\.[0-9]{1,2})?")
 GRAMMAR = {
     ICD9CM: re.compile(r"(?:[0-9]{3}|V[0-9]{2})(?:\.[0-9]{1,2})?|E[0-9]{3}(?:\.[0-9])?"),
     ICD9PCS: re.compile(r"[0-9]{2}(?:\.[0-9]{1,2})?"),
@@ -31,10 +33,10 @@ GRAMMAR = {
     ICD10PCS: re.compile(
         r"(?=[A-Z]*[0-9])[0-9BCDFGHX][0-9A-HJ-NP-Z]{2,6}|[BCDFGHX][A-HJ-NP-Z]{4}ZZ",
     ),
-    ICD10WHO: re.compile(rf"{_ICD10}(?:\.[0-9]{{1,2}})?"),
-    ICD10GM: re.compile(rf"{_ICD10}(?:\.[0-9]{{1,2}})?"),
-    ICD10AM: re.compile(rf"{_ICD10}(?:\.[0-9]{{1,2}})?"),
-    ICD10CA: re.compile(rf"{_ICD10}(?:\.[0-9]{{1,3}})?"),
+    ICD10WHO: _ICD10,
+    ICD10GM: _ICD10,
+    ICD10AM: _ICD10,
+    ICD10CA: re.compile(r"[A-Z][0-9][0-9](?:\.[0-9]{1,3})?"),
 }
 """What a dotted code of each system looks like."""
 
@@ -100,6 +102,13 @@ def normalise(system: str, raw: str) -> Code:
             return Code(system, spelled)
         raise NoCode(system, Fault.DOT)
     raise NoCode(system, _fault(system, written))
+
+
+def readings(systems: Iterable[str], raw: str) -> Iterator[Code]:
+    """The code as each of some systems reads it, see :func:`normalise`; nothing of those of which it is none."""
+    for system in systems:
+        with suppress(NoCode):
+            yield normalise(system, raw)
 
 
 def normalise_cell(system: str, cell: str) -> Code | None:

@@ -1,15 +1,14 @@
 """The codes of a bundle as the tree that their spelling makes: a code lies beneath every code that it begins with."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from model.errors import InvalidOption
-from model.icd import SYSTEMS, Code, NoCode, add_dot, category_length, normalise
+from model.icd import SYSTEMS, Code, add_dot, category_length, readings
 from model.labels import LabelSpace
 
 LAST = "\uffff"
@@ -78,7 +77,7 @@ class CodeTree:
         """
         prefix, _, code = written.rpartition(":")
         systems = [prefix] if prefix else self.systems
-        whole = list(_read(systems, code))
+        whole = list(readings(systems, code))
         if not whole:
             raise InvalidOption(
                 f"'{written}' is no category or code of {' or '.join(systems)}: name a whole one such as I21 or I21.4, "
@@ -95,14 +94,14 @@ class CodeTree:
                 the code.
         """
         if system is not None:
-            code = next(_read([system], written), None)
+            code = next(readings([system], written), None)
             if code is None:
                 raise InvalidOption(
                     f"'{written.strip()}' is no code of {system}: write its dot where {system} has it or leave it out, "
                     "or name the system that it is of"
                 )
             return code
-        found = [code for code in _read(self.systems, written) if self.codes.column(code) is not None]
+        found = [code for code in readings(self.systems, written) if self.codes.column(code) is not None]
         return self._only(written, found, f"the bundle has no code '{written}': name its system, or {SEEN_AT}")
 
     def why_lacking(self, code: Code) -> str:
@@ -167,13 +166,6 @@ def _shelves(codes: LabelSpace) -> dict[str, _Shelf]:
         system: _Shelf([spelled for spelled, _ in rows], np.array([column for _, column in rows], dtype=np.int64))
         for system, rows in ((system, sorted(found)) for system, found in by_system.items())
     }
-
-
-def _read(systems: Iterable[str], written: str) -> Iterator[Code]:
-    """The code as each system reads it; nothing of those of which it is none."""
-    for system in systems:
-        with suppress(NoCode):
-            yield normalise(system, written)
 
 
 def _dotted(system: str, undotted: str) -> Code:

@@ -18,6 +18,7 @@ from model.icd import (
     NoCode,
     normalise,
     normalise_cell,
+    readings,
 )
 from training.prepare.icd_titles import icd9_earlier_titles, icd9_titles, icd10_titles, published_titles
 
@@ -161,6 +162,12 @@ def test_a_blank_cell_has_no_code() -> None:
     """Nor has one of dots."""
     assert normalise_cell(ICD9CM, " . \t") is None
     assert normalise_cell(ICD9CM, "0389") == Code(ICD9CM, "038.9")
+
+
+def test_a_code_is_read_by_the_systems_whose_it_is() -> None:
+    """In the order of the systems; the others pass over it."""
+    assert list(readings([ICD9CM, ICD9PCS, ICD10CM], "4011")) == [Code(ICD9CM, "401.1"), Code(ICD9PCS, "40.11")]
+    assert list(readings([ICD9CM, ICD10CM], "39.61")) == []
 
 
 def test_an_unknown_system_is_named() -> None:

@@ -17,6 +17,7 @@ from model.icd import (
     add_dot,
     category_length,
     normalise,
+    readings,
     visible,
 )
 
@@ -182,13 +183,11 @@ class Resolved:
 
     def changes(self) -> Counter[Change]:
         """How many pieces were read from a form that is not the plain code."""
-        return Counter(
-            {
-                change: sum(c.times for read, c in zip(self.reads, self.counts, strict=True) if change in read.changes)
-                for change in Change
-                if any(change in read.changes for read in self.reads)
-            }
-        )
+        found: Counter[Change] = Counter()
+        for read, counts in zip(self.reads, self.counts, strict=True):
+            for change in set(read.changes):
+                found[change] += counts.times
+        return found
 
     def assignments(self) -> Counter[Code]:
         """How often each code is assigned, repeated ones of a row included."""
@@ -205,20 +204,18 @@ class Resolved:
 
     def refused_that_fit(self, systems: Sequence[str], known: Collection[Code]) -> int:
         """How many refused assignments are known codes of other systems."""
-        pairs = zip(self.reads, self.counts, self.texts, strict=True)
-        return sum(
-            counts.times
-            for read, counts, text in pairs
-            if read.refusal is not None and any(code in known for code in _plain(text, systems))
-        )
+        return self._refused_but_known(systems, known, "")
 
     def refused_without_zero(self, systems: Sequence[str], known: Collection[Code]) -> int:
         """How many refused assignments are known codes once a zero stands in front."""
+        return self._refused_but_known(systems, known, "0")
+
+    def _refused_but_known(self, systems: Sequence[str], known: Collection[Code], front: str) -> int:
         pairs = zip(self.reads, self.counts, self.texts, strict=True)
         return sum(
             counts.times
             for read, counts, text in pairs
-            if read.refusal is not None and any(code in known for code in _plain("0" + text.strip(), systems))
+            if read.refusal is not None and any(code in known for code in readings(systems, front + text.strip()))
         )
 
 
@@ -334,14 +331,6 @@ def _code(piece: str, systems: Sequence[str], known: Collection[Code], dotted: b
         return Read(refusal=Refusal.AMBIGUOUS)
     worst = next(fault for fault in (Fault.DOT, Fault.CHARACTERS, Fault.SHAPE, Fault.EMPTY) if fault in faults)
     return Read(refusal=Refusal(worst))
-
-
-def _plain(text: str, systems: Sequence[str]) -> Iterator[Code]:
-    for system in systems:
-        try:
-            yield normalise(system, text)
-        except NoCode:
-            continue
 
 
 def _unwrapped(piece: str) -> tuple[str, bool]:

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from model.errors import EmptyDataset, MalformedInput
-from model.icd import SYSTEMS, Code, NoCode, normalise
+from model.icd import SYSTEMS, Code, readings
 from training.prepare.dataset_directory import Record
 from training.prepare.mimic_codes import Admission, Coded
 from training.prepare.source_files import read_text
@@ -91,10 +90,7 @@ def keep(coded: Coded, wanted: set[Code]) -> Coded:
 
 def _listed(line: str, systems: list[str], counts: Mapping[Code, int]) -> Code | None:
     """The code of a line, None where it is one of no system. Lists name none; in ICD-9 the dot's place shows it."""
-    spelled = []
-    for system in systems:
-        with suppress(NoCode):
-            spelled.append(normalise(system, line))
+    spelled = list(readings(systems, line))
     fitting = [code for code in spelled if code.code == line] or spelled
     return next((code for code in fitting if code in counts), fitting[0] if fitting else None)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput
-from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, NATIONAL_EDITIONS, SYSTEMS, Code, NoCode, add_dot, normalise
+from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, NATIONAL_EDITIONS, SYSTEMS, Code, add_dot, readings
 from training.prepare.code_cells import Refusal, Resolved, of_version, without_leading_zeros
 from training.prepare.dataset_directory import Record
 from training.prepare.icd_titles import published_titles
@@ -128,7 +128,8 @@ def _other_system(resolved: Resolved, systems: Sequence[str]) -> tuple[str, int]
 
 def _require_known(source: Path, assigned: Counter[Code], systems: Sequence[str], titles: Mapping[Code, str]) -> None:
     """Refuse a table more than half of whose assigned codes are in no table of the systems."""
-    judged = Counter({code: times for code, times in assigned.items() if code.system in _with_titles(systems, titles)})
+    titled = _with_titles(systems, titles)
+    judged = Counter({code: times for code, times in assigned.items() if code.system in titled})
     unknown = sum(times for code, times in judged.items() if code not in titles)
     if 2 * unknown <= judged.total():
         return
@@ -145,16 +146,10 @@ def _better_system(assigned: Counter[Code], systems: Sequence[str]) -> str | Non
     counted = []
     for system in (one for one in TITLED if one not in systems):
         known = published_titles([system])
-        counted.append((sum(times for code, times in assigned.items() if _undotted(system, code) in known), system))
+        pairs = ((times, readings([system], code.code.replace(".", ""))) for code, times in assigned.items())
+        counted.append((sum(times for times, found in pairs if any(code in known for code in found)), system))
     count, best = max(counted, default=(0, ""))
     return best if 2 * count > assigned.total() else None
-
-
-def _undotted(system: str, code: Code) -> Code | None:
-    try:
-        return normalise(system, code.code.replace(".", ""))
-    except NoCode:
-        return None
 
 
 def _with_titles(systems: Sequence[str], titles: Mapping[Code, str]) -> set[str]:

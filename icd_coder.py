@@ -4,10 +4,35 @@ import importlib
 import io
 import signal
 import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+
+class OwnPackages:
+    """Finds our packages beside this file, wherever the program is started.
+
+    ``python -m icd_coder``, torchrun and a ``PYTHONPATH`` of ``.`` put the current folder first on ``sys.path``, and a
+    project of machine learning often has a ``model`` or ``app`` of its own there. A process that multiprocessing
+    spawns imports the main module, and with it this finder, before its task.
+    """
+
+    NAMES = frozenset({"app", "demo", "migrations", "model", "training"})
+
+    @classmethod
+    def find_spec(
+        cls, name: str, _path: Sequence[str] | None = None, _target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The place of one of our packages; None for every other name."""
+        return PathFinder.find_spec(name, [str(Path(__file__).parent)]) if name in cls.NAMES else None
+
+
+sys.meta_path.insert(0, OwnPackages)  # before the imports below
 
 from model.errors import IcdCoderError
 from model.private_files import keep_private

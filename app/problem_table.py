@@ -4,6 +4,7 @@ A problem never contains a part of the request, because messages of pydantic rep
 unexpected error can hold a note.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -106,6 +107,11 @@ SAFE_MESSAGES = frozenset(
     }
 )
 """Types of validation error whose message contains nothing of the input."""
+UNKNOWN_KIND = "extra_forbidden"
+FIELD_NAME = re.compile(r"[a-z_][A-Za-z0-9_-]{0,39}")
+"""An unknown field of this shape is named, as "topK" or "note-id"; another name may be words of a note."""
+UNKNOWN_FIELD = "is not a field of this route"
+UNNAMED_FIELD = "has a field that the route does not know, and whose name is left out because it may be text of a note"
 
 
 class FieldProblem(BaseModel):
@@ -155,10 +161,15 @@ def make_problem(status: int, slug: str, detail: str, errors: list[FieldProblem]
 
 def field_problem(item: Mapping[str, Any]) -> FieldProblem:
     """One error of pydantic: the name of the field, and a message without the input."""
-    kind = str(item["type"])
-    # The name of an unknown field, and messages of types not in SAFE_MESSAGES, can hold text of the request.
-    places = item["loc"][:-1] if kind == "extra_forbidden" else item["loc"]
-    name = ".".join(str(place) for place in places) or "body"
-    if kind == "extra_forbidden":
-        return FieldProblem(field=name, problem="holds a field that the route does not know")
-    return FieldProblem(field=name, problem=str(item["msg"]) if kind in SAFE_MESSAGES else "is not valid")
+    kind, place = str(item["type"]), named_place(item)
+    problem = str(item["msg"]) if kind in SAFE_MESSAGES else "is not valid"  # other messages can hold the input
+    if kind == UNKNOWN_KIND:
+        problem = UNKNOWN_FIELD if place == item["loc"] else UNNAMED_FIELD
+    return FieldProblem(field=".".join(map(str, place)) or "body", problem=problem)
+
+
+def named_place(item: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Where an error of pydantic is: the way to the field, or to its object if the unknown field cannot be named."""
+    place: tuple[int | str, ...] = item["loc"]
+    is_named = item["type"] != UNKNOWN_KIND or FIELD_NAME.fullmatch(str(place[-1]))
+    return place if is_named else place[:-1]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app.coding.schemas import PredictRequest
 from app.errors import InvalidResource
 from app.fhir.extensions import Tree
+from app.problem_table import named_place
 
 KEPT = ("id", "masterIdentifier", "identifier", "type", "subject", "context")
 """Elements that are copied into the DocumentReference of the answer."""
@@ -136,9 +137,7 @@ def _validated(body: Mapping[str, Any]) -> Tree:
         found = DocumentReference.model_validate(seen)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        # The name of an unknown element comes from the request and could hold text.
-        places = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
-        field = ".".join(map(str, places)) or "DocumentReference"
+        field = ".".join(map(str, named_place(first))) or "DocumentReference"
     else:
         tree: Tree = json.loads(found.model_dump_json())
         return tree

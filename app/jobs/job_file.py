@@ -76,7 +76,7 @@ def _parsed(number: int, line: bytes) -> JobLine:
 
 def _as_predicate(problem: str) -> str:
     """Our own messages can follow the field's name; those of pydantic are sentences and go in parentheses."""
-    return problem if problem.startswith(("is ", "holds ")) else f"cannot be used ({problem})"
+    return problem if problem.startswith(("is ", "has ")) else f"cannot be used ({problem})"
 
 
 def _require_usable(number: int, note: JobLine, limits: LineLimits) -> None:

@@ -59,8 +59,8 @@ def test_letters_that_end_lines_elsewhere_do_not_here() -> None:
         (line(top_k="5"), "line 2, top_k", "valid integer"),
         (line(systems=[CANARY]), "line 2, systems.0", "Input should be 'icd9cm'"),
         (line(include=[CANARY + "!"]), "line 2, include.0", "is not valid"),
-        (line(neighbours=5), "line 2", "does not know"),
-        (line(note_id="n1"), "line 2", "does not know"),
+        (line(neighbours=5), "line 2, neighbours", "is not a field"),
+        (line(note_id="n1"), "line 2, note_id", "is not a field"),
         (line(id="a"), "line 2, id", "is that of line 1 too"),
     ],
 )

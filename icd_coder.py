@@ -59,6 +59,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("app.cli.serve", "serve a bundle over HTTP"),
     "export-reviews": ("app.cli.database_commands", "write the reviewed notes and their codes as a table"),
     "keys": ("app.cli.keys", "create, list and revoke access keys"),
+    "security-answers": ("app.cli.security_answers", "answer a hospital's security review, from the settings"),
     "verify-log": ("app.cli.keys", "check that no row of the access log was changed or removed"),
 }
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import icd_coder  # noqa: E402 - the checkout, not an installed copy
+from app.cli import security_answers  # noqa: E402
 from app.settings import PREFIX, Settings, load_settings  # noqa: E402
 from app.web.application import create_app  # noqa: E402
 from training.prepare.code_cells import EXAMPLES, NULL_WORDS, CodeColumn  # noqa: E402
@@ -33,6 +34,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/command-line.md": command_line(),
         "reference/routes.md": routes(openapi()),
         "reference/code-spellings.md": code_spellings(),
+        "reference/security-answers.md": security_answers.render(Settings.model_construct()),
         "changelog.md": (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
     }
     for path, content in pages.items():

@@ -1,4 +1,4 @@
-"""Check boxes and signs: "[ ] gout", "☒ gout", "(-) gout", "gout (-)"."""
+"""Check boxes and signs: "[ ] gout", "☒ gout", "[N] gout", "(-) gout", "gout (-)", "| gout | - |"."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,13 @@ from model.text.assertion import Assertion, Direction, Trigger
 from model.text.trigger_matches import TriggerMatch
 from model.text.written_words import WrittenWords
 
-_BRACKETS = re.compile(r"[\[(](?: {0,3}|[_xX+–—−-])[\])]")
+_BRACKETS = re.compile(r"[\[({](?: {0,3}|[_xX+–—−-])[\])}]|\[[nNyY]\]")
+_CELL = re.compile(r"(?<=\|)[ \t]{0,3}([+–—−-])[ \t]{0,3}(?=[|\n]|$)")
 _BARE = re.compile(r"[+–−-](?:(?<!\S[+–−-])(?=[^\W\d_])|(?<=[\w:)\s][+–−-])(?=[ \t]{0,3}(?:[,;\n]|$)))")
 _BOX = re.compile("[☐□☑☒■]")
-_SIGNS = frozenset("+-–—−")
-_EMPTY = frozenset(" _☐□-–—−")
+_SIGNS = frozenset("+-–—−nNyY")
+_EMPTY = frozenset(" _☐□-–—−nN")
+_KINDS = frozenset(("[]", "()", "{}"))
 _NO_MARKS = frozenset(("()", "(_)"))
 _END = Trigger((), Direction.END, Assertion.FAMILY)
 
@@ -34,14 +36,15 @@ class Mark:
 
 def read_marks(text: str) -> tuple[Mark, ...]:
     """The check boxes and signs of a text in order."""
-    found = [_mark(match) for match in _BRACKETS.finditer(text) if _is_mark(match[0])] + _bare_signs(text)
+    found = [_mark(match) for match in _BRACKETS.finditer(text) if _is_mark(match[0])]
+    found += _bare_signs(text) + _signs_in_cells(text)
     boxes = [_mark(match) for match in _BOX.finditer(text)] if not text.isascii() else []
     return tuple(sorted(found + boxes, key=lambda mark: mark.start))
 
 
 def _is_mark(written: str) -> bool:
     """Brackets of one kind, and between round ones a blank, an x or a sign."""
-    return (written[0] == "[") == (written[-1] == "]") and written not in _NO_MARKS
+    return written[0] + written[-1] in _KINDS and written not in _NO_MARKS
 
 
 def _mark(found: re.Match[str]) -> Mark:
@@ -60,6 +63,12 @@ def _bare_signs(text: str) -> list[Mark]:
         lines[-1].append(sign)
         before = sign.start
     return [sign for line in lines if len({each.denied for each in line}) > 1 for sign in line]
+
+
+def _signs_in_cells(text: str) -> list[Mark]:
+    """Cells of tables that hold one sign, in notes with both: a minus alone may mean that nothing was written."""
+    signs = [Mark(m.start(1), m.end(1), True, m[1] != "+") for m in _CELL.finditer(text)] if "|" in text else []
+    return signs if len({sign.denied for sign in signs}) > 1 else []
 
 
 def mark_matches(note: WrittenWords, known: Mapping[str, Sequence[Trigger]]) -> dict[int, list[TriggerMatch]]:
@@ -89,11 +98,11 @@ class _Marked(NamedTuple):
 
 
 def _is_behind(note: WrittenWords, mark: Mark, before: int) -> bool:
-    """Whether a mark follows a word directly ("gout (-)"), not a colon, a comma or a line's end."""
+    """Whether a mark follows a word directly or in the next cell ("gout (-)"), not a colon, a comma or a line's end."""
     between = note.text[int(note.words.end[before - 1]) : mark.start] if before else "\n"
     if "\n" in between:
         return False
-    return not between.strip() or (between.strip() == ":" and mark.is_sign and note.ends_line(mark.end))
+    return not between.strip() or (between.strip() in (":", "|") and mark.is_sign and note.ends_line(mark.end))
 
 
 def _matches(
@@ -105,7 +114,7 @@ def _matches(
     known: Mapping[str, Sequence[Trigger]],
 ) -> list[TriggerMatch]:
     before, after = places
-    matches = [TriggerMatch(_END, after, after)]
+    matches = [TriggerMatch(_END, before, after)]
     answered = _answered(note, places, first, known) if not mark.is_sign else None
     if answered is not None:
         answer, label = answered

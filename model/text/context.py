@@ -115,7 +115,9 @@ def _is_item(note: WrittenWords, place: int) -> bool:
 
 
 def _with_marks(found: Sequence[TriggerMatch], marks: Sequence[TriggerMatch]) -> list[TriggerMatch]:
-    """Both in order; an empty box before something to do says nothing."""
+    """Both in order; an empty box before something to do says nothing, and the letter of "[N]" its mark alone."""
+    letters = {place for mark in marks for place in range(mark.start, mark.end)}
+    found = [match for match in found if match.start not in letters]
     tasks = {match.start for match in found if match.trigger.direction is Direction.TASK}
     kept = [m for m in marks if m.start not in tasks or m.trigger.direction is not Direction.FORWARD]
     return sorted([*kept, *found], key=_order)

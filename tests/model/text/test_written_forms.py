@@ -14,6 +14,8 @@ Denies: fever, chills, pneumonia | Denies fever; chills; pneumonia | Pneumonia..
 History of pneumonia? Denies | Denies -\n- fever\n- pneumonia | Negative for\n- fever\n- pneumonia | Pneumonia / no
 Denies:\n\t- fever\n\t- pneumonia | * [ ] Pneumonia | Infection: Pneumonia (-) UTI (+) | Fever +, pneumonia -
 Cough: +, pneumonia: - | Pneumonia - No; UTI - Yes | Pneumonia: no    Fever: yes | nor does he have pneumonia
+{ } pneumonia\n{x} gout | [N] pneumonia [Y] gout | gout [Y] pneumonia [N] | Films unremarkable for pneumonia
+CT fails to reveal pneumonia
 """
 NOT_DENIED = r"""
 pneumonia not able to be excluded | can't rule out pneumonia | unable to completely exclude pneumonia | Pneumonia [x]
@@ -22,6 +24,7 @@ Denies:\n- fever\n\nPneumonia treated | UTI (-), pneumonia | (+) pneumonia, (-) 
 Denies UTI; pneumonia was treated | Denies UTI.\n- pneumonia | - No UTI\n- Pneumonia | Pneumonia (UTI ruled out)
 no improvement of pneumonia | Pneumonia, not UTI | Fever: no\nPneumonia: treated | Smoker: never\n- pneumonia
 Pneumonia (no sepsis) | [ ] Call PCP re: pneumonia | [x] Pneumonia | [x]Pneumonia | UTI: no, pneumonia: yes
+{x} pneumonia\n{ } gout | [Y] pneumonia [N] gout | pneumonia [Y] gout [N] | no doubt pneumonia
 """
 DENIED_IN_SPANISH = r"""
 Neumonía: N | niega fiebre; tos; neumonía | No hay evidencia de neumonía | Niega\n- fiebre\n- neumonía | Neumonía (no)
@@ -30,6 +33,7 @@ se descartó fiebre y neumonía | neumonía ha sido descartada | no se detecta n
 NOT_DENIED_IN_SPANISH = r"""
 neumonía no puede ser descartada | sin que se pueda descartar neumonía | no se ha podido excluir la neumonía
 no podemos descartar neumonía | No mejoría de la neumonía | no se puede descartar completamente una neumonía
+sin duda neumonía
 """
 
 
@@ -60,3 +64,10 @@ def test_a_denied_mention_is_told(text: str, language: str) -> None:
 def test_another_mention_is_not(text: str, language: str) -> None:
     """Possible, treated, beside something else that is denied."""
     assert not is_denied(text, language)
+
+
+def test_a_sign_in_the_next_cell_answers() -> None:
+    """In a table with both signs; a minus alone may be an empty cell, and a ruler is none."""
+    assert is_denied("| gout | + |\n| pneumonia | - |", "en")
+    assert not is_denied("| gout | - |\n| pneumonia | + |", "en")
+    assert not is_denied("| finding | since |\n|---|---|\n| pneumonia | - |", "en")

@@ -36,6 +36,11 @@ from model.text.note_kind import NoteKind, load_note_kind, save_note_kind
 
 FORMAT = "icd-coder bundle 1"
 EMBEDDING_PARTS = ("encoder.", "document_embedding.")
+NOT_COUNTED = {
+    "least_patients": None,
+    "note": "made by a version that counted notes: words of a single patient may be readable in the bundle",
+}
+"""Entry in the card of such a bundle."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,8 @@ def save_bundle(path: Path, contents: BundleContents) -> str:
 def sign_bundle(folder: Path) -> str:
     """Write the manifest over all files of a bundle that is being made, and return its bundle_id."""
     files = {name: _sha256(folder / name) for name in _files(folder)}
-    (folder / "manifest.json").write_bytes(_manifest_bytes(files))
+    least = _read_json(folder / "card.json").get("words", {}).get("least_patients")
+    (folder / "manifest.json").write_bytes(_manifest_bytes(files, least))
     return _sha256(folder / "manifest.json")
 
 
@@ -138,7 +144,7 @@ def load_bundle(
         max_tokens=config.max_tokens,
         bundle_id=_sha256(path / "manifest.json"),
         embedding_id=_served_embedding_id(path, config, chosen),
-        card=_read_json(path / "card.json"),
+        card={"words": NOT_COUNTED} | _read_json(path / "card.json"),
         device=device,
         precision=chosen,
         int8_encoder=int8,
@@ -177,7 +183,8 @@ def verify_bundle(path: Path) -> None:
             f"'{path}' has the format '{manifest.get('format')}', this version reads '{FORMAT}': train it again"
         )
     expected: dict[str, str] = manifest.get("files", {})
-    if not isinstance(expected, dict) or (path / "manifest.json").read_bytes() != _manifest_bytes(expected):
+    least = manifest.get("least_patients")
+    if not isinstance(expected, dict) or (path / "manifest.json").read_bytes() != _manifest_bytes(expected, least):
         raise BundleDamaged(f"the file 'manifest.json' of '{path}' was changed: copy the bundle again")
     present = set(_files(path))
     for name in sorted(set(expected) | present):
@@ -199,11 +206,17 @@ def identify_bundle(path: Path) -> str:
     return _sha256(path / "manifest.json")
 
 
-def _manifest_bytes(files: dict[str, str]) -> bytes:
-    """The one spelling of a manifest, which carries a checksum of itself: any other byte in it is damage."""
+def _manifest_bytes(files: dict[str, str], least_patients: int | None = None) -> bytes:
+    """The one spelling of a manifest, which carries a checksum of itself: any other byte in it is damage.
+
+    Args:
+        least_patients: the card's, None in bundles of earlier versions.
+    """
     listing = json.dumps(files, sort_keys=True)
-    checksum = hashlib.sha256(f"{FORMAT}\n{listing}".encode()).hexdigest()
-    return _json_bytes({"format": FORMAT, "files": files, "checksum": checksum})
+    counted = {} if least_patients is None else {"least_patients": least_patients}
+    told = "".join(f"\n{name} {value}" for name, value in counted.items())
+    checksum = hashlib.sha256(f"{FORMAT}\n{listing}{told}".encode()).hexdigest()
+    return _json_bytes({"format": FORMAT, "files": files, "checksum": checksum} | counted)
 
 
 def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from training.flags import Flag
 PROTOCOLS = ("joint", "two-stage")
 STAGE_TWOS = ("frozen", "free")
 CHECKPOINT_MINUTES = 10.0
+LEAST_PATIENTS = 5
+"""Fewest patients of a phrase or word that a bundle keeps; untuned."""
 LEAST = {
     "epochs": 1,
     "patience": 1,

@@ -109,6 +109,13 @@ def _exposed_files(bundle: Path, settings: "Settings") -> list[str]:
     return exposed([*parts, *([bundle] if bundle.exists() else []), *filter(None, [settings.bundles])])
 
 
+def _words_line(least_patients: int | None) -> str:
+    """What a reader of the bundle can learn of single patients."""
+    if least_patients is None:
+        return "not counted by patients: names may be readable in the bundle, train it again"
+    return f"each of at least {least_patients} patients"
+
+
 def _check_report(state: "ServiceState", settings: "Settings", no_auth: bool) -> list[str]:
     """What would be served, one line for each part; reads the database and closes it.
 
@@ -121,6 +128,7 @@ def _check_report(state: "ServiceState", settings: "Settings", no_auth: bool) ->
     lines = [
         f"bundle    {coder.bundle_id[:12]}, {len(coder.labels.labels)} codes, precision {coder.precision}",
         f"embedding {coder.embedding_id[:12]}, {coder.embedding_dim} values",
+        f"words     {_words_line(coder.card.get('words', {}).get('least_patients'))}",
         f"database  {'none: no neighbours' if settings.database is None else database_name(settings.database)}",
         f"keys      {'none are asked for' if no_auth else 'asked for, the secret fits the database'}",
         f"tokens    {'none are let in' if no_auth or settings.oidc_issuer is None else f'of {settings.oidc_issuer}'}",

@@ -1,6 +1,7 @@
 """Cross-validated quality of the ranker on CodiEsp, by channel and fused, with intervals over cases.
 
-python tests/benchmarks/cross_validate_ranker.py DATA OUT [--epochs 10] [--pairs] [--without-neighbours]
+python tests/benchmarks/cross_validate_ranker.py DATA OUT [--epochs 10]
+    [--pairs] [--without-neighbours] [--least-patients 1]
 
 DATA is made by `icd-coder prepare codiesp`; the folds are those of docs/studies/codiesp_folds.tsv (by article).
 Networks are trained by the recipe of `train` (MiniLM frozen, SD), each without one fold, and kept in OUT, where a run
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--precision", default="bf16")
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--without-neighbours", action="store_true")
+    parser.add_argument("--least-patients", type=int, default=1, help="of a phrase; 1, since the cases are public")
     asked = parser.parse_args()
     torch.set_num_threads(torch.get_num_threads())
     dataset = load_dataset(asked.data)
@@ -54,7 +56,7 @@ def main() -> None:
     known = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
     folds = np.array([int(known[document.document_id]) for document in documents])
     models = trained_models(asked, documents, folds)
-    lexical = lexical_fit(dataset, None)
+    lexical = lexical_fit(dataset, None, asked.least_patients)
     report(ranked_folds(documents, folds, models, lexical, not asked.without_neighbours), lexical)
 
 

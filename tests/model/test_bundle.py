@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from model.bundle import load_bundle, verify_bundle
+from model.bundle import NOT_COUNTED, load_bundle, sign_bundle, verify_bundle
 from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
 from model.network.encoder_source import open_encoder
 from model.text.note_kind import Limits, NoteKind
@@ -238,3 +238,24 @@ def _sign_again(path: Path) -> None:
 
     files = {name: _sha256(path / name) for name in _files(path)}
     (path / "manifest.json").write_bytes(_manifest_bytes(files))
+
+
+def test_the_number_of_patients_is_in_the_manifest(tmp_path: Path) -> None:
+    """Whoever takes a bundle over can read it; a changed number is damage."""
+    save_tiny_bundle(tmp_path / "bundle")
+    (tmp_path / "bundle" / "card.json").write_text(json.dumps({"words": {"least_patients": 5}}))
+    sign_bundle(tmp_path / "bundle")
+    manifest = json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert manifest["least_patients"] == 5
+    assert load_bundle(tmp_path / "bundle").card["words"]["least_patients"] == 5
+    text = (tmp_path / "bundle" / "manifest.json").read_text().replace('"least_patients": 5', '"least_patients": 50')
+    (tmp_path / "bundle" / "manifest.json").write_text(text)
+    with pytest.raises(BundleDamaged, match=r"manifest\.json"):
+        load_bundle(tmp_path / "bundle")
+
+
+def test_a_bundle_of_an_earlier_version_says_that_it_counted_notes(tmp_path: Path) -> None:
+    """It opens as before."""
+    save_tiny_bundle(tmp_path / "bundle")
+    assert "least_patients" not in json.loads((tmp_path / "bundle" / "manifest.json").read_text())
+    assert load_bundle(tmp_path / "bundle").card["words"] == NOT_COUNTED

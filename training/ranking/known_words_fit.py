@@ -1,19 +1,32 @@
 """Fits the vocabulary by which a bundle recognises text that is not a note."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from model.dataset import Document
 from model.text.known_words import KnownWords, words_of
 from model.text.note_form import plain_note
+from training.ranking.patients import of_several, patients_of
+from training.ranking.personal_words import without_personal
 
-LEAST_NOTES = 2
-"""Fewest training notes of a word in the vocabulary, which keeps names and misspellings out."""
+LEAST_PATIENTS = 2
+"""Fewest patients of a word even of public notes, which keeps misspellings out."""
 LEAST_WORDS = 1000
 """Smallest useful vocabulary; with fewer words ordinary notes would be flagged."""
 
 
-def fit_known_words(texts: Iterable[str], least_words: int = LEAST_WORDS) -> KnownWords | None:
-    """The words of at least LEAST_NOTES texts; None where there are fewer than ``least_words``."""
-    counts = Counter(word for text in texts for word in set(words_of(plain_note(text).text)))
-    words = frozenset(word for word, count in counts.items() if count >= LEAST_NOTES)
-    return KnownWords(words) if len(words) >= least_words else None
+def fit_known_words(
+    documents: Sequence[Document], least: int = LEAST_PATIENTS, least_words: int = LEAST_WORDS
+) -> KnownWords | None:
+    """The words in notes of at least ``least`` patients; None where there are fewer than ``least_words``.
+
+    Args:
+        least: 1 counts as LEAST_PATIENTS.
+    """
+    least = max(least, LEAST_PATIENTS)
+    words = of_several(patients_of(documents), lambda place: learned_words(documents[place]), least)
+    return KnownWords(frozenset(words)) if len(words) >= least_words else None
+
+
+def learned_words(document: Document) -> list[str]:
+    """The words of a note in order, without those that name a person."""
+    return words_of(without_personal(plain_note(document.text).text))

@@ -1,7 +1,7 @@
 """Fits the lexical channels on training notes, for the codes of a code set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -15,6 +15,7 @@ from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.siblings import Siblings
 from model.progress import with_progress
 from model.text.stemming import LANGUAGES
+from training.options import LEAST_PATIENTS
 from training.prepare.dictionary_file import read_dictionary
 from training.prepare.icd_titles import other_names, published_titles
 from training.prepare.word_translation import WordTable
@@ -23,9 +24,6 @@ from training.ranking.phrase_choice import NOTES_PER_OCCURRENCE
 from training.ranking.titles_fit import Terms, read_terms, titles_of
 from training.ranking.training_note import TrainingNote, training_note
 
-PUBLIC = ("codiesp", "ohsumed")
-"""Sources with public texts, whose bundles may keep phrases of a single note."""
-PRIVATE_NOTES = 2
 TRAINED = "trained"
 CODE_SETS = {TRAINED: (), "icd10cm": (ICD10CM,), "icd9cm": (ICD9CM, ICD9PCS)}
 """Values of ``--code-universe``, with the systems of the table that each adds to the label space."""
@@ -54,12 +52,6 @@ def language_of(dataset: Dataset) -> str:
     return language if language in LANGUAGES else "en"
 
 
-def least_notes(dataset: Dataset) -> int | None:
-    """Fewest notes of a phrase in the bundle: two for private notes, because anybody can read a bundle's phrases."""
-    public = str((dataset.manifest.get("options") or {}).get("source")) in PUBLIC
-    return None if public else PRIVATE_NOTES
-
-
 @dataclass(frozen=True)
 class LexicalFit:
     """Settings of the lexical channels, for a bundle and for each fold of its cross-validation."""
@@ -68,8 +60,8 @@ class LexicalFit:
     labels: int
     """Size of the label space, the first columns of the code set."""
     language: str = "en"
-    least: int | None = PRIVATE_NOTES
-    """Fewest notes of a phrase, see :func:`least_notes`; None for one."""
+    least: int = LEAST_PATIENTS
+    """Fewest patients of a phrase and of a word that is linked to words of titles."""
     dictionary: WordTable | None = None
     """English stems by stem of the notes' language."""
 
@@ -96,19 +88,19 @@ class LexicalFit:
 
     def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
         """Fit the channels on notes. The lexicon learns codes of the label space only."""
-        least = max(self.least or 1, 1 + len(notes) // NOTES_PER_OCCURRENCE)
+        least = max(self.least, 1 + len(notes) // NOTES_PER_OCCURRENCE)
         lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
-        titles = titles_of(self.terms, self.code_set, notes, self.language, self.dictionary)
+        titles = titles_of(self.terms, self.code_set, notes, self.language, self.dictionary, self.least)
         return LexicalChannels(lexicon, titles, self.siblings)
 
 
-def lexical_fit(dataset: Dataset, code_set: str | None) -> LexicalFit:
-    """How the lexical channels of a dataset's bundle are learned."""
+def lexical_fit(dataset: Dataset, code_set: str | None, least: int = LEAST_PATIENTS) -> LexicalFit:
+    """How the lexical channels of a dataset's bundle are learned; ``least`` as in :class:`LexicalFit`."""
     codes = code_set_named(dataset.labels, code_set)
     words = read_dictionary(dataset.path)
-    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least_notes(dataset), words)
+    return LexicalFit(codes, len(dataset.labels), language_of(dataset), least, words)
 
 
 def _inside(note: TrainingNote, labels: int) -> TrainingNote:
     spans = tuple(span for span in note.spans if span.column < labels)
-    return TrainingNote(note.note, note.columns[note.columns < labels], spans)
+    return replace(note, columns=note.columns[note.columns < labels], spans=spans)

@@ -17,7 +17,8 @@ from model.text.note_form import plain_note
 from model.text.note_kind import LARGEST_DISTANCE, Limits, NoteKind, Signs, distance, doubt_of
 from model.text.word_pairs import pair_numbers, share_known
 from training.ranking.candidate_pairs import note_folds
-from training.ranking.known_words_fit import fit_known_words
+from training.ranking.known_words_fit import fit_known_words, learned_words
+from training.ranking.patients import of_several, patients_of
 from training.ranking.ranker_fit import RankerFold, some_of
 
 MOST_NOTES = 5_000
@@ -27,7 +28,7 @@ MOST_HELD = 1_000
 LEAST_PATIENTS = 50
 """Fewest patients of the training notes; with fewer, or too few words, ordinary notes would be called unusual."""
 LEAST_PATIENTS_OF_A_PAIR = 2
-"""It keeps names out: those of one patient are in that patient's notes alone."""
+"""And of a group of embeddings, even of public notes."""
 NOTES_A_CENTRE = 16
 MOST_CENTRES = 256
 FALSE_ALARMS = 0.005
@@ -67,48 +68,60 @@ class FittedKind:
 
 
 def fit_note_kind(
-    learned_from: Sequence[Document], embeddings: np.ndarray | None, parts: Sequence[RankerFold]
+    learned_from: Sequence[Document],
+    embeddings: np.ndarray | None,
+    parts: Sequence[RankerFold],
+    least: int = LEAST_PATIENTS_OF_A_PAIR,
 ) -> FittedKind | None:
     """Fit pairs and centres on training notes, and their limits on held-out ones; None where there are too few.
 
     Args:
         embeddings: of the training notes by the bundle's network, (n, H); None leaves the distance out.
         parts: held-out notes of a ranker.
+        least: fewest patients of a pair and of a group of embeddings; 1 counts as LEAST_PATIENTS_OF_A_PAIR.
     """
-    patients = {document.subject_id or f"\0{place}" for place, document in enumerate(learned_from)}
-    if len(patients) < LEAST_PATIENTS:
+    if len(np.unique(patients_of(learned_from))) < LEAST_PATIENTS:
         return None
     places = some_of(range(len(learned_from)), MOST_NOTES)
     notes = [learned_from[place] for place in places]
     rows = None if embeddings is None else embeddings[list(places)]
-    if fit_known_words(document.text for document in notes) is None:
+    if fit_known_words(notes, least) is None:
         return None
     cases = [HeldOut(part.corpus, part.corpus_embeddings, part.notes, part.embeddings) for part in parts]
     if len(cases) < 2:
         cases += _by_patient(notes, rows)
-    held = [measured for case in cases for measured in _measure(case)]
-    kind = NoteKind(known_pairs(notes), centres(rows), _limits(held))
+    held = [measured for case in cases for measured in _measure(case, least)]
+    kind = NoteKind(known_pairs(notes, least), centres(rows, patients_of(notes), least), _limits(held))
     return FittedKind(kind, len(held), *_false_alarms(held))
 
 
-def known_pairs(documents: Sequence[Document]) -> np.ndarray:
-    """Pairs of neighbouring words in the notes of at least LEAST_PATIENTS_OF_A_PAIR patients, (P,) uint32, sorted."""
-    of_patient: dict[str, list[np.ndarray]] = {}
-    for place, document in enumerate(documents):
-        found = np.unique(pair_numbers(words_of(plain_note(document.text).text)))
-        of_patient.setdefault(document.subject_id or f"\0{place}", []).append(found)
-    distinct = [np.unique(np.concatenate(arrays)) for arrays in of_patient.values()]
-    pairs, patients = np.unique(np.concatenate([np.zeros(0, np.uint32), *distinct]), return_counts=True)
-    known: np.ndarray = pairs[patients >= LEAST_PATIENTS_OF_A_PAIR]
-    return known
+def known_pairs(documents: Sequence[Document], least: int = LEAST_PATIENTS_OF_A_PAIR) -> np.ndarray:
+    """Pairs of neighbouring words in the notes of at least ``least`` patients, (P,) uint32, sorted."""
+
+    def pairs_of(place: int) -> list[int]:
+        pairs: list[int] = pair_numbers(learned_words(documents[place])).tolist()
+        return pairs
+
+    known = of_several(patients_of(documents), pairs_of, max(least, LEAST_PATIENTS_OF_A_PAIR))
+    return np.array(sorted(known), dtype=np.uint32)
 
 
-def centres(embeddings: np.ndarray | None) -> np.ndarray:
-    """Centres of groups of embeddings (n, H), unit rows (K, H) float32; none of None."""
+def centres(embeddings: np.ndarray | None, patients: np.ndarray, least: int = LEAST_PATIENTS_OF_A_PAIR) -> np.ndarray:
+    """Centres of groups of embeddings, unit rows (K, H) float32; none of None.
+
+    A group of fewer than ``least`` patients has no centre: that of one note is the note's embedding.
+
+    Shape:
+        embeddings (n, H); patients (n,), their numbers.
+    """
     if embeddings is None:
         return np.zeros((0, 1), dtype=np.float32)
     number = min(MOST_CENTRES, max(1, len(embeddings) // NOTES_A_CENTRE))
-    found = KMeans(number, n_init=1, random_state=0).fit(embeddings).cluster_centers_
+    groups = KMeans(number, n_init=1, random_state=0).fit(embeddings).labels_
+    least = max(least, LEAST_PATIENTS_OF_A_PAIR)
+    large = [group for group in range(number) if len(np.unique(patients[groups == group])) >= least]
+    means = [embeddings[groups == group].mean(axis=0) for group in large] or [embeddings.mean(axis=0)]
+    found = np.stack(means)
     unit: np.ndarray = (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
     return unit
 
@@ -133,12 +146,13 @@ def _by_patient(notes: Sequence[Document], embeddings: np.ndarray | None) -> Ite
         yield HeldOut([notes[i] for i in others.tolist()], rows[0], [notes[i] for i in held.tolist()], rows[1])
 
 
-def _measure(case: HeldOut) -> Iterator[_Measured]:
+def _measure(case: HeldOut, least: int) -> Iterator[_Measured]:
     places = list(some_of(range(len(case.corpus)), MOST_NOTES))
     corpus = [case.corpus[place] for place in places]
-    pairs = known_pairs(corpus)
-    groups = centres(None if case.corpus_embeddings is None else case.corpus_embeddings[places])
-    known = fit_known_words(document.text for document in corpus)
+    pairs = known_pairs(corpus, least)
+    embeddings = None if case.corpus_embeddings is None else case.corpus_embeddings[places]
+    groups = centres(embeddings, patients_of(corpus), least)
+    known = fit_known_words(corpus, least)
     random = np.random.default_rng(0)
     for place in some_of(range(len(case.notes)), MOST_HELD):
         document = case.notes[place]

@@ -1,7 +1,8 @@
 """Chooses the phrases that a lexicon counts: those of training notes that no shorter phrase makes redundant.
 
 A phrase that is in as many notes as a shorter phrase inside it is in the same notes, so only the shorter one is kept.
-Whole annotated spans are always kept.
+Whole annotated spans are kept even so. Anybody can read a bundle's phrases, so each must stand in the notes of several
+patients, and none has a word that names a person (:mod:`training.ranking.personal_words`).
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 
 from model.lexicon.phrase_index import PhraseIndex
 from model.progress import with_progress
+from training.ranking.patients import patient_numbers
 from training.ranking.training_note import TrainingNote
 
 LONGEST = 4
@@ -18,16 +20,19 @@ LONGEST = 4
 LONGEST_SPAN = 8
 """Stems of an annotated span that is kept as a whole; untuned."""
 NOTES_PER_OCCURRENCE = 10_000
-"""A phrase needs one note, and one more for every this many notes, to bound memory; untuned."""
+"""A phrase needs one patient, and one more for every this many notes, to bound memory; untuned."""
 
 
 @dataclass(frozen=True)
 class _Places:
-    """All words of all notes, one after another, T of them: number of the stem, sentence, note; spans by place."""
+    """All words of all notes, one after another, T of them: number of the stem, sentence, note, patient, whether it is
+    personal; spans by place."""
 
     stem: np.ndarray
     sentence: np.ndarray
     note: np.ndarray
+    patient: np.ndarray
+    personal: np.ndarray
     span_start: np.ndarray
     span_length: np.ndarray
     stems: int
@@ -46,8 +51,7 @@ def choose_phrases(notes: Sequence[TrainingNote], least: int | None = None) -> P
     """The chosen phrases of training notes, with their prefixes.
 
     Args:
-        least: fewest training notes of a phrase that is not a whole annotated span; default: 1, and 1 more for
-            every NOTES_PER_OCCURRENCE notes. Anybody can read a bundle's phrases: take 2 or more for private notes.
+        least: fewest patients of a phrase; default: 1, and 1 more for every NOTES_PER_OCCURRENCE notes.
     """
     stems = tuple(sorted({stem for note in notes for stem in note.note.words.stems}))
     places = _places(notes, stems)
@@ -72,6 +76,8 @@ def _places(notes: Sequence[TrainingNote], stems: tuple[str, ...]) -> _Places:
         np.concatenate([np.zeros(0, dtype=np.int64), *(index.numbers(note.note.words.stems) for note in notes)]),
         np.concatenate([np.zeros(0, dtype=np.int64), *(s + o for s, o in zip(sentences, offsets, strict=False))]),
         np.repeat(np.arange(len(notes)), sizes),
+        np.repeat(patient_numbers([note.subject for note in notes], [note.note.text for note in notes]), sizes),
+        np.concatenate([np.zeros(0, dtype=bool), *(note.personal for note in notes)]),
         starts[:, 0],
         starts[:, 1],
         len(stems),
@@ -88,14 +94,14 @@ def _next_level(
     """
     place = np.arange(len(places.stem) - length + 1) if len(places.stem) >= length else np.zeros(0, dtype=np.int64)
     last = place + length - 1
-    going = (node[place] >= 0) & (places.sentence[place] == places.sentence[last])
+    going = (node[place] >= 0) & (places.sentence[place] == places.sentence[last]) & ~places.personal[last]
     place, last = place[going], last[going]
     keys, inverse = np.unique(node[place] * places.stems + places.stem[last], return_inverse=True)
     notes = _distinct(inverse, places.note[place], len(keys))
     key_at = np.full(len(places.stem), -1, dtype=np.int64)
     key_at[place] = inverse
     led, whole = _annotated(places, key_at, length, len(keys))
-    kept = led | ((notes >= least) if length <= LONGEST else np.zeros(len(keys), dtype=bool))
+    kept = (_distinct(inverse, places.patient[place], len(keys)) >= least) & (led | (length <= LONGEST))
     counted = whole | (~_redundant(levels, node, place, inverse, keys, notes, places.stems) & (length <= LONGEST))
     number = np.where(kept, np.cumsum(kept) - 1, -1)
     following = np.full(len(places.stem), -1, dtype=np.int64)
@@ -104,7 +110,7 @@ def _next_level(
 
 
 def _distinct(node: np.ndarray, note: np.ndarray, nodes: int) -> np.ndarray:
-    """Notes of each node."""
+    """Distinct notes, or patients, of each node."""
     width = int(note.max(initial=0)) + 1
     return np.bincount(np.unique(node * width + note) // width, minlength=nodes)
 

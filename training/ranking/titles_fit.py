@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, compress
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from model.lexicon.titles import TitleIndex
 from model.text.stemming import plain, stem
 from training.prepare.icd_titles import other_names
 from training.prepare.word_translation import WordTable, word_strengths
+from training.ranking.patients import of_several, patient_numbers
 from training.ranking.training_note import TrainingNote
 
 _WITHOUT = re.compile(r"\b(?:without|not elsewhere|not specified as|(?:initial|subsequent) encounter|sequela)\b.*")
@@ -85,12 +86,28 @@ def titles_of(
     notes: Sequence[TrainingNote],
     language: str,
     dictionary: WordTable | None = None,
+    least: int = 1,
 ) -> TitleIndex:
-    """The index of read terms; see :func:`fit_titles`."""
+    """The index of read terms; see :func:`fit_titles`.
+
+    Args:
+        least: fewest patients whose notes have a word that is linked to words of titles.
+    """
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}
     learned = learn_title_words(notes, {column: term_stems(code_set[column].title) for column in taught})
-    return _index(terms, stems, _words((learned, dictionary or {}), stems, language), language)
+    tables = [_of_several_patients(table, notes, least) for table in (learned, dictionary or {})]
+    return _index(terms, stems, _words(tables, stems, language), language)
+
+
+def _of_several_patients(table: WordTable, notes: Sequence[TrainingNote], least: int) -> WordTable:
+    """The words of a table that stand in the notes of enough patients and name no person; with 1 all words, since a
+    dictionary is learned from more texts than the training notes."""
+    if least <= 1:
+        return table
+    patients = patient_numbers([note.subject for note in notes], [note.note.text for note in notes])
+    known = of_several(patients, lambda place: compress(notes[place].note.words.stems, ~notes[place].personal), least)
+    return {word: strengths for word, strengths in table.items() if word in known}
 
 
 def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:
@@ -101,9 +118,9 @@ def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> 
     number = {stem: place for place, stem in enumerate(stems)}
     words: dict[str, dict[int, float]] = {}
     for word, found in chain.from_iterable(table.items() for table in tables):
-        known = words.setdefault(word, {})
         for one, strength in found.items():
             if (place := number.get(one)) is not None:
+                known = words.setdefault(word, {})  # a word without a match is not kept
                 known[place] = max(known.get(place, 0.0), strength)
     if language == "en":
         for stem, place in number.items():

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
 from model.text.read_note import ReadNote, read_note
+from training.ranking.personal_words import personal_words
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class TrainingNote:
     """Its codes, int64, distinct, ascending."""
     spans: tuple[WordSpan, ...]
     """Annotated spans with at least one word and a code that has a column."""
+    subject: str = ""
+    """Its patient; "" for one of its own."""
+
+    @cached_property
+    def personal(self) -> np.ndarray:
+        """Which of its words no phrase has, bool (T,)."""
+        return personal_words(self.note.text, self.note.words)
 
 
 def training_note(document: Document, columns: Callable[[Iterable[Code]], np.ndarray], language: str) -> TrainingNote:
@@ -45,4 +54,4 @@ def training_note(document: Document, columns: Callable[[Iterable[Code]], np.nda
         known = columns([span.code])
         if first < last and len(known):
             spans.append(WordSpan(int(known[0]), first, last))
-    return TrainingNote(note, columns(document.codes), tuple(spans))
+    return TrainingNote(note, columns(document.codes), tuple(spans), document.subject_id)

@@ -8,6 +8,7 @@ from training.ranking.fusion_fit import fusion_card
 from training.ranking.ranker_fit import FittedRanker
 from training.ranking.threshold_policies import FittedPolicies
 from training.run.trained import Trained
+from training.run.words_card import words_readme
 
 INTENDED_USE = (
     "Research use. Suggestions for a person who reviews codes; not a medical device, not for billing without "
@@ -113,9 +114,13 @@ def readme(card: dict[str, Any]) -> str:
 - Protocol: {protocol(card["training"])}.
 {_validation(measured)}
 - Threshold {measured["threshold"]:.3f}, tuned for micro-F1 on: {measured["threshold_tuned_on"]}.
-{_policies(card.get("thresholds", {}))}{_ranker(card.get("ranker", {}))}{note_kind_card(card.get("note_kind", {}))}
+{_policies(card.get("thresholds", {}))}{_ranker(card.get("ranker", {}))}{_notes(card)}
 card.json holds all options and versions; manifest.json the SHA-256 of every file, verified at loading.
 """
+
+
+def _notes(card: dict[str, Any]) -> str:
+    return note_kind_card(card.get("note_kind", {})) + words_readme(card.get("words", {}))
 
 
 def _validation(measured: dict[str, Any]) -> str:

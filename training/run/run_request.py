@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from training.flags import Flag
 from training.optimise.run_folders import beside, cache_folder
-from training.options import CHECKPOINT_MINUTES, TrainingOptions
+from training.options import CHECKPOINT_MINUTES, LEAST_PATIENTS, TrainingOptions
 from training.run.presets import use_preset
 
 if TYPE_CHECKING:  # it imports torch, and the flags below are read for --help
@@ -67,6 +67,11 @@ class TrainingRequest:
         str | None,
         Flag("Codes that the ranker may propose: trained, icd10cm or icd9cm. Default: the table of its codes."),
     ] = None
+
+    least_patients: Annotated[
+        int,
+        Flag("Patients whose notes have a phrase or word, for the bundle to keep it; 1 for public notes.", low=1),
+    ] = LEAST_PATIENTS
 
     @property
     def by_folds(self) -> bool:

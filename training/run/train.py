@@ -28,6 +28,7 @@ from training.run.run_request import TrainingRequest
 from training.run.trained import Trained
 from training.run.with_folds import train_by_folds
 from training.run.with_validation import train_validated
+from training.run.words_card import words_card, words_said
 
 
 def train_bundle(request: TrainingRequest) -> str:
@@ -56,10 +57,13 @@ def train_bundle(request: TrainingRequest) -> str:
     policies = fit_policies(trained.scores, trained.rows, trained.extra, subjects)
     policies = with_counts_of_scores(policies, trained.scores, trained.rows)
     ranker, measured = _ranker(request, dataset, trained)
-    kind = fit_note_kind(trained.learned_from, trained.embeddings, trained.parts)
+    kind = fit_note_kind(trained.learned_from, trained.embeddings, trained.parts, request.least_patients)
     if kind is not None:
         measured["note_kind"] = kind.card
-    return save_bundle(request.out, _contents(request, dataset, encoder, trained, policies, ranker, kind, measured))
+    contents = _contents(request, dataset, encoder, trained, policies, ranker, kind, measured)
+    bundle_id = save_bundle(request.out, contents)
+    sys.stderr.write(f"icd-coder: {words_said(contents.card['words'])}\n")
+    return bundle_id
 
 
 def _ranker(request: TrainingRequest, dataset: Dataset, trained: Trained) -> tuple[Ranker | None, dict[str, Any]]:
@@ -67,7 +71,9 @@ def _ranker(request: TrainingRequest, dataset: Dataset, trained: Trained) -> tup
     if not trained.parts:
         return None, {}
     try:
-        fitted = fit_ranker(trained.parts, trained.learned_from, lexical_fit(dataset, request.code_universe))
+        fitted = fit_ranker(
+            trained.parts, trained.learned_from, lexical_fit(dataset, request.code_universe, request.least_patients)
+        )
     except EmptyDataset as error:
         sys.stderr.write(f"icd-coder: the bundle gets no ranker, the classifier answers alone: {error}\n")
         return None, {"ranker": {"out_of_reach": str(error)}}
@@ -105,6 +111,9 @@ def _contents(
     value = policy_named(fitted.policies, GLOBAL).everywhere
     card = model_card(dataset, encoder.name, options, trained, value) | measured
     card["thresholds"] = policies_card(fitted)
+    known_words = fit_known_words(trained.learned_from, request.least_patients)
+    note_kind = None if kind is None else kind.kind
+    card["words"] = words_card(trained.learned_from, request.least_patients, ranker, known_words, note_kind)
     card["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     card["versions"] = {name: version(name) for name in ("icd-coder", "torch", "transformers")}
     return BundleContents(
@@ -120,6 +129,6 @@ def _contents(
         readme=readme(card),
         policies=fitted.policies,
         ranker=ranker,
-        known_words=fit_known_words(document.text for document in trained.learned_from),
-        note_kind=None if kind is None else kind.kind,
+        known_words=known_words,
+        note_kind=note_kind,
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from model.dataset import Document
 from model.errors import BundleDamaged
 from model.text.known_words import FILE, KnownWords, load_known_words, save_known_words, words_of
 from training.ranking.known_words_fit import fit_known_words
@@ -52,11 +53,14 @@ def test_words_are_folded_and_stand_without_numbers() -> None:
     assert words_of("Fever 38C, a STRASSE / straße_x ___ é té") == ["fever", "strasse", "strasse", "té"]
 
 
-def test_words_of_one_note_alone_are_not_kept() -> None:
-    """Names and slips stay out of the bundle; a handful of words can tell nothing."""
-    texts = ["fever and Testy", "fever and cough", "cough McTestface"]
-    assert fit_known_words(texts, 1) == KnownWords(frozenset({"fever", "and", "cough"}))
-    assert fit_known_words(texts, 4) is None
+def test_words_of_one_patient_alone_are_not_kept() -> None:
+    """Names and slips stay out of the bundle, of public notes too; a handful of words can tell nothing."""
+    texts = ["fever and Testy", "fever and cough", "cough McTestface", "cough, McTestface again"]
+    notes = [Document(str(place), f"p{min(place, 2)}", "train", text, ()) for place, text in enumerate(texts)]
+    for least in (1, 2):
+        assert fit_known_words(notes, least, 1) == KnownWords(frozenset({"fever", "and", "cough"}))
+    assert fit_known_words(notes, 2, 4) is None
+    assert fit_known_words(notes, 3, 1) is None
 
 
 def test_the_words_come_back(tmp_path: Path) -> None:

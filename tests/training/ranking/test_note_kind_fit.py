@@ -136,7 +136,7 @@ def test_too_few_notes_or_words_are_of_no_kind(notes: list[Document]) -> None:
     """A bundle of a small table doubts nothing."""
     assert fit_note_kind(notes[:40], None, []) is None
     poor = [Document(str(i), str(i), "train", "fever and cough today", ()) for i in range(100)]
-    assert fit_known_words(note.text for note in poor) is None
+    assert fit_known_words(poor) is None
     assert fit_note_kind(poor, None, []) is None
 
 
@@ -154,10 +154,21 @@ def test_without_embeddings_the_words_judge_alone(notes: list[Document], monkeyp
 
 def test_centres_are_unit_rows_in_groups() -> None:
     """One for every sixteen notes."""
-    found = centres(np.concatenate([around(0, 16), around(1, 16)]))
+    found = centres(np.concatenate([around(0, 16), around(1, 16)]), np.arange(32))
     assert found.shape == (2, 8)
     assert np.linalg.norm(found, axis=1) == pytest.approx(1, abs=1e-6)
     assert sorted(found.argmax(axis=1).tolist()) == [0, 1]
+
+
+@pytest.mark.parametrize("notes_of_one", [1, 6])
+def test_a_group_of_too_few_patients_has_no_centre(notes_of_one: int) -> None:
+    """It would be the embedding of a note, or of one patient's notes."""
+    rows = np.concatenate([around(0, 31), around(1, 32), around(5, notes_of_one, spread=0.001)])
+    patients = np.array([*range(63), *([63] * notes_of_one)])
+    found = centres(rows, patients, 5)
+    assert sorted(set(found.argmax(axis=1).tolist())) == [0, 1]
+    assert (found @ rows[-1]).max() < 0.9
+    assert len(centres(rows, np.zeros(len(rows), dtype=np.int64), 5)) == 1, "the mean of all is left"
 
 
 def test_the_card_states_the_rate(fitted: FittedKind) -> None:

@@ -13,7 +13,7 @@ from model.icd import Code
 from model.labels import Label, LabelSpace
 from tests.factories import tiny_documents, write_tiny_dataset
 from training.ranking.combiner_fit import TreeSettings, fit_trees
-from training.ranking.lexical_fit import LexicalFit, code_set_named, language_of, least_notes
+from training.ranking.lexical_fit import LexicalFit, code_set_named, language_of, lexical_fit
 from training.ranking.ranker_fit import RankerFold, TrainingNoteCache, counted, fit_ranker, some_of, validation_notes
 
 KNOWN = Code("icd9cm", "401.9")
@@ -95,12 +95,13 @@ def test_counts_are_those_of_the_notes_that_were_learned_from() -> None:
     assert [label.count_train for label in counted(LABELS, documents).labels] == [2, 0, 1]
 
 
-def test_private_notes_leave_no_phrase_of_a_single_one(tmp_path: Path) -> None:
-    """Public corpora may; the language is the dataset's where there is a stemmer for it."""
+def test_phrases_are_of_five_patients_and_the_language_is_the_dataset_s(tmp_path: Path) -> None:
+    """Of public corpora too, unless the user says how many; of a language where there is a stemmer for it."""
     dataset = load_dataset(write_tiny_dataset(tmp_path / "data"))
-    assert (least_notes(dataset), language_of(dataset)) == (2, "en")
+    assert (lexical_fit(dataset, None).least, language_of(dataset)) == (5, "en")
     public = replace(dataset, manifest={"options": {"source": "codiesp", "language": "es"}})
-    assert (least_notes(public), language_of(public)) == (None, "es")
+    assert (lexical_fit(public, None).least, language_of(public)) == (5, "es")
+    assert lexical_fit(public, None, 1).least == 1
     assert language_of(replace(dataset, manifest={"options": {"language": "xx"}})) == "en"
 
 

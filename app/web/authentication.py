@@ -13,7 +13,7 @@ from app.web.docs_page import ASSETS
 from app.web.problems import known_problem
 from model.errors import IcdCoderError
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
 """Paths without authentication; they reveal nothing about notes, keys or bundles. Every other path needs a key."""
 
 UNREADABLE = "the access keys cannot be read now: try again later"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 
 ASSETS = {
     "/docs/swagger-ui-bundle.js": "text/javascript",
@@ -26,7 +26,7 @@ DAY = "public, max-age=86400"
 
 
 def install_docs_page(app: FastAPI) -> None:
-    """Serve the page at /docs and its files beneath it."""
+    """Serve the page at /docs and its files beneath it, and lead to it from /."""
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
         title=f"{app.title} API",
@@ -40,6 +40,10 @@ def install_docs_page(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         return HTMLResponse(html, headers=headers)
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("docs", status_code=302)  # relative: a proxy keeps its scheme, host and path
 
     for path, media_type in ASSETS.items():
         app.add_api_route(path, _asset(path, media_type), include_in_schema=False)

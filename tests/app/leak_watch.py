@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from app.web.request_log import RequestLog
 from tests.canary import CANARY
 
-WITHOUT_NOTES = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/v1/model", "/v1/codes"})
+WITHOUT_NOTES = frozenset({"/healthz", "/readyz", "/metrics", "/", "/docs", "/openapi.json", "/v1/model", "/v1/codes"})
 
 
 @contextmanager

@@ -100,6 +100,7 @@ ROUTES = [
     Row("GET", "/readyz", ANYBODY),
     Row("HEAD", "/readyz", ANYBODY),
     Row("GET", "/metrics", frozenset({Scope.ADMIN})),
+    Row("GET", "/", ANYBODY),
     Row("GET", "/docs", ANYBODY),
     *(Row("GET", asset, ANYBODY) for asset in ASSETS),
     Row("GET", "/openapi.json", ANYBODY),

@@ -12,7 +12,8 @@ from app.access.gate import OpenGate
 from app.settings import load_settings
 from app.web.application import create_app
 from app.web.body_limit import BodyLimit
-from app.wire import FHIR_JSON, JSON_LINES
+from app.wire import FHIR_JSON
+from icd_coder_client.connection import JSON_LINES
 from tests.app.answers import NOTE, problem
 from tests.app.fakes import FakeCoder
 

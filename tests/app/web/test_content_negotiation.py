@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.web.content_negotiation import FORMS, wanted_form
-from app.wire import CSV, FHIR_JSON, JSON
+from app.wire import FHIR_JSON, JSON
+from icd_coder_client.connection import CSV
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import re
 
 from fastapi.testclient import TestClient
 
+from tests.app.answers import problem
+
 
 def test_the_page_loads_files_of_the_service_only(client: TestClient) -> None:
     """Every script, style and image has a relative address that answers, and the policy forbids other hosts."""
@@ -40,3 +42,11 @@ def test_the_description_that_the_page_shows_has_examples(client: TestClient) ->
     """An integration engineer finds a body to send."""
     openapi = client.get("/openapi.json").json()
     assert "crushing chest pain" in str(openapi["components"]["schemas"]["PredictRequest"]["examples"])
+
+
+def test_the_root_leads_to_the_page(client: TestClient) -> None:
+    """By a relative address, which stays on the scheme, host and path of a proxy in front."""
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (302, "docs")
+    assert client.get("/").text == client.get("/docs").text
+    assert problem(client.get("/doc")) == (404, "unknown-route")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app.errors import DatabaseUnavailable, UnknownJob
-from app.jobs.schemas import JobStatus
 from app.web import job_events as events
 from app.web.job_events import progress_events
+from icd_coder_client.jobs import JobStatus
 
 STATUS = JobStatus(
     job_id="j1",

@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
 from app.bundles.open_bundle import open_named
-from app.client import Client
 from app.database.engine import open_engine
 from app.errors import BundleRefused, DatabaseUnavailable, UnknownBundle
 from app.settings import load_settings
 from app.web.application import create_app
+from icd_coder_client import Client
 from model.errors import MissingInput
 from tests.app.access_log.rows import logged
 from tests.app.answers import NOTE, problem, through, wait_until_ready

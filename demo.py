@@ -196,16 +196,15 @@ def keep_log(process: "subprocess.Popen[str]", path: Path, ready: "queue.Queue[s
 
 def ask(address: str, note: dict[str, Any], key: str | None = None) -> dict[str, Any]:
     """Ask the service. The patient is named, so this patient's other notes are excluded."""
-    from app.client import Client
-    from app.coding.schemas import PredictRequest
+    from icd_coder_client import Client
 
     print(
         f"  POST {address.removeprefix('http://')}/v1/predict  "
         f"{{text: {len(note['text'])} characters, subject_id, top_k, neighbours}}"
     )
-    request = PredictRequest(text=note["text"], subject_id=note["subject_id"], top_k=SHOWN_CODES, neighbours=NEIGHBOURS)
     with Client(address, key) as client:
-        return client.predict(request).model_dump(mode="json")
+        answer = client.predict(note["text"], subject_id=note["subject_id"], top_k=SHOWN_CODES, neighbours=NEIGHBOURS)
+    return answer.model_dump(mode="json")
 
 
 def show(note: dict[str, Any], answer: dict[str, Any]) -> None:

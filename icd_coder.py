@@ -22,7 +22,7 @@ class OwnPackages:
     spawns imports the main module, and with it this finder, before its task.
     """
 
-    NAMES = frozenset({"app", "demo", "migrations", "model", "training"})
+    NAMES = frozenset({"app", "demo", "icd_coder_client", "migrations", "model", "training"})
 
     @classmethod
     def find_spec(

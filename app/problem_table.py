@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, Field
-
 from app.errors import (
     AbandonedItem,
     BundleRefused,
@@ -41,6 +39,7 @@ from app.errors import (
     WrongKey,
     WrongToken,
 )
+from icd_coder_client.answer import FieldProblem, Problem
 from model.errors import (
     EmbeddingMismatch,
     IcdCoderError,
@@ -112,23 +111,6 @@ FIELD_NAME = re.compile(r"[a-z_][A-Za-z0-9_-]{0,39}")
 """An unknown field of this shape is named, as "topK" or "note-id"; another name may be words of a note."""
 UNKNOWN_FIELD = "is not a field of this route"
 UNNAMED_FIELD = "has a field that the route does not know, and whose name is left out because it may be text of a note"
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field."""
-
-    field: str
-    problem: str
-
-
-class Problem(BaseModel):
-    """Every error of the service (RFC 9457)."""
-
-    type: str = Field(examples=[f"{TYPE_PREFIX}invalid-note"])
-    title: str = Field(examples=["Unprocessable Content"])
-    status: int = Field(examples=[422])
-    detail: str = Field(examples=["the note is empty: send the text of a discharge summary"])
-    errors: list[FieldProblem] | None = Field(default=None, description="By field, for a body of the wrong shape.")
 
 
 def problem_of(error: Exception) -> Problem:

@@ -1,20 +1,18 @@
-"""Types and constants that the requests and answers of several features share."""
+"""Types and constants that the requests of several features share; those of answers are in ``icd_coder_client``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from icd_coder_client.answer import Strict
+from icd_coder_client.requests import System
 from model.icd import SYSTEMS, readings
 
 JSON = "application/json"
 FHIR_JSON = "application/fhir+json"
-CSV = "text/csv"
-JSON_LINES = "application/x-ndjson"
 Identifier = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 """A note's or a patient's id: one line without control characters."""
-Explain = Literal["none", "attention", "attingrad"]
-System = Literal["icd9cm", "icd9pcs", "icd10cm", "icd10pcs", "icd10who", "icd10gm", "icd10am", "icd10ca"]
 Subtree = Annotated[
     str, Field(pattern=rf"^(({'|'.join(SYSTEMS)}):)?[A-Za-z0-9]{{1,7}}(\.[A-Za-z0-9]{{0,4}})?$", max_length=20)
 ]
@@ -38,12 +36,6 @@ CodeText = Annotated[str, Field(max_length=40), AfterValidator(_is_code)]
 """A code in any spelling, "4019", "401.9" or "486.", with blanks around."""
 
 
-class Strict(BaseModel):
-    """No coercion, no unknown field, no input in an error."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
 class NoteQuery(Strict):
     """A note by its text, or by the id under which it is stored."""
 
@@ -60,27 +52,11 @@ class NoteQuery(Strict):
         return self
 
 
-class CodeTitle(Strict):
-    """A code with its title."""
-
-    system: str
-    code: str
-    title: str
-
-
 class AssignedCode(Strict):
     """A code that human coders gave a note."""
 
     system: System | None = Field(default=None, description="Needed for a code that the bundle has in none or several.")
     code: CodeText
-
-
-class Tokens(Strict):
-    """Tokens of the note: read by the encoder, and in total."""
-
-    read: int
-    total: int
-    truncated: bool
 
 
 def plain_cell(value: object) -> object:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("app", "model", "training", "migrations")
+ROOMS = ("app", "icd_coder_client", "model", "training", "migrations")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 
@@ -18,7 +18,7 @@ SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 def test_no_other_distribution_owns_a_room(room: str) -> None:
     """Another package's `model/` would win silently."""
     owners = importlib.metadata.packages_distributions().get(room, [])
-    assert set(owners) <= {"icd-coder"}
+    assert set(owners) <= {"icd-coder"} | ({"icd-coder-client"} if room == "icd_coder_client" else set())
 
 
 def test_only_inference_knows_torch_in_the_service() -> None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.audit import schemas
-from app.audit.schemas import AuditAnswer, AuditRequest, UnjudgedCode
+from app.audit.schemas import AuditRequest
 from app.coding.neighbour_evidence import evidence_span
 from app.coding.service import CodingService, Stopwatch, token_counts
 from app.neighbours.index import NeighbourIndex
+from icd_coder_client.audit import AuditAnswer, AuditedCode, UnjudgedCode
 from model.icd import Code
 from model.ranking.audit import CodeAudit
 from model.text.note_text import check_note
@@ -62,9 +62,9 @@ class AuditService:
         return await asyncio.to_thread(self.index.assigned, request.note_id)
 
 
-def _audited_codes(codes: Sequence[CodeAudit]) -> list[schemas.AuditedCode]:
+def _audited_codes(codes: Sequence[CodeAudit]) -> list[AuditedCode]:
     return [
-        schemas.AuditedCode(
+        AuditedCode(
             system=each.code.system,
             code=each.code.code,
             title=each.title,

@@ -16,7 +16,6 @@ from app.access_log.journal import write_entry
 from app.bundles import repository
 from app.bundles.open_bundle import BundleOpener, find_bundle, folder_of, open_registered
 from app.bundles.repository import BundleRow
-from app.bundles.schemas import BundleLoaded, BundlesAnswer, NamedBundle
 from app.database.engine import read, write
 from app.errors import (
     BundleRefused,
@@ -28,6 +27,7 @@ from app.errors import (
     TryLater,
 )
 from app.inference.worker import Coder
+from icd_coder_client.bundles import BundleLoaded, BundlesAnswer, NamedBundle
 from model.errors import IcdCoderError
 
 Answer = TypeVar("Answer")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.catalogue.code_tree import CodeTree
-from app.catalogue.schemas import CatalogueCode, CodesAnswer, CodesQuery, ExpectedOfPolicy, PlacedCode
+from app.catalogue.schemas import CodesQuery
 from app.catalogue.title_search import TitleWords
+from icd_coder_client.catalogue import CatalogueCode, CodesAnswer, ExpectedOfPolicy, PlacedCode
 from model.icd import Code
 from model.ranking.code_counts import CodeCounts
 from model.ranking.thresholds import GLOBAL, ThresholdPolicy, policy_named

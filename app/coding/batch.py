@@ -1,4 +1,4 @@
-"""Request and answer of ``POST /v1/predict/batch``; each item gets its own answer or its own problem."""
+"""Request of ``POST /v1/predict/batch``; each item gets its own answer or its own problem."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, InstanceOf, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.coding.schemas import PredictAnswer, PredictRequest
-from app.problem_table import Problem, shape_problem
-from app.wire import EXAMPLE_NOTE, Strict
+from app.coding.schemas import PredictRequest
+from app.problem_table import shape_problem
+from app.wire import EXAMPLE_NOTE
+from icd_coder_client.answer import Problem, Strict
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,3 @@ class BatchRequest(Strict):
             "examples": [{"items": [{"text": EXAMPLE_NOTE, "subject_id": "10006"}, {"note_id": "142345", "top_k": 5}]}]
         }
     )
-
-
-class BatchResult(Strict):
-    """What came of one item: an answer or a problem."""
-
-    answer: PredictAnswer | None = None
-    problem: Problem | None = None
-
-
-class BatchAnswer(Strict):
-    """Answer of ``POST /v1/predict/batch``."""
-
-    bundle_id: str
-    results: list[BatchResult] = Field(description="In the order of the items.")
-    failed: int = Field(description="Results that are problems.")

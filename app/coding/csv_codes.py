@@ -4,8 +4,8 @@ import csv
 from collections.abc import Sequence
 from io import StringIO
 
-from app.coding.schemas import SuggestedCode
 from app.wire import plain_cell
+from icd_coder_client.coding import SuggestedCode
 
 COLUMNS = ("rank", "system", "code", "title", "probability", "threshold", "selected", "train_count", "evidence")
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.coding.schemas import EvidenceSpan, NeighbourSupport, SharedCode, SimilarNote, SuggestedCode
-from app.neighbours.schemas import Neighbour
+from icd_coder_client.coding import EvidenceSpan, NeighbourSupport, SharedCode, SimilarNote, SuggestedCode
+from icd_coder_client.neighbours import Neighbour
 from model.icd import Code
 from model.prediction import Evidence, RankedCode
 from model.ranking.neighbour_vote import RankingNeighbour, support

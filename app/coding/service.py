@@ -7,13 +7,15 @@ from time import perf_counter
 
 from app.catalogue.code_tree import CodeTree
 from app.coding.neighbour_evidence import neighbour_evidence, ranking_neighbours
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.inference.worker import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest
+from app.neighbours.schemas import NeighboursRequest
 from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
 from app.settings import Settings
-from app.wire import Tokens
+from icd_coder_client.answer import Tokens
+from icd_coder_client.coding import PredictAnswer
+from icd_coder_client.neighbours import NeighboursAnswer
 from model.errors import InvalidOption
 from model.prediction import TokenCount
 from model.ranking.channels import NEAREST

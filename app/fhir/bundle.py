@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from app.coding.schemas import PredictAnswer, PredictRequest, SuggestedCode
+from app.coding.schemas import PredictRequest
 from app.fhir.extensions import BASE, UNCONFIRMED, Tree, evidence, is_fhir_string, suggestion, unconfirmed
+from icd_coder_client.coding import PredictAnswer, SuggestedCode
 from model.icd import ICD9CM, ICD9PCS, ICD10AM, ICD10CA, ICD10CM, ICD10GM, ICD10PCS, ICD10WHO
 
 UNNAMED_SUBJECT: Tree = {"display": "the request names no patient"}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.coding.schemas import EvidenceSpan, SuggestedCode
+from icd_coder_client.coding import EvidenceSpan, SuggestedCode
 
 Tree = dict[str, Any]
 """A resource, or a part of one, as parsed JSON."""

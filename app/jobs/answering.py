@@ -5,12 +5,13 @@ import json
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.coding.service import CodingService
 from app.errors import AbandonedItem, TryLater
 from app.jobs.repository import Outcome, WaitingItem
 from app.logs import error_fields
 from app.problem_table import problem_of
+from icd_coder_client.coding import PredictAnswer
 from model.errors import IcdCoderError, MalformedInput
 
 OK, NOT_NOW = 200, 503

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from app.database.tables import HashKey, Job, JobItem, JobResult
-from app.jobs.schemas import JobLine, JobState, JobStatus
+from app.jobs.schemas import JobLine
+from icd_coder_client.jobs import JobState, JobStatus
 
 CHUNK = 500
 """Items in one insert statement."""

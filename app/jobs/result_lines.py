@@ -5,29 +5,15 @@ import json
 from collections.abc import Iterable, Iterator
 from io import StringIO
 
-from pydantic import Field
-
 from app.coding.csv_codes import COLUMNS as CODE_COLUMNS
 from app.coding.csv_codes import code_cells
-from app.coding.schemas import PredictAnswer
 from app.jobs.repository import ResultRow
-from app.problem_table import TYPE_PREFIX, Problem
-from app.wire import Strict, plain_cell
+from app.problem_table import TYPE_PREFIX
+from app.wire import plain_cell
+from icd_coder_client.answer import Problem
+from icd_coder_client.coding import PredictAnswer
 
 COLUMNS = ("line", "id", *CODE_COLUMNS, "problem")
-
-
-class JobResult(Strict):
-    """A line of ``GET /v1/jobs/{job_id}/results``: an answer or a problem.
-
-    A job keeps no word of a note: the ``text`` of evidence is empty and its section is absent, ``start`` and ``end``
-    point into the text as it was sent. There are no similar notes and no timings.
-    """
-
-    line: int = Field(description="In the file, from 1.")
-    id: str
-    answer: PredictAnswer | None = None
-    problem: Problem | None = None
 
 
 def json_lines(rows: Iterable[ResultRow]) -> Iterator[str]:

@@ -1,17 +1,13 @@
 """Requests and answers of ``/v1/jobs``."""
 
-from datetime import datetime
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.coding.schemas import CodeOptions, PredictRequest
-from app.wire import EXAMPLE_NOTE, Identifier, Strict
+from app.wire import EXAMPLE_NOTE, Identifier
 
 LARGEST_PAGE = 200
 LARGEST_ID = 2**31 - 1
 """Largest value of an integer column in PostgreSQL."""
-JobState = Literal["queued", "running", "done", "cancelled"]
 
 
 class JobLine(CodeOptions):
@@ -31,24 +27,6 @@ class JobLine(CodeOptions):
         return PredictRequest.model_validate({**self.model_dump(exclude={"id"}, exclude_unset=True), "neighbours": 0})
 
 
-class JobStatus(Strict):
-    """How far a job is."""
-
-    job_id: str
-    state: JobState = Field(description="queued, running, done or cancelled; the last two stay as they are.")
-    total: int = Field(description="Notes.")
-    done: int = Field(description="Notes that have a result.")
-    failed: int = Field(description="Those of them whose result is a problem.")
-    created_at: datetime
-    ended_at: datetime | None = None
-    who: str = Field(description="Whose job it is: id of the access key, or no-auth.")
-
-    @property
-    def ended(self) -> bool:
-        """Whether the job is done or cancelled."""
-        return self.ended_at is not None
-
-
 class JobsQuery(BaseModel):
     """Query of ``GET /v1/jobs``; not strict, because numbers in an address are text."""
 
@@ -56,17 +34,3 @@ class JobsQuery(BaseModel):
 
     before: int | None = Field(default=None, ge=1, le=LARGEST_ID, description="next_before of the page before.")
     limit: int = Field(default=50, ge=1, le=LARGEST_PAGE, description="Jobs in one answer.")
-
-
-class JobsAnswer(Strict):
-    """Answer of ``GET /v1/jobs``."""
-
-    jobs: list[JobStatus] = Field(description="The latest first.")
-    next_before: int | None = Field(default=None, description="Absent on the last page.")
-
-
-class JobDeleted(Strict):
-    """Answer of ``DELETE /v1/jobs/{job_id}``."""
-
-    job_id: str
-    results: int = Field(description="Results that went with the job.")

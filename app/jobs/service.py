@@ -20,7 +20,8 @@ from app.errors import KeyUsedBefore, NoDatabase, TooManyJobs, UnknownJob
 from app.jobs import repository
 from app.jobs.job_file import LineLimits, read_job_file
 from app.jobs.repository import JobRow, NewJob, ResultRow
-from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
+from app.jobs.schemas import JobLine, JobsQuery
+from icd_coder_client.jobs import JobDeleted, JobsAnswer, JobStatus
 
 PAGE = 100
 """Results that are read from the database at once."""

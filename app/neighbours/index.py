@@ -11,10 +11,10 @@ from app.database.engine import database_name, is_sqlite, open_service_database,
 from app.neighbours import repository
 from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.repository import StoredNote
-from app.neighbours.schemas import Neighbour
 from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimension, search
 from app.neighbours.sqlite_candidates import InProcessSource
-from app.wire import CodeTitle
+from icd_coder_client.answer import CodeTitle
+from icd_coder_client.neighbours import Neighbour
 from model.errors import EmbeddingMismatch
 from model.icd import Code
 from model.stage_timing import stage

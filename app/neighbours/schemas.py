@@ -5,7 +5,8 @@ from typing import Protocol
 
 from pydantic import ConfigDict, Field
 
-from app.wire import CodeTitle, NoteQuery, Strict, Tokens
+from app.wire import NoteQuery
+from icd_coder_client.neighbours import Neighbour
 
 
 class NeighboursRequest(NoteQuery):
@@ -16,25 +17,6 @@ class NeighboursRequest(NoteQuery):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"text": "Admitted with crushing chest pain.", "neighbours": 3}]}
     )
-
-
-class Neighbour(Strict):
-    """A similar stored note with the codes that human coders gave it."""
-
-    note_id: str
-    similarity: float = Field(description="Cosine of the document embeddings, -1 to 1.")
-    codes: list[CodeTitle]
-    snippet: str | None = Field(default=None, description="Start of the text, where the database stores it.")
-
-
-class NeighboursAnswer(Strict):
-    """Answer of ``POST /v1/neighbours``."""
-
-    bundle_id: str
-    neighbours: list[Neighbour]
-    tokens: Tokens | None = Field(default=None, description="Absent for a note_id, whose embedding is stored.")
-    warnings: list[str]
-    timings_ms: dict[str, float]
 
 
 class WithNeighbours(Protocol):

@@ -8,9 +8,9 @@ import numpy as np
 
 from app.errors import NoDatabase, NoteTextNotStored, UnknownNote
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.schemas import Neighbour
 from app.neighbours.search import Excluded
 from app.wire import NoteQuery
+from icd_coder_client.neighbours import Neighbour
 from model.errors import InvalidOption
 
 NO_DATABASE = "no database is in use: the answer has no neighbours"

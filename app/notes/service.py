@@ -20,8 +20,9 @@ from app.notes import repository
 from app.notes.document_checks import code_use, other_systems
 from app.notes.indexing import Indexer
 from app.notes.repository import Deleted
-from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
-from app.wire import CodeTitle
+from app.notes.schemas import NoteRequest
+from icd_coder_client.answer import CodeTitle
+from icd_coder_client.notes import NoteDeleted, NoteKept, StoredNote
 from model.dataset import Document
 from model.errors import InvalidOption
 from model.text.note_text import check_note

@@ -1,17 +1,19 @@
 """What the reviews routes take and give."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.wire import MOST_CODES, AssignedCode, CodeTitle, Identifier, Strict, System
+from app.wire import MOST_CODES, AssignedCode, Identifier
+from icd_coder_client.answer import Strict
+from icd_coder_client.requests import ReviewKind, System
 
 LARGEST_PAGE = 200
 LARGEST_ID = 2**31 - 1
 """What a number of PostgreSQL holds."""
-Kind = Literal["accept", "reject", "add", "reorder"]
+
 ReviewerName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f]$")]
 """One line without control characters."""
 
@@ -19,7 +21,7 @@ ReviewerName = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\
 class ReviewAction(AssignedCode):
     """One step of a review: what is done to one code."""
 
-    action: Kind
+    action: ReviewKind
     position: int | None = Field(
         default=None, ge=1, le=MOST_CODES, description="Place in the list from 1: needed by reorder, may go with add."
     )
@@ -59,18 +61,6 @@ class ReviewRequest(Strict):
     )
 
 
-class ReviewKept(Strict):
-    """Answer of ``POST /v1/reviews``."""
-
-    review_id: int
-    note_id: str
-    bundle_id: str
-    reviewer: str
-    created_at: datetime
-    codes: list[CodeTitle] = Field(description="The note's codes after all of its reviews, in order of priority.")
-    warnings: list[str]
-
-
 def _in_utc(moment: datetime) -> datetime:
     """The same moment in UTC, where it has one: the first and last day of the calendar may not, by their zone."""
     try:
@@ -90,37 +80,6 @@ class ReviewsQuery(BaseModel):
     )
     after: int = Field(default=0, ge=0, le=LARGEST_ID, description="next_after of the page before.")
     limit: int = Field(default=50, ge=1, le=LARGEST_PAGE, description="Reviews in one answer.")
-
-
-class DoneAction(Strict):
-    """One step of a stored review."""
-
-    action: Kind
-    system: str
-    code: str
-    position: int | None = None
-
-
-class StoredReview(Strict):
-    """A review as it was made."""
-
-    review_id: int
-    note_id: str
-    bundle_id: str
-    reviewer: str
-    who: str = Field(description="Id of the access key, or no-auth.")
-    created_at: datetime
-    actions: list[DoneAction]
-
-
-class ReviewsAnswer(Strict):
-    """Answer of ``GET /v1/reviews``."""
-
-    reviews: list[StoredReview] = Field(description="In the order in which they were made.")
-    next_after: int | None = Field(default=None, description="Absent on the last page.")
-    codes: list[CodeTitle] | None = Field(
-        default=None, description="Of a named note: its codes after all of its reviews, in order of priority."
-    )
 
 
 class ExportQuery(BaseModel):

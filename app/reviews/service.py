@@ -20,8 +20,9 @@ from app.reviews import repository
 from app.reviews.csv_export import chosen_system, table_lines
 from app.reviews.replay import Action, ActionKind, replay
 from app.reviews.repository import NewReview, ReviewedNote
-from app.reviews.schemas import DoneAction, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery, StoredReview
-from app.wire import CodeTitle
+from app.reviews.schemas import ReviewRequest, ReviewsQuery
+from icd_coder_client.answer import CodeTitle
+from icd_coder_client.reviews import DoneAction, ReviewKept, ReviewsAnswer, StoredReview
 from model.errors import InvalidOption
 from model.icd import Code
 

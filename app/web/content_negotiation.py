@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from email.message import Message
 
-from app.wire import CSV, FHIR_JSON, JSON
+from app.wire import FHIR_JSON, JSON
+from icd_coder_client.connection import CSV
 
 FORMS = (JSON, FHIR_JSON, CSV)
 """Formats of a prediction, the default first."""

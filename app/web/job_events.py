@@ -7,8 +7,8 @@ from fastapi.sse import ServerSentEvent
 
 from app.access.caller import Visit
 from app.errors import DatabaseUnavailable, Overloaded, UnknownJob
-from app.jobs.schemas import JobStatus
 from app.jobs.service import JobService
+from icd_coder_client.jobs import JobStatus
 
 POLL_SECONDS = 1.0
 MOST_STREAMS = 16

@@ -17,7 +17,8 @@ from starlette.exceptions import HTTPException
 
 from app.database.engine import error_name
 from app.errors import DatabaseUnavailable, MissingKey, MissingScope, RateLimited, TryLater, WrongPart
-from app.problem_table import INTERNAL, STATUS, FieldProblem, Problem, make_problem, shape_problem
+from app.problem_table import INTERNAL, STATUS, make_problem, shape_problem
+from icd_coder_client.answer import FieldProblem, Problem
 from model.errors import IcdCoderError
 
 MEDIA_TYPE = "application/problem+json"

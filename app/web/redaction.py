@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from app.access.caller import Visit
 from app.access.scopes import Scope
-from app.coding.schemas import PredictAnswer, PredictRequest
-from app.neighbours.schemas import Neighbour, NeighboursAnswer
+from app.coding.schemas import PredictRequest
+from icd_coder_client.coding import PredictAnswer
+from icd_coder_client.neighbours import Neighbour, NeighboursAnswer
 
 NO_NEIGHBOURS = "the access key has no scope 'neighbours': the answer has none"
 NO_EVIDENCE = "the access key has no scope 'text': the evidence in a stored note is left out"

@@ -5,14 +5,15 @@ import structlog
 from app.access.caller import Visit
 from app.access.gate import Gate
 from app.access_log.journal import Journal
-from app.coding.batch import BatchAnswer, BatchRequest, BatchResult, InvalidItem
+from app.coding.batch import BatchRequest, InvalidItem
 from app.coding.recording import Recorder
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.coding.service import CodingService
 from app.logs import error_fields
 from app.neighbours.schemas import notes_read
 from app.problem_table import problem_of
 from app.web.redaction import permitted, visible_prediction
+from icd_coder_client.coding import BatchAnswer, BatchResult, PredictAnswer
 from model.errors import IcdCoderError, InvalidOption
 
 

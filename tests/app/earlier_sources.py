@@ -9,7 +9,6 @@ from alembic.script import ScriptDirectory
 from app.database.engine import alembic_config
 
 ROOT = Path(__file__).parents[2]
-SERVICE = ("app", "model", "migrations", "icd_coder.py")
 
 
 def earlier_sources(folder: Path) -> str:
@@ -18,7 +17,7 @@ def earlier_sources(folder: Path) -> str:
     assert newest is not None
     added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", newest.path).decode().strip()
     before = f"{added}^" if added else "HEAD"  # a revision that is being written is in no commit
-    archive = git("archive", "--format=tar", before, *SERVICE)
+    archive = git("archive", "--format=tar", before)
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
     head = ScriptDirectory(str(folder / "migrations")).get_current_head()

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.coding.csv_codes import csv_codes
-from app.coding.schemas import SuggestedCode
 from app.jobs.repository import ResultRow
 from app.jobs.result_lines import csv_lines
 from app.reviews.csv_export import _line
 from app.wire import plain_cell
+from icd_coder_client.coding import SuggestedCode
 
 
 @given(st.text() | st.floats() | st.integers())

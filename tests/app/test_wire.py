@@ -4,7 +4,7 @@ from typing import get_args
 
 from app.cli import database_commands
 from app.fhir.bundle import SYSTEM_URIS
-from app.wire import System
+from icd_coder_client.requests import System
 from model.icd import SYSTEMS
 
 

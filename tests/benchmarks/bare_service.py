@@ -9,9 +9,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.coding.neighbour_evidence import neighbour_evidence
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.coding.service import token_counts
 from app.listening import listen
+from icd_coder_client.coding import PredictAnswer
 from tests.benchmarks.stub_coder import StubCoder
 
 coder = StubCoder()

@@ -18,10 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from app.access.keys import find_caller
 from app.access.scopes import Scope
 from app.access.tokens import TokenVerifier
-from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
+from app.coding.schemas import PredictRequest
 from app.fhir.bundle import bundle_json
 from app.fhir.document_reference import read_document
-from app.wire import Tokens
+from icd_coder_client.answer import Tokens
+from icd_coder_client.coding import EvidenceSpan, PredictAnswer, SuggestedCode
 from tests.app.access.fake_identity_provider import settings_of, token
 from tests.app.access.keyed_service import indexed_database, keyed_app, make_key
 from tests.app.fakes import FakeCoder

@@ -134,7 +134,7 @@ def test_nothing_but_the_package_goes_to_the_builder(tmp_path: Path) -> None:
     assert rules[0] == "*"
     let_in = {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")}
     assert let_in == {
-        *("app", "model", "training", "migrations", "docker"),
+        *("app", "icd_coder_client", "model", "training", "migrations", "docker"),
         *("icd_coder.py", "demo.py", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"),
     }
 

@@ -16,7 +16,7 @@ from tests.training.prepare.corpora import unpacked
 ROOT = Path(__file__).parents[2]
 KINDS = {
     *(".py", ".sh", ".lua", ".toml", ".txt", ".md", ".yaml", ".yml", ".json", ".jsonl", ".tsv", ".png", ".svg", ".css"),
-    *(".gitignore", ".dockerignore", "Makefile", "Dockerfile", "LICENSE", "run", "deployment"),
+    *(".typed", ".gitignore", ".dockerignore", "Makefile", "Dockerfile", "LICENSE", "run", "deployment"),
 }
 TABLES = {"docs/studies/codiesp_folds.tsv"}
 """Document ids alone."""

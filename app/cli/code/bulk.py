@@ -2,8 +2,6 @@
 
 import hashlib
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ from typing import Any
 import typer
 
 from app.cli.code.remote import open_client
-from app.client import Client, ServiceUnreachable
-from app.jobs.schemas import JobStatus
+from icd_coder_client import Client, JobStatus
 from model.atomic_output import require_no_file, staged_file
 from model.errors import InvalidOption, MissingInput
 from model.progress import progress_bar
@@ -20,8 +17,6 @@ from model.progress import progress_bar
 WITH_BULK = frozenset({"bulk", "out", "idempotency_key", "server", "key_file"})
 """Parameters of the verb that can be combined with --bulk."""
 POLL_SECONDS = 1.0
-MOST_FAILED_POLLS = 60
-"""Polls in a row that may fail, so that a restart of the service is waited for."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +85,17 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def run_bulk(client: Client, file: BulkFile, sleep: Callable[[float], None] = time.sleep) -> None:
+def run_bulk(client: Client, file: BulkFile) -> None:
     """Submit the file or find its job, wait for the end of the job, and write its results.
 
     Raises:
         InvalidOption: the job was cancelled.
         UnwritableOutput: the results cannot be written.
-        What :meth:`app.client.Client.predict` raises.
+        What :meth:`icd_coder_client.Client.predict` raises.
     """
     status = client.submit_job(file.body, file.key)
     try:
-        status = _wait(client, status, sleep)
+        status = _wait(client, status)
     except KeyboardInterrupt:
         typer.echo(f"the job {status.job_id} continues: run the same command to wait for it", err=True)
         raise
@@ -113,23 +108,9 @@ def run_bulk(client: Client, file: BulkFile, sleep: Callable[[float], None] = ti
     typer.echo(f"{status.total} notes, {status.failed} of them with a problem instead of an answer", err=True)
 
 
-def _wait(client: Client, status: JobStatus, sleep: Callable[[float], None]) -> JobStatus:
+def _wait(client: Client, status: JobStatus) -> JobStatus:
     with progress_bar("coding", total=status.total, unit="note") as bar:
-        _show(bar, status)
-        while not status.ended:
-            sleep(POLL_SECONDS)
-            status = _poll(client, status.job_id, sleep)
-            _show(bar, status)
-    return status
-
-
-def _poll(client: Client, job_id: str, sleep: Callable[[float], None]) -> JobStatus:
-    for _ in range(MOST_FAILED_POLLS):
-        try:
-            return client.job(job_id)
-        except ServiceUnreachable:
-            sleep(POLL_SECONDS)
-    return client.job(job_id)
+        return client.wait_for_job(status.job_id, lambda seen: _show(bar, seen), POLL_SECONDS)
 
 
 def _show(bar: Any, status: JobStatus) -> None:
@@ -140,8 +121,8 @@ def _show(bar: Any, status: JobStatus) -> None:
 
 def _write_results(client: Client, job_id: str, file: BulkFile) -> None:
     if file.out is None:
-        client.job_results(job_id, sys.stdout.buffer)
+        client.write_job_results(job_id, sys.stdout.buffer)
         sys.stdout.buffer.flush()
         return
     with staged_file(file.out) as target:
-        client.job_results(job_id, target, file.as_table)
+        client.write_job_results(job_id, target, as_table=file.as_table)

@@ -9,14 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.bundles.open_bundle import require_undamaged_labels
 from app.cli.code.note_files import NoteFile
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.coding.service import build_service
 from app.database.engine import require_usable
 from app.inference import worker
 from app.inference.worker import Coder, Inference
 from app.neighbours.index import NeighbourIndex, open_index
 from app.settings import Settings
-from app.wire import Explain, Identifier
+from app.wire import Identifier
+from icd_coder_client.coding import PredictAnswer
+from icd_coder_client.requests import Explain, PredictOptions
 from model.errors import InvalidOption
 
 Write = Callable[[NoteFile, str, PredictAnswer], None]
@@ -44,16 +46,15 @@ class CodingOptions:
                 "--subject-id cannot be used: give one line of 1 to 200 characters, or leave it out"
             ) from None
 
-    def request(self, text: str) -> PredictRequest:
-        """The request for one note."""
-        return PredictRequest(
-            text=text,
-            subject_id=self.subject_id,
-            top_k=self.top_k,
-            explain=self.explain,
-            neighbours=self.neighbours,
-            policy=self.policy,
-        )
+    def fields(self) -> PredictOptions:
+        """The fields of the request for a note, beside its text."""
+        return {
+            "subject_id": self.subject_id,
+            "top_k": self.top_k,
+            "explain": self.explain,
+            "neighbours": self.neighbours,
+            "policy": self.policy,
+        }
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class LocalCoding:
             service = build_service(self.settings, self.coder, inference, self.index)
             for note in notes:
                 text = note.read(self.settings.max_characters)
-                answer = await service.predict(self.options.request(text))
+                answer = await service.predict(PredictRequest(text=text, **self.options.fields()))
                 write(note, text, selected_part(answer) if self.options.selected_only else answer)
 
 

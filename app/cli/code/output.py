@@ -10,7 +10,7 @@ from rich.text import Text
 from app.cli.code.local import Write
 from app.cli.code.note_files import NoteFile
 from app.cli.options import Format
-from app.coding.schemas import PredictAnswer, SimilarNote, SuggestedCode
+from icd_coder_client.coding import PredictAnswer, SimilarNote, SuggestedCode
 
 CONTEXT_CHARACTERS = 24
 FLAGS = ("negated", "family", "historical", "hypothetical")

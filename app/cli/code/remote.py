@@ -1,5 +1,7 @@
 """Code the notes of files with a running service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,10 +10,11 @@ import typer
 
 from app.cli.code.local import CodingOptions, Write, selected_part
 from app.cli.code.note_files import NoteFile
-from app.client import Client, read_key, require_address
 from app.listening import is_loopback
 from app.settings import Settings
-from model.errors import InvalidOption
+from icd_coder_client import Client, ClientError, InvalidArgument
+from icd_coder_client.connection import require_address
+from model.errors import IcdCoderError, InvalidOption, MissingInput
 
 
 @dataclass(frozen=True)
@@ -26,23 +29,51 @@ class RemoteCoding:
         """Code the notes; ``write`` gets the file, its text and the answer.
 
         Raises:
-            What :meth:`app.cli.code.note_files.NoteFile.read` and :meth:`app.client.Client.predict` raise.
+            What :meth:`app.cli.code.note_files.NoteFile.read` and :meth:`icd_coder_client.Client.predict` raise.
         """
         for note in notes:
             text = note.read(self.max_characters)
-            answer = self.client.predict(self.options.request(text))
+            answer = self.client.predict(text, **self.options.fields())
             write(note, text, selected_part(answer) if self.options.selected_only else answer)
 
 
-def open_client(server: str, key_file: Path | None) -> Client:
+class ServiceError(IcdCoderError):
+    """The service cannot be reached, or does not answer as asked."""
+
+
+@contextmanager
+def open_client(server: str, key_file: Path | None) -> Iterator[Client]:
     """A client of the service with the key of the file; warns if notes and key are sent unencrypted.
 
     Raises:
         InvalidOption, MissingInput: the address or the key cannot be used.
+        ServiceError: what goes wrong while the client is used.
     """
-    if require_address(server).startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
+    _require_usable(server)
+    if server.startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
         typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
-    return Client(server, None if key_file is None else read_key(key_file))
+    key = None if key_file is None else _key_of(key_file)
+    try:
+        with Client(server, key) as client:
+            yield client
+    except InvalidArgument as error:
+        raise InvalidOption(str(error)) from None
+    except ClientError as error:
+        raise ServiceError(str(error)) from None
+
+
+def _key_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise MissingInput(f"the key file '{path}' cannot be read ({error.strerror}): fix the path") from None
+
+
+def _require_usable(server: str) -> None:
+    try:
+        require_address(server)
+    except InvalidArgument as error:
+        raise InvalidOption(str(error)) from None
 
 
 def code_by_server(
@@ -62,4 +93,4 @@ def require_one_place(bundle: Path | None, server: str | None, database: str | N
     if server is None and key_file is not None:
         raise InvalidOption("--key-file goes with --server: a bundle needs no key")
     if server is not None:
-        require_address(server)
+        _require_usable(server)

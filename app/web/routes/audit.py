@@ -3,11 +3,12 @@
 from fastapi import APIRouter
 
 from app.access.scopes import Scope
-from app.audit.schemas import AuditAnswer, AuditRequest
+from app.audit.schemas import AuditRequest
 from app.web.authorization import ByPredict
 from app.web.dependencies import AccessJournal, Auditing
 from app.web.problems import KEYED, documented
 from app.web.redaction import NO_EVIDENCE
+from icd_coder_client.audit import AuditAnswer
 
 router = APIRouter(prefix="/v1", tags=["audit"])
 

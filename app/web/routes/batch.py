@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from app.coding.batch import BatchAnswer, BatchRequest
+from app.coding.batch import BatchRequest
 from app.web.authorization import ByPredict
 from app.web.dependencies import Predictions, Snapshot
 from app.web.problems import KEYED, documented
+from icd_coder_client.coding import BatchAnswer
 
 router = APIRouter(prefix="/v1", tags=["coding"])
 

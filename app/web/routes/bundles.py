@@ -4,18 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.bundles.schemas import (
-    NAME,
-    AliasRequest,
-    BundleLoaded,
-    BundlesAnswer,
-    LoadRequest,
-    NamedBundle,
-    RegisterRequest,
-)
+from app.bundles.schemas import NAME, AliasRequest, LoadRequest, RegisterRequest
 from app.web.authorization import ByAdmin
 from app.web.dependencies import Bundles
 from app.web.problems import KEYED, documented
+from icd_coder_client.bundles import BundleLoaded, BundlesAnswer, NamedBundle
 
 router = APIRouter(prefix="/v1/bundles", tags=["bundles"])
 CHANGED = documented(400, *KEYED, 404, 408, 409, 413, 415, 422, 500, 503)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.catalogue.schemas import CodesAnswer, CodesQuery
+from app.catalogue.schemas import CodesQuery
 from app.web.authorization import ByAnyKey
 from app.web.dependencies import CodeCatalogue
 from app.web.problems import KEYED, documented
+from icd_coder_client.catalogue import CodesAnswer
 
 router = APIRouter(prefix="/v1", tags=["codes"])
 

@@ -8,14 +8,15 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.errors import WrongContentType
-from app.jobs.result_lines import JobResult, csv_lines, json_lines
-from app.jobs.schemas import JobDeleted, JobLine, JobsAnswer, JobsQuery, JobStatus
+from app.jobs.result_lines import csv_lines, json_lines
+from app.jobs.schemas import JobLine, JobsQuery
 from app.web.authorization import ByPredict, ByPredictOrAdmin
 from app.web.content_negotiation import wanted_form
 from app.web.dependencies import JobEventStreams, Jobs, ServiceReadiness
 from app.web.job_events import progress_events
 from app.web.problems import KEYED, documented
-from app.wire import CSV, JSON_LINES
+from icd_coder_client.connection import CSV, JSON_LINES
+from icd_coder_client.jobs import JobDeleted, JobResult, JobsAnswer, JobStatus
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 SENT_AS = frozenset({JSON_LINES, "application/jsonl", "application/ndjson"})

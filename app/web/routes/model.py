@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter
 
-from app.coding.schemas import LabelCounts, ModelAnswer
 from app.web.authorization import ByAnyKey
 from app.web.dependencies import Snapshot
 from app.web.problems import KEYED, documented
+from icd_coder_client.coding import LabelCounts, ModelAnswer
 
 router = APIRouter(prefix="/v1", tags=["coding"])
 VERSIONED = ("icd-coder", "torch", "transformers", "fastapi")

@@ -2,11 +2,12 @@
 
 from fastapi import APIRouter
 
-from app.neighbours.schemas import NeighboursAnswer, NeighboursRequest, notes_read
+from app.neighbours.schemas import NeighboursRequest, notes_read
 from app.web.authorization import ByNeighbours
 from app.web.dependencies import AccessJournal, Coding
 from app.web.problems import KEYED, documented
 from app.web.redaction import visible_neighbours
+from icd_coder_client.neighbours import NeighboursAnswer
 
 router = APIRouter(prefix="/v1", tags=["neighbours"])
 

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.notes.schemas import NoteDeleted, NoteKept, NoteRequest, StoredNote
+from app.notes.schemas import NoteRequest
 from app.web.authorization import ByAdmin, ByNeighbours
 from app.web.dependencies import Notes
 from app.web.problems import KEYED, documented
 from app.wire import Identifier
+from icd_coder_client.notes import NoteDeleted, NoteKept, StoredNote
 
 router = APIRouter(prefix="/v1/notes", tags=["notes"])
 ONE = "/{note_id:path}"  # an id may contain a slash

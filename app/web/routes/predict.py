@@ -6,14 +6,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app.coding.csv_codes import csv_codes
-from app.coding.schemas import PredictAnswer, PredictRequest
+from app.coding.schemas import PredictRequest
 from app.fhir.bundle import bundle_json
 from app.web.authorization import ByPredict
 from app.web.content_negotiation import wanted_form
 from app.web.dependencies import Predictions
 from app.web.fhir_body import DocumentRoute
 from app.web.problems import KEYED, documented
-from app.wire import CSV, FHIR_JSON, JSON
+from app.wire import FHIR_JSON, JSON
+from icd_coder_client.coding import PredictAnswer
+from icd_coder_client.connection import CSV
 
 router = APIRouter(prefix="/v1", tags=["coding"], route_class=DocumentRoute)
 OTHER_FORMS: dict[int | str, dict[str, Any]] = {

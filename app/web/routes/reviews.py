@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from app.reviews.schemas import ExportQuery, ReviewKept, ReviewRequest, ReviewsAnswer, ReviewsQuery
+from app.reviews.schemas import ExportQuery, ReviewRequest, ReviewsQuery
 from app.web.authorization import ByReview
 from app.web.dependencies import Reviews
 from app.web.problems import KEYED, documented
+from icd_coder_client.reviews import ReviewKept, ReviewsAnswer
 
 router = APIRouter(prefix="/v1/reviews", tags=["reviews"])
 CSV = "text/csv; charset=utf-8"

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from typer.testing import Result
 
 from app.access.gate import OpenGate
-from app.client import Client
 from app.database.engine import open_engine
 from app.database.tables import Note
 from app.settings import load_settings
 from app.web.application import create_app
+from icd_coder_client import Client
 from model.dataset import Document
 from model.errors import IcdCoderError
 from tests.app.answers import through

@@ -5,9 +5,10 @@ import json
 import pytest
 from fhir.resources.R4B.bundle import Bundle
 
-from app.coding.schemas import EvidenceSpan, PredictAnswer, PredictRequest, SuggestedCode
+from app.coding.schemas import PredictRequest
 from app.fhir.bundle import bundle_json
-from app.wire import Tokens
+from icd_coder_client.answer import Tokens
+from icd_coder_client.coding import EvidenceSpan, PredictAnswer, SuggestedCode
 from tests.app.fhir.documents import spans
 
 

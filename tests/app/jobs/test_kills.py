@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app.access_log.verification import verify_chain
-from app.client import Client, RequestRefused
 from app.database.engine import migrate, open_engine
 from app.database.tables import AccessLogRow, JobItem, JobResult
+from icd_coder_client import Client, RequestRefused
 from tests.app.jobs.job_files import job_file
 from tests.app.server_process import ROOT, serving, wait_until_ready
 
@@ -76,7 +76,7 @@ def results(client: Client, body: bytes, key: str) -> bytes:
         time.sleep(0.01)  # asking without a pause would take the time from who works on it
         status = client.job(status.job_id)
     target = io.BytesIO()
-    client.job_results(status.job_id, target)
+    client.write_job_results(status.job_id, target)
     return target.getvalue()
 
 

@@ -4,16 +4,14 @@ import io
 import json
 from pathlib import Path
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from app.cli.code import bulk
 from app.cli.code.bulk import BulkFile, run_bulk
-from app.client import Client, RequestRefused, ServiceUnreachable
-from app.jobs.schemas import JobsQuery
 from icd_coder import root
+from icd_coder_client import Client, RequestRefused
 from model.errors import IcdCoderError, InvalidOption, MissingInput, OutputExists
 from tests.app.answers import through, wait_until_ready
 from tests.app.fakes import FakeCoder
@@ -43,22 +41,22 @@ def test_results_are_written_beside_and_renamed(
     service: Client, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """For the owner alone; the same file is the same job, also as a table; what failed is counted."""
-    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.jsonl", None), nothing)
+    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.jsonl", None))
     lines = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == [f"note {i}" for i in range(8)]
     assert (tmp_path / "answers.jsonl").stat().st_mode & 0o777 == 0o600
     assert "8 notes, 1 of them with a problem" in capsys.readouterr().err
-    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.CSV", None), nothing)
+    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.CSV", None))
     assert (tmp_path / "answers.CSV").read_text().startswith("line,id,rank,")
-    assert len(service.jobs(JobsQuery()).jobs) == 1
+    assert len(service.jobs().jobs) == 1
 
 
 def test_results_on_standard_output(
     service: Client, notes: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """As they are in the file."""
-    run_bulk(service, BulkFile.read(notes, None, None), nothing)
-    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.jsonl", None), nothing)
+    run_bulk(service, BulkFile.read(notes, None, None))
+    run_bulk(service, BulkFile.read(notes, tmp_path / "answers.jsonl", None))
     assert capsysbinary.readouterr().out == (tmp_path / "answers.jsonl").read_bytes()
 
 
@@ -77,40 +75,17 @@ def test_ctrl_c_ends_the_waiting_and_not_the_job(
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
+    impatient = Client(ADDRESS, transport=through(client), sleep=interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_bulk(service, BulkFile.read(notes, tmp_path / "a.jsonl", None), interrupt)
+            run_bulk(impatient, BulkFile.read(notes, tmp_path / "a.jsonl", None))
     finally:
         coder.gate.set()
-    (job,) = service.jobs(JobsQuery()).jobs
+    (job,) = service.jobs().jobs
     assert f"the job {job.job_id} continues" in capsys.readouterr().err
     assert not (tmp_path / "a.jsonl").exists()
-    run_bulk(service, BulkFile.read(notes, tmp_path / "a.jsonl", None), nothing)
-    assert len(service.jobs(JobsQuery()).jobs) == 1
-
-
-def test_a_service_that_starts_again_is_waited_for(
-    client: TestClient, notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For a while; then the error says what to check."""
-    monkeypatch.setattr(bulk, "MOST_FAILED_POLLS", 3)
-    away = 0
-
-    def sometimes(request: httpx.Request) -> httpx.Response:
-        nonlocal away
-        if request.method == "GET" and away:
-            away -= 1
-            raise httpx.ConnectError("no")
-        return real.handle_request(request)
-
-    real = through(client)
-    with Client(ADDRESS, transport=httpx.MockTransport(sometimes)) as service:
-        job = service.submit_job(notes.read_bytes(), "k")
-        away = 3
-        assert bulk._poll(service, job.job_id, nothing).job_id == job.job_id
-        away = 4
-        with pytest.raises(ServiceUnreachable):
-            bulk._poll(service, job.job_id, nothing)
+    run_bulk(service, BulkFile.read(notes, tmp_path / "a.jsonl", None))
+    assert len(service.jobs().jobs) == 1
 
 
 def test_a_cancelled_job_is_named(service: Client, client: TestClient, coder: FakeCoder, notes: Path) -> None:
@@ -124,10 +99,10 @@ def test_a_cancelled_job_is_named(service: Client, client: TestClient, coder: Fa
     finally:
         coder.gate.set()
     with pytest.raises(InvalidOption, match=f"{job.job_id} was cancelled after 0 of 8 notes: .*--idempotency-key"):
-        run_bulk(service, file, nothing)
+        run_bulk(service, file)
     assert service.delete_job(job.job_id).results == 0
     with pytest.raises(RequestRefused, match="no job with this id"):
-        service.job_results(job.job_id, io.BytesIO())
+        service.write_job_results(job.job_id, io.BytesIO())
 
 
 def test_what_cannot_be_handed_in_is_named_first(notes: Path, tmp_path: Path) -> None:

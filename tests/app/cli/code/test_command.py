@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from typer.testing import Result
 
 from app.cli.code.note_files import find_notes
-from app.client import Client
+from icd_coder_client import Client
 from model.dataset import Document
 from model.errors import (
     IcdCoderError,

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from app.cli.code.output import DISAGREES, render
 from app.coding.neighbour_evidence import neighbour_evidence
-from app.coding.schemas import PredictAnswer
-from app.neighbours.schemas import Neighbour
-from app.wire import CodeTitle, Tokens
+from icd_coder_client.answer import CodeTitle, Tokens
+from icd_coder_client.coding import PredictAnswer
+from icd_coder_client.neighbours import Neighbour
 from model.prediction import Evidence, RankedCode
 
 

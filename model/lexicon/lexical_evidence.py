@@ -1,5 +1,8 @@
 """Evidence of the lexical channels: spans of a note that match phrases of the lexicon or names of codes."""
 
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 
 from model.lexicon.lexical_channels import LexicalChannels
@@ -12,6 +15,10 @@ SURE_PHRASE = 0.1
 """A less precise phrase is shown only where the code has no other evidence; untuned."""
 GAP = 1
 """Words between two words of a name that one span may hold ("fracture of femur"); untuned."""
+MOST_RUNS = 100
+"""Spans of one name that are merged with those of other sources: its first ones; untuned."""
+LONGEST_RUN = 20
+"""Words of one name that a span holds: where a note repeats a word, it would hold all of them; untuned."""
 
 
 def lexical_spans(channels: LexicalChannels, note: ReadNote, columns: np.ndarray) -> dict[int, tuple[Evidence, ...]]:
@@ -35,11 +42,17 @@ def surest(spans: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
     return sure or spans
 
 
+def _runs(places: np.ndarray) -> Iterator[np.ndarray]:
+    for run in np.split(places, np.flatnonzero(np.diff(places) > GAP + 1) + 1):
+        for first in range(0, len(run), LONGEST_RUN):
+            yield run[first : first + LONGEST_RUN]
+
+
 def _spans_of_words(note: ReadNote, words: CoveringWords) -> list[Evidence]:
-    """Words next to each other, or GAP apart, as one span; none is longer than its sentence."""
-    breaks = np.flatnonzero(np.diff(words.places) > GAP + 1) + 1
+    """Words next to each other, or GAP apart, as one span; none goes beyond its sentence or LONGEST_RUN words."""
+    places = words.places[: MOST_RUNS * LONGEST_RUN]
     spans = []
-    for run in np.split(words.places, breaks):
+    for run in islice(_runs(places), MOST_RUNS):
         start, end = int(note.words.start[run[0]]), int(note.words.end[run[-1]])
         spans.append(Evidence(start, end, note.text[start:end], round(words.coverage, 4), (TITLES,)))
     return spans

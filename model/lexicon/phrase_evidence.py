@@ -56,8 +56,8 @@ def best_phrases(lexicon: Lexicon, note: ReadNote, columns: Sequence[int]) -> di
 
 def span_context(note: ReadNote, start: int, end: int) -> SpanContext:
     """Flags of a span of the text: those of any word that it touches, and its section's name."""
-    inside = (note.words.end > start) & (note.words.start < end)
-    scope = Assertion(int(np.bitwise_or.reduce(note.contexts[inside], initial=0)))
+    first, last = np.searchsorted(note.words.end, start, side="right"), np.searchsorted(note.words.start, end)
+    scope = Assertion(int(np.bitwise_or.reduce(note.contexts[first:last], initial=0)))
     return SpanContext(
         section_at(note.sections, start),
         Assertion.NEGATED in scope,

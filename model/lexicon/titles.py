@@ -6,7 +6,7 @@ about the family. A word of a note may stand for a word of a term with a strengt
 a word of another language.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -21,6 +21,8 @@ LEAST = 0.5
 """A term that is covered less is no evidence; untuned."""
 MOST = 300
 """Codes that the names in one note propose at most, those with the largest coverage^2 times matched weight; untuned."""
+MOST_CELLS = 4_000_000
+"""Pairs of a term and a sentence, and of a term's stem and a sentence, that are held at once: the memory."""
 SHORTLIST = 3000
 """Terms, the best covered by the whole note, that are looked for in its sentences: the cost; untuned."""
 
@@ -137,30 +139,35 @@ class TitleIndex:
         terms, back = np.unique(shortlist[place], return_inverse=True)
         best = self._best_sentence(terms, said)
         matched, sentence, coverage = best.matched, best.sentence, best.matched / self._total[terms]
+        numbers = self._numbers_of(note)
         found: dict[int, CoveringWords] = {}
         for pair in np.lexsort((-matched[back], -coverage[back], codes)).tolist():
             column, term = int(codes[pair]), int(back[pair])
             if column not in found and coverage[term] >= LEAST:
-                words = self._words_of(note, int(terms[term]), int(sentence[term]))
+                words = self._words_of(note, numbers, int(terms[term]), int(sentence[term]))
                 found[column] = CoveringWords(words, float(coverage[term]))
         return found
 
-    def _words_of(self, note: ReadNote, term: int, sentence: int) -> np.ndarray:
+    def _words_of(self, note: ReadNote, numbers: np.ndarray, term: int, sentence: int) -> np.ndarray:
         """Places of a sentence's words that stand most strongly for a stem of a term, ascending."""
         stems = self.term_stems[self.term_indptr[term] : self.term_indptr[term + 1]]
-        places = np.flatnonzero((note.words.sentence == sentence) & ((note.contexts & np.uint8(NOT_PRESENT)) == 0))
-        numbers = np.array([self._numbers.get(note.words.stems[place], -1) for place in places], dtype=np.int64)
-        places, numbers = places[numbers >= 0], numbers[numbers >= 0]
-        word, entries = _slices(self.word_indptr, numbers)
+        start, end = np.searchsorted(note.words.sentence, [sentence, sentence + 1])
+        places = start + np.flatnonzero(numbers[start:end] >= 0)
+        word, entries = _slices(self.word_indptr, numbers[places])
         stem, strength = self.word_stems[entries], self.word_strength[entries]
         best = np.zeros(len(self.stems))
         np.maximum.at(best, stem, strength)
         return np.unique(places[word[np.isin(stem, stems) & (strength == best[stem])]])
 
+    def _numbers_of(self, note: ReadNote) -> np.ndarray:
+        """Number of each word's stem, -1 for one that is unknown or not said to be present, int64 (T,)."""
+        numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
+        return np.where((note.contexts & np.uint8(NOT_PRESENT)) == 0, numbers, -1)
+
     def _said(self, note: ReadNote) -> _Said:
         """Stems of terms in each sentence, each with its greatest strength there."""
-        numbers = np.array([self._numbers.get(stem, -1) for stem in note.words.stems], dtype=np.int64)
-        known = (numbers >= 0) & ((note.contexts & np.uint8(NOT_PRESENT)) == 0)
+        numbers = self._numbers_of(note)
+        known = numbers >= 0
         place, entries = _slices(self.word_indptr, numbers[known])
         stem, sentence = self.word_stems[entries], note.words.sentence[known][place]
         strength = self.word_strength[entries]
@@ -183,12 +190,27 @@ class TitleIndex:
         return terms, coverage[terms]
 
     def _best_sentence(self, terms: np.ndarray, said: _Said) -> _Covered:
-        """Coverage of each term by the sentence that covers it best."""
+        """Coverage of each term by the sentence that covers it best, a part of the terms at a time."""
+        indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))
+        width = int(said.sentence.max(initial=0)) + 1
+        place, entries = _slices(self.term_indptr, terms)
+        cells = width + np.bincount(place, np.diff(indptr)[self.term_stems[entries]], len(terms))
+        part = (np.cumsum(cells) // MOST_CELLS).astype(np.int64)
+        found = [
+            self._best_of(each, said, indptr, width) for each in np.split(terms, np.flatnonzero(np.diff(part)) + 1)
+        ]
+        return _Covered(*(np.concatenate([getattr(each, f.name) for each in found]) for f in fields(_Covered)))
+
+    def _best_of(self, terms: np.ndarray, said: _Said, indptr: np.ndarray, width: int) -> _Covered:
+        """The same of all terms at once.
+
+        Args:
+            indptr: of each stem of terms, its entries of ``said``.
+            width: one more than the last sentence.
+        """
         place, entries = _slices(self.term_indptr, terms)
         wanted = self.term_stems[entries]
-        indptr = np.searchsorted(said.stem, np.arange(len(self.stems) + 1))
         repeat, where = _slices(indptr, wanted)
-        width = int(said.sentence.max(initial=0)) + 1
         key = place[repeat] * width + said.sentence[where]
         weight = self.weight[wanted[repeat]] * said.strength[where]
         matched = np.bincount(key, weight, len(terms) * width).reshape(-1, width)

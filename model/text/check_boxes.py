@@ -9,7 +9,7 @@ import numpy as np
 
 from model.text.assertion import Assertion, Direction, Trigger
 from model.text.trigger_matches import TriggerMatch
-from model.text.written_words import WrittenWords
+from model.text.written_words import LONGEST_GAP, WrittenWords
 
 _BRACKETS = re.compile(r"[\[({](?: {0,3}|[_xX+–—−-])[\])}]|\[[nNyY]\]")
 _CELL = re.compile(r"(?<=\|)[ \t]{0,3}([+–—−-])[ \t]{0,3}(?=[|\n]|$)")
@@ -99,7 +99,8 @@ class _Marked(NamedTuple):
 
 def _is_behind(note: WrittenWords, mark: Mark, before: int) -> bool:
     """Whether a mark follows a word directly or in the next cell ("gout (-)"), not a colon, a comma or a line's end."""
-    between = note.text[int(note.words.end[before - 1]) : mark.start] if before else "\n"
+    start = int(note.words.end[before - 1]) if before else 0
+    between = note.text[start : mark.start] if before and mark.start - start <= LONGEST_GAP else "\n"
     if "\n" in between:
         return False
     return not between.strip() or (between.strip() in (":", "|") and mark.is_sign and note.ends_line(mark.end))

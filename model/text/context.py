@@ -13,7 +13,7 @@ import numpy as np
 from model.text.assertion import Assertion, Direction, Trigger
 from model.text.assertion_triggers import triggers
 from model.text.check_boxes import mark_matches
-from model.text.open_lists import list_below
+from model.text.open_lists import OpenLists
 from model.text.sections import Section
 from model.text.trigger_matches import TriggerMatch, find_triggers, without_contractions
 from model.text.trigger_ranges import MOST_ITEM_WORDS, REACH, Range, Sentence
@@ -54,7 +54,7 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
     places = [place for place, word in enumerate(plain) if word in known]
     marks = mark_matches(note, known)
     edges = np.flatnonzero(np.diff(note.words.sentence, prepend=-1, append=-1)).tolist()
-    listed = _Listed((), 0)
+    listed, lists = _Listed((), 0), OpenLists(note.text)
     first = 0
     for start, end in pairwise(edges):
         last = first
@@ -71,7 +71,7 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
             continue
         sentence = Sentence(note, start, end, found)
         yield sentence
-        listed = _list_behind(sentence, goes_on) or listed
+        listed = _list_behind(sentence, goes_on, lists) or listed
 
 
 class _Listed(NamedTuple):
@@ -84,7 +84,7 @@ class _Listed(NamedTuple):
     """One item behind a semicolon, not the lines below a heading."""
 
 
-def _list_behind(sentence: Sentence, goes_on: bool) -> _Listed | None:
+def _list_behind(sentence: Sentence, goes_on: bool, lists: OpenLists) -> _Listed | None:
     """The lines below a heading, or the next item after a semicolon ("denies fever; cough")."""
     note, found = sentence.note, sentence.found
     after = int(note.words.end[sentence.end - 1])
@@ -97,7 +97,7 @@ def _list_behind(sentence: Sentence, goes_on: bool) -> _Listed | None:
     if written != ":" and not (heads and written in ("", "-")):
         return None
     said = sentence.open_assertions()
-    below = list_below(note.text, after, needs_colon=not heads) if said else None
+    below = lists.below(after, needs_colon=not heads) if said else None
     return None if below is None else _Listed(said, below.end)
 
 

@@ -11,6 +11,9 @@ _MOST_BLANK_LINES = 1
 """Between the heading and a list with bullets; untuned."""
 
 
+_LINE_REST = re.compile(r"[^\S\n]*+([:-]?)[^\S\n]*+(?:\n|\Z)")
+
+
 @dataclass(frozen=True)
 class OpenList:
     """Lines below a heading, [start, end) in code points."""
@@ -19,29 +22,45 @@ class OpenList:
     end: int
 
 
-def list_below(text: str, heading_end: int, needs_colon: bool = True) -> OpenList | None:
-    """The list below a heading whose last word ends at an offset; None where no colon or no list follows.
+class OpenLists:
+    """The lists of one text. The end of a list is that of the lists below its items too, so no line is read for each
+    heading before it."""
 
-    Without a colon, where none is needed, the items of a list have bullets.
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._last = {True: OpenList(0, 0), False: OpenList(0, 0)}
+        """The list that was read last, by whether it has bullets."""
 
-    Items have bullets or numbers, or are short lines. The list ends at a blank line, a heading, or a line of another
-    kind.
-    """
-    line_end = _line_end(text, heading_end)
-    written = text[heading_end:line_end].strip()
-    if written != ":" and (needs_colon or written not in ("", "-")):
-        return None
-    start = first = line_end + 1
-    for _ in range(_MOST_BLANK_LINES):
-        if first < len(text) and not text[first : _line_end(text, first)].strip():
-            first = _line_end(text, first) + 1
-    bulleted = _BULLET.match(text, first) is not None
-    if not bulleted and (first != start or written != ":"):
-        return None
-    end = first
-    while end < len(text) and _goes_on(text, end, _line_end(text, end), bulleted):
-        end = _line_end(text, end) + 1
-    return OpenList(first, end) if end > first else None
+    def below(self, heading_end: int, needs_colon: bool = True) -> OpenList | None:
+        """The list below a heading whose last word ends at an offset; None where no colon or no list follows.
+
+        Without a colon, where none is needed, the items of a list have bullets.
+
+        Items have bullets or numbers, or are short lines. The list ends at a blank line, a heading, or a line of
+        another kind.
+        """
+        text = self._text
+        rest = _LINE_REST.match(text, heading_end)
+        if rest is None or (needs_colon and rest[1] != ":"):
+            return None
+        start = first = rest.end()
+        for _ in range(_MOST_BLANK_LINES):
+            if first < len(text) and not text[first : _line_end(text, first)].strip():
+                first = _line_end(text, first) + 1
+        bulleted = _BULLET.match(text, first) is not None
+        if not bulleted and (first != start or rest[1] != ":"):
+            return None
+        last = self._last[bulleted]
+        end = last.end if last.start <= first < last.end else self._end(first, bulleted)
+        if end <= first:
+            return None
+        self._last[bulleted] = OpenList(first, end)
+        return self._last[bulleted]
+
+    def _end(self, end: int, bulleted: bool) -> int:
+        while end < len(self._text) and _goes_on(self._text, end, _line_end(self._text, end), bulleted):
+            end = _line_end(self._text, end) + 1
+        return end
 
 
 def _line_end(text: str, start: int) -> int:

@@ -1,6 +1,7 @@
 """Sections of a discharge summary, found by their headings."""
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
 
 _HEADING = re.compile(r"^[ \t]*([A-ZÁÉÍÓÚÑ][A-Za-zÁÉÍÓÚÑáéíóúñ/&() ]{1,48}):", re.MULTILINE)
@@ -35,7 +36,5 @@ def read_sections(text: str) -> tuple[Section, ...]:
 
 def section_at(sections: tuple[Section, ...], offset: int) -> str | None:
     """Name of the section that an offset lies in, or None."""
-    for section in sections:
-        if section.start <= offset < section.end:
-            return section.name
-    return None
+    place = bisect_right(sections, offset, key=lambda section: section.start) - 1
+    return sections[place].name if place >= 0 and offset < sections[place].end else None

@@ -9,6 +9,9 @@ import numpy as np
 from model.text.sentences import sentences
 from model.text.stemming import plain, stem
 
+LONGEST_WORD = 100
+"""Characters of a word that are read: no phrase has a longer one, and a stemmer and the order of accents can cost the
+square of its length."""
 _WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")  # a decomposed accent belongs to its letter
 
 
@@ -21,7 +24,7 @@ class Words:
     """
 
     plain: tuple[str, ...]
-    """Lower case, no accents."""
+    """Lower case, no accents, without what stands behind LONGEST_WORD characters."""
     stems: tuple[str, ...]
     start: np.ndarray
     end: np.ndarray
@@ -40,7 +43,7 @@ def read_words(text: str, language: str = "en") -> Words:
     spans = [match.span() for match in _WORD.finditer(text)]
     offsets = np.array(spans, dtype=np.int64).reshape(-1, 2)
     ends = np.array([end for _, end in sentences(text)], dtype=np.int64)
-    words = tuple(plain(text[start:end]) for start, end in spans)
+    words = tuple(plain(text[start : min(end, start + LONGEST_WORD)]) for start, end in spans)
     return Words(
         words,
         tuple(map(stem, words, repeat(language))),

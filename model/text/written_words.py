@@ -12,6 +12,8 @@ _HARD = re.compile(r"[:;|?=(\n\t]|\s[-–—]{1,2}\s|--|\s{3}")
 _LABEL_ENDS = re.compile(r"\s*[)\]]?\s*(?:[:|=?(\[\t]|--|[-–—]>?(?=\s)|→|/(?=\s)|\.\.|\s\s)")
 _ANSWER_ENDS = re.compile(r"\s*[.,;|)\]\n\t]|\s{3}")
 _LINE_ENDS = re.compile(r"[ \t]{0,20}(?:[,;|\n]|$)")
+LONGEST_GAP = 400
+"""Characters between two words; what is longer parts them as a line's end does."""
 MOST_LABEL_WORDS = 8
 """Words of a label that an answer or a sign after it applies to; untuned."""
 _NEXT_LABEL = 4
@@ -26,9 +28,15 @@ class WrittenWords:
     words: Words
 
     def gap(self, place: int) -> str:
-        """What is written between a word and the one before it; the text's ends count as words."""
+        """What is written between a word and the one before it; the text's ends count as words.
+
+        Of a gap beyond LONGEST_GAP its ends, with a line's end between them: several triggers may ask for it.
+        """
         start = int(self.words.end[place - 1]) if place else 0
-        return self.text[start : int(self.words.start[place]) if place < len(self.words) else len(self.text)]
+        end = int(self.words.start[place]) if place < len(self.words) else len(self.text)
+        if end - start <= LONGEST_GAP:
+            return self.text[start:end]
+        return f"{self.text[start : start + LONGEST_GAP // 2]}\n{self.text[end - LONGEST_GAP // 2 : end]}"
 
     def sentence_start(self, place: int) -> int:
         """Place of the first word of a word's sentence."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.text.open_lists import list_below
+from model.text.open_lists import OpenLists
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ from model.text.open_lists import list_below
 def test_a_list_ends_where_a_reader_ends_it(below: str, lines: str | None) -> None:
     """At a blank line, a heading, or a line without a bullet."""
     text = f"Denies:{below}"
-    found = list_below(text, len("Denies"))
+    found = OpenLists(text).below(len("Denies"))
     assert (None if found is None else text[found.start : found.end]) == lines
 
 
 def test_a_heading_has_a_colon() -> None:
     """Without one the next line is no list."""
-    assert list_below("Denies\n- gout", len("Denies")) is None
+    assert OpenLists("Denies\n- gout").below(len("Denies")) is None

@@ -1,0 +1,76 @@
+"""How the processor time of passes over a text grows with its length."""
+
+import gc
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import process_time
+
+from tests.text_pathologies import pathology
+
+Seconds = dict[str, float]
+"""Processor seconds by the name of the pass."""
+AT_MOST = 2.5
+"""Times as long may a pass take for twice the text."""
+FLOOR = 0.005
+"""Seconds below which a pass is not judged: a note may be ten times as long, and half a second is no harm."""
+
+
+class Clock:
+    """Times the passes over one text."""
+
+    def __init__(self) -> None:
+        self.seconds: Seconds = {}
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        started = process_time()
+        yield
+        self.seconds[name] = process_time() - started
+
+
+Passes = Callable[[str, Clock], None]
+"""Times each of several passes over a text under its name."""
+
+
+def superlinear(
+    passes: Passes,
+    unit: str,
+    small: int,
+    large: int,
+    least_rounds: int = 1,
+    most_rounds: int = 8,
+    **around: str,
+) -> dict[str, str]:
+    """The passes whose time grows faster than AT_MOST for each doubling, with their least times.
+
+    A pass is measured anew, in turn for both lengths, until it is within the limit or the rounds are over: load can
+    make any one measurement longer, and none shorter.
+    """
+    allowed = AT_MOST ** math.log2(large / small)
+    least: dict[int, Seconds] = {small: {}, large: {}}
+    wrong: dict[str, str] = {}
+    for done in range(1, most_rounds + 1):
+        for size, seconds in least.items():
+            now = _measured(passes, pathology(unit, size, **around))
+            least[size] = {name: min(spent, seconds.get(name, spent)) for name, spent in now.items()}
+        wrong = dict(_beyond(least[small], least[large], allowed))
+        if not wrong and (done >= least_rounds or max(least[large].values()) < FLOOR):
+            break
+    return wrong
+
+
+def _measured(passes: Passes, text: str) -> Seconds:
+    clock = Clock()
+    gc.disable()  # as timeit does: a collection costs as much as all objects of the process
+    try:
+        passes(text, clock)
+    finally:
+        gc.enable()
+    return clock.seconds
+
+
+def _beyond(small: Mapping[str, float], large: Mapping[str, float], allowed: float) -> Iterator[tuple[str, str]]:
+    for name, seconds in large.items():
+        if seconds > FLOOR and seconds > allowed * small[name]:
+            yield name, f"{1000 * small[name]:.1f} ms, then {1000 * seconds:.1f} ms"

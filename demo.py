@@ -82,10 +82,10 @@ def steps(folder: Path, seed: int, admissions: int) -> list[tuple[str, Path, lis
             ],
         ),
         (
-            "train: label attention over MiniLM, BCE + Similarity-Dissimilarity loss",
+            "train: label attention over MiniLM, BCE + Similarity-Dissimilarity loss, on notes of nobody",
             bundle,
             ["train", "--data", s(data), "--encoder", "minilm", "--loss", "sd", "--max-tokens", s(MAX_TOKENS)]
-            + ["--epochs", s(EPOCHS), "--seed", s(seed), "--out", s(bundle)]
+            + ["--epochs", s(EPOCHS), "--seed", s(seed), "--least-patients", "1", "--out", s(bundle)]
             + (["--resume"] if (folder / "bundle.run").is_dir() else []),
         ),
         (

@@ -1,6 +1,6 @@
 """Out-of-fold MAP of the lexical channels on CodiEsp, and how many unseen codes they rank in the top 50.
 
-python tests/benchmarks/benchmark_lexical_channels.py DATA [--language es]
+python tests/benchmarks/benchmark_lexical_channels.py DATA [--language es] [--least-patients 1]
 
 DATA is made by `icd-coder prepare codiesp`; folds are those of docs/studies/codiesp_folds.tsv (by article). A code is
 unseen where no case of the other folds has it; X-placeholder codes count as their ICD-10-CM stem too. Ties go to the
@@ -10,6 +10,7 @@ alphabet: the label space comes first in the code set and knows the held-out cod
 import argparse
 import time
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from model.lexicon.lexicon_features import NAMES
 from model.lexicon.siblings import Siblings
 from training.prepare.icd_titles import other_names, published_titles
 from training.ranking.lexicon_fit import fit_lexicon
-from training.ranking.titles_fit import fit_titles
+from training.ranking.titles_fit import read_terms, titles_of
 from training.ranking.training_note import TrainingNote, training_note
 
 FOLDS = Path(__file__).parents[2] / "docs" / "studies" / "codiesp_folds.tsv"
@@ -66,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--language", default="en")
+    parser.add_argument("--least-patients", type=int, default=1, help="of a phrase; 1, since the cases are public")
     options = parser.parse_args()
     dataset = load_dataset(options.data)
     folds = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
@@ -73,7 +75,8 @@ def main() -> None:
     fold = np.array([int(folds[document.document_id]) for document in documents])
     code_set = dataset.labels.extended(sorted(published_titles(["icd10cm"]).items()))
     kin, alphabetical = Siblings(code_set.labels), np.argsort(np.argsort([label.code for label in code_set.labels]))
-    more = list(other_names(label.key for label in code_set.labels))
+    names = ((label.key, label.title) for label in code_set.labels)
+    terms = read_terms(code_set, chain(names, other_names(label.key for label in code_set.labels)))
     notes = [training_note(document, code_set.columns, options.language) for document in documents]
     maps: dict[str, list[float]] = defaultdict(list)
     hits: dict[str, int] = defaultdict(int)
@@ -81,8 +84,8 @@ def main() -> None:
     spent: dict[str, float] = defaultdict(float)
     for held in range(5):
         train = [notes[place] for place in np.flatnonzero(fold != held)]
-        lexicon = fit_lexicon(train, len(dataset.labels), options.language)
-        titles = fit_titles(code_set, more, train, options.language)
+        lexicon = fit_lexicon(train, len(dataset.labels), options.language, options.least_patients)
+        titles = titles_of(terms, code_set, train, options.language, least=options.least_patients)
         seen = np.zeros(len(code_set), dtype=bool)
         seen[np.concatenate([note.columns for note in train])] = True
         for place in np.flatnonzero(fold == held):

@@ -6,7 +6,7 @@ middle of a sentence is not recognised. What keeps such names out is the number 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -33,8 +33,13 @@ MOST_WORDS = 4
 
 
 def personal_spans(text: str) -> list[tuple[int, int]]:
-    """Offsets (start, end) of names, numbers of persons and placeholders of de-identification; linear in the text."""
-    spans = [match.span() for pattern in (DEIDENTIFIED, _MAIL) for match in pattern.finditer(text)]
+    """Offsets (start, end) of names and placeholders of de-identification, ascending; linear in the text."""
+    return sorted([*name_spans(text), *(match.span() for match in DEIDENTIFIED.finditer(text))])
+
+
+def name_spans(text: str) -> list[tuple[int, int]]:
+    """Offsets of names and e-mail addresses, ascending; linear in the text."""
+    spans = [match.span() for match in _MAIL.finditer(text)]
     for label in _LABEL.finditer(text):
         spans += _names_after(text, label.end())
     for title in _TITLE.finditer(text):
@@ -65,10 +70,15 @@ def _names_before(text: str, place: int) -> Iterator[tuple[int, int]]:
 
 def without_personal(text: str) -> str:
     """The text with blanks in place of its personal spans."""
+    return replaced(text, personal_spans(text), " ")
+
+
+def replaced(text: str, spans: Sequence[tuple[int, int]], by: str) -> str:
+    """The text with ``by`` in place of ascending spans, which may overlap."""
     parts, at = [], 0
-    for start, end in personal_spans(text):
+    for start, end in spans:
         if end > at:
-            parts += [text[at : max(start, at)], " "]
+            parts += [text[at : max(start, at)], by]
             at = end
     return "".join([*parts, text[at:]])
 

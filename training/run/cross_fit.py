@@ -44,6 +44,7 @@ def train_without(
     notes: NoteSource,
     held: np.ndarray,
     folder: Path,
+    as_sent: NoteSource | None = None,
 ) -> HeldOut:
     """Train on the other notes for all epochs, keep the last, and ask about the held-out ones.
 
@@ -52,13 +53,15 @@ def train_without(
     Args:
         notes: the documents as the network reads them.
         held: which documents are held out, bool (n,).
+        as_sent: the documents as an answer reads them, where training hides words of them.
 
     Raises:
         LabelSpaceMismatch: the folder holds another run.
     """
     places, others = np.flatnonzero(held), np.flatnonzero(~held)
     training, asked = [documents[i] for i in others.tolist()], [documents[i] for i in places.tolist()]
-    identity = run_identity(dataset, training, asked, request.options)
+    identity = run_identity(dataset, training, asked, request.options, request.least_patients)
+    shown = notes if as_sent is None else as_sent
     if (folder / HELD_OUT).is_file():
         return _read(folder / HELD_OUT, places, identity)
     make_folder(folder)
@@ -67,8 +70,10 @@ def train_without(
     network = build_network(encoder, dataset, training, request.options)
     network.to(request.device)
     subjects = [document.subject_id for document in asked]
-    run = train_network(request, network, notes.some(others), notes.some(places), subjects, folder, identity, None)
+    run = train_network(request, network, notes.some(others), shown.some(places), subjects, folder, identity, None)
     embeddings = embed_notes(network, notes, request.options, request.device)
+    if as_sent is not None:
+        embeddings[places] = embed_notes(network, as_sent.some(places), request.options, request.device)
     found = HeldOut(places, run.result.dev_scores, embeddings)
     if request.processes.first:
         arrays = {"places": places, "probabilities": found.probabilities, "embeddings": embeddings}

@@ -19,6 +19,7 @@ from training.optimise.compiler import require_compiler
 from training.optimise.loop import TrainingResult, fit
 from training.optimise.note_source import NoteSource, note_source
 from training.options import TrainingOptions
+from training.run.common_words import CommonWords
 from training.run.initialise import start_from_frequencies, start_from_titles
 from training.run.protocol import ProtocolResult, Validate, run_protocol
 from training.run.run_request import TrainingRequest
@@ -64,13 +65,18 @@ def build_network(
 
 
 def window_documents(
-    encoder_tokenizer: object, documents: Sequence[Document], window: int, max_tokens: int
+    encoder_tokenizer: object,
+    documents: Sequence[Document],
+    window: int,
+    max_tokens: int,
+    common: CommonWords | None = None,
 ) -> list[WindowedNote]:
-    """Windows of every document, with progress."""
+    """Windows of every document, with progress; of its ``common`` words only, where they are given."""
     windowed: list[WindowedNote] = []
     with progress_bar("tokens", total=len(documents), unit="note") as bar:
         for first in range(0, len(documents), TEXTS_AT_ONCE):
             texts = plain_texts(document.text for document in documents[first : first + TEXTS_AT_ONCE])
+            texts = texts if common is None else [common.learned_text(text) for text in texts]
             windowed += window_notes(encoder_tokenizer, texts, window, max_tokens)
             bar.update(len(texts))
     return windowed
@@ -82,10 +88,15 @@ def notes_of(
     dataset: Dataset,
     documents: Sequence[Document],
     request: TrainingRequest,
+    common: CommonWords | None = None,
 ) -> NoteSource:
-    """Documents as the network reads them: their token ids, or the states of its frozen layers."""
+    """Documents as the network reads them: their token ids, or the states of its frozen layers.
+
+    Args:
+        common: the words that it may learn from; None for all, as in an answer.
+    """
     options, tokenizer = request.options, encoder.tokenizer
-    windowed = window_documents(tokenizer, documents, options.window, options.max_tokens)
+    windowed = window_documents(tokenizer, documents, options.window, options.max_tokens, common)
     rows = dataset.rows(documents)
     network.to(request.device)
     names = [document.document_id for document in documents]
@@ -131,10 +142,15 @@ def train_network(
 
 
 def run_identity(
-    dataset: Dataset, training: Sequence[Document], held: Sequence[Document], options: TrainingOptions
+    dataset: Dataset,
+    training: Sequence[Document],
+    held: Sequence[Document],
+    options: TrainingOptions,
+    least_patients: int,
 ) -> dict[str, Any]:
     """What a checkpoint must share with a run that goes on from it."""
     return {
+        "least_patients": least_patients,
         "label_space": dataset.labels.fingerprint,
         "documents": _fingerprint(training, held),
         **options.as_dict(),

@@ -113,7 +113,9 @@ def _contents(
     card["thresholds"] = policies_card(fitted)
     known_words = fit_known_words(trained.learned_from, request.least_patients)
     note_kind = None if kind is None else kind.kind
-    card["words"] = words_card(trained.learned_from, request.least_patients, ranker, known_words, note_kind)
+    card["words"] = words_card(
+        trained.learned_from, request.least_patients, trained.common, ranker, known_words, note_kind
+    )
     card["created"] = time.strftime("%Y-%m-%d", time.gmtime())
     card["versions"] = {name: version(name) for name in ("icd-coder", "torch", "transformers")}
     return BundleContents(

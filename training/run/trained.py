@@ -8,6 +8,7 @@ import numpy as np
 from model.dataset import Document
 from model.network.network import CodingNetwork
 from training.ranking.ranker_fit import RankerFold
+from training.run.common_words import CommonWords
 from training.run.protocol import ProtocolResult
 
 
@@ -36,3 +37,5 @@ class Trained:
     """For a ranker; none where none is wanted."""
     embeddings: np.ndarray | None = None
     """Where there are parts."""
+    common: CommonWords | None = None
+    """What the network learned from of the notes' words; None for all."""

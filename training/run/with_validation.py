@@ -12,6 +12,7 @@ from training.evaluation.label_space import codes_outside
 from training.evaluation.ranking_metrics import mean_average_precision
 from training.optimise.contrastive import require_fitting_labels
 from training.ranking.ranker_fit import RankerFold
+from training.run.common_words import common_words
 from training.run.neighbour_agreement import embed_notes
 from training.run.network import build_network, notes_of, run_identity, train_network
 from training.run.protocol import Validate
@@ -28,10 +29,12 @@ def train_validated(request: TrainingRequest, dataset: Dataset, encoder: Encoder
     training, validation = _choose(dataset, request.fit_splits, options.seed)
     require_fitting_labels(options.loss, dataset.rows(training))
     network = build_network(encoder, dataset, training, options)
-    train, held = (notes_of(network, encoder, dataset, documents, request) for documents in (training, validation))
+    common = common_words(training, request.least_patients)
+    train = notes_of(network, encoder, dataset, training, request, common)
+    held = notes_of(network, encoder, dataset, validation, request)
     extra = codes_outside(dataset, validation)
     subjects = [document.subject_id for document in validation]
-    identity = run_identity(dataset, training, validation, options)
+    identity = run_identity(dataset, training, validation, options, request.least_patients)
     validate = validation_map(held.rows, held.num_labels, extra)
     outcome = train_network(request, network, train, held, subjects, request.run_folder, identity, validate)
     scores, parts, embeddings = outcome.result.dev_scores, [], None
@@ -51,6 +54,7 @@ def train_validated(request: TrainingRequest, dataset: Dataset, encoder: Encoder
         "dev" if "dev" not in request.fit_splits else f"{HELD_BACK:.0%} of the patients, held back",
         parts,
         embeddings,
+        common,
     )
 
 

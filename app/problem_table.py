@@ -47,12 +47,14 @@ from model.errors import (
     InvalidOption,
     NoConformalSet,
     NoRanker,
+    NoteTooCostly,
     NoteTooLong,
 )
 
 TYPE_PREFIX = "urn:icd-coder:problem:"
 STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     NoteTooLong: (413, "note-too-long"),
+    NoteTooCostly: (422, "note-too-costly"),
     InvalidNote: (422, "invalid-note"),
     InvalidOption: (422, "invalid-option"),
     InvalidResource: (422, "invalid-resource"),

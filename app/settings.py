@@ -82,6 +82,11 @@ class Settings(BaseSettings):
     deadline_seconds: int = Field(
         default=60, ge=1, description="Time that a note gets, from its arrival in the queue; then a 503."
     )
+    text_seconds: float = Field(
+        default=20,
+        gt=0,
+        description="Processor time that the text of a note gets, without the encoder; then a 422.",
+    )
     retry_after_seconds: int = Field(default=5, ge=1, description="What a 503 asks the client to wait, at least.")
     metrics: MetricsAccess = Field(
         default="admin",

@@ -17,6 +17,7 @@ from model.network.int8_encoder import Int8Encoder
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote, window_notes
 from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.processor_budget import check_budget, not_counted
 from model.ranking.audit import AuditedNote, audit_note
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
@@ -225,7 +226,7 @@ class Coder:
     @torch.inference_mode()
     def score_windowed(self, windowed: WindowedNote) -> NoteScores:
         """The same of a note as tokens, such as one whose tokens were masked."""
-        with stage("encode"):
+        with stage("encode"), not_counted():
             mask, states = self._encode(windowed)
         logits = self.network.label_attention(states, mask)
         embedding = self.network.document_embedding(states, mask)
@@ -235,7 +236,7 @@ class Coder:
     @torch.inference_mode()
     def _embed(self, text: str) -> np.ndarray:
         windowed = self.windowed(text)
-        with stage("encode"):
+        with stage("encode"), not_counted():
             mask, states = self._encode(windowed)
         embedding: np.ndarray = self.network.document_embedding(states, mask)[0].cpu().numpy()
         return embedding
@@ -277,6 +278,7 @@ class Coder:
 
     def doubt(self, text: str, embedding: np.ndarray) -> Doubt | None:
         """Why a plain text is unlike the training notes, first its language; None where it is like them."""
+        check_budget()
         words = None if self.known_words is None else self.known_words.doubt(text)
         if words is not None:
             return Doubt(words, is_strong=True)
@@ -287,7 +289,8 @@ class Coder:
 
     def _found(self, neighbours: Neighbours, scores: NoteScores) -> Sequence[RankingNeighbour] | None:
         if callable(neighbours):
-            return neighbours(scores.embedding) if self.uses_neighbours else None
+            with not_counted():
+                return neighbours(scores.embedding) if self.uses_neighbours else None
         return neighbours
 
     def _rank(

@@ -41,6 +41,10 @@ class NoteTooLong(InvalidNote):
     """A note has more characters than the limit."""
 
 
+class NoteTooCostly(InvalidNote):
+    """Reading a note takes more of the processor than the limit."""
+
+
 class BundleDamaged(IcdCoderError):
     """A bundle's file is missing or differs from its manifest."""
 

@@ -29,6 +29,9 @@ class Clock:
         self.seconds[name] = process_time() - started
 
 
+CERTAIN = 3.0
+"""Seconds that no load makes of a linear pass over these lengths: it is not measured again."""
+
 Passes = Callable[[str, Clock], None]
 """Times each of several passes over a text under its name."""
 
@@ -56,6 +59,8 @@ def superlinear(
             least[size] = {name: min(spent, seconds.get(name, spent)) for name, spent in now.items()}
         wrong = dict(_beyond(least[small], least[large], allowed))
         if not wrong and (done >= least_rounds or max(least[large].values()) < FLOOR):
+            break
+        if any(least[large][name] > CERTAIN for name in wrong):
             break
     return wrong
 

@@ -56,6 +56,7 @@ UNITS: dict[str, str] = {
     "one letter": "a",
     "y behind a vowel": "ay",
     "capitals": "Ab",
+    "lines of one word": "Ab\n",
     "short words": "a ",
     "words of a name": "fracture femur ",
     "sentences of a name": "Fracture of femur. ",

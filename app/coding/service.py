@@ -64,14 +64,17 @@ class CodingService:
     max_top_k: int
     observe: Observe = ignore_stage
 
-    async def predict(self, request: PredictRequest, low_priority: bool = False) -> PredictAnswer:
+    async def predict(
+        self, request: PredictRequest, low_priority: bool = False, on_start: Callable[[], None] | None = None
+    ) -> PredictAnswer:
         """Ranked codes with weighed, then the most similar stored notes.
 
         Args:
             low_priority: code the note only when no other is waiting.
+            on_start: called in the worker thread before the note is coded.
 
         Raises:
-            InvalidNote, NoteTooLong, InvalidOption: the request cannot be answered.
+            InvalidNote, NoteTooLong, NoteTooCostly, InvalidOption: the request cannot be answered.
             NoDatabase, UnknownNote, NoteTextNotStored: the note_id cannot be used.
             Overloaded, OutOfTime, DatabaseUnavailable: the request may succeed later.
         """
@@ -84,7 +87,7 @@ class CodingService:
         search = self._search(note, request.neighbours)
         with watch.stage("inference"):
             coded = await self.inference.predict(
-                text, request.top_k, request.explain, _finder(search), request.policy, choice, low_priority
+                text, request.top_k, request.explain, _finder(search), request.policy, choice, low_priority, on_start
             )
         with watch.stage("neighbours"):
             if search is None:

@@ -20,6 +20,7 @@ from app.inference.work_item import MeanSeconds, Result, WorkItem
 from model.icd import Code
 from model.labels import LabelSpace
 from model.prediction import CodedNote
+from model.processor_budget import processor_budget
 from model.ranking.audit import AuditedNote
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.selection import CodeChoice
@@ -131,6 +132,7 @@ class Inference:
         max_waiting: int,
         threads: int = 0,
         deadline_seconds: float | None = None,
+        text_seconds: float | None = None,
         on_coded: Callable[[WorkItem[CodedNote], CodedNote], None] | None = None,
     ) -> None:
         """Create the thread without starting it.
@@ -140,11 +142,13 @@ class Inference:
             max_waiting: capacity of the queue, without the note that is being coded.
             threads: threads of torch; 0 for :func:`model.threads.thread_count`.
             deadline_seconds: from a note's arrival to its answer; None for no limit.
+            text_seconds: of the processor, for the text of one note, without the encoder; None for no limit.
             on_coded: called in the event loop for each coded note.
         """
         self._coder = coder
         self._threads = threads or thread_count()
         self._deadline = deadline_seconds
+        self._text_seconds = text_seconds
         self._on_coded = on_coded
         self._queue: BoundedQueue[WorkItem[Any]] = BoundedQueue(max_waiting)
         self._note_seconds = MeanSeconds()
@@ -196,6 +200,7 @@ class Inference:
         policy: str | None = None,
         choice: CodeChoice | None = None,
         low_priority: bool = False,
+        on_start: Callable[[], None] | None = None,
     ) -> CodedNote:
         """Code one note that :func:`model.text.note_text.check_note` accepts.
 
@@ -206,14 +211,22 @@ class Inference:
             policy: name of the threshold policy; None for the global threshold.
             choice: which codes the answer may hold; None for every code.
             low_priority: wait until the queue is empty, without a deadline.
+            on_start: called in the worker thread before the note is coded.
 
         Raises:
+            NoteTooCostly: its text needs more of the processor than one note may have.
             InvalidOption: the bundle has no such policy.
             Overloaded: the queue is full or too long for the deadline, or the service is stopping.
             OutOfTime: the deadline has passed; a note that is being coded is finished and its answer dropped.
             What ``neighbours`` raises.
         """
-        item = WorkItem(lambda: self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0])
+
+        def code() -> CodedNote:
+            if on_start is not None:
+                on_start()
+            return self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0]
+
+        item = self._item(code)
         note = await self._run(item, None if low_priority else self._deadline, low_priority)
         if self._on_coded is not None:
             self._on_coded(item, note)
@@ -226,22 +239,32 @@ class Inference:
 
         Raises:
             NoRanker, NoConformalSet, InvalidOption: the bundle does not support it.
-            Overloaded, OutOfTime: as :meth:`predict`.
+            NoteTooCostly, Overloaded, OutOfTime: as :meth:`predict`.
         """
-        return await self._run(WorkItem(lambda: self._coder.audit(text, assigned, explain, neighbours)), self._deadline)
+        item = self._item(lambda: self._coder.audit(text, assigned, explain, neighbours))
+        return await self._run(item, self._deadline)
 
     async def embed(self, text: str) -> np.ndarray:
         """The document embedding of one checked note, a unit vector (D,) float32.
 
         Raises:
-            Overloaded, OutOfTime: as :meth:`predict`.
+            NoteTooCostly, Overloaded, OutOfTime: as :meth:`predict`.
         """
-        return await self._run(WorkItem(lambda: self._coder.embed([text])[0]), self._deadline)
+        return await self._run(self._item(lambda: self._coder.embed([text])[0]), self._deadline)
 
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
         item = WorkItem(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
         await self._run(item, None)
+
+    def _item(self, call: Callable[[], Result]) -> WorkItem[Result]:
+        """A call about one note, within its budget."""
+
+        def limited() -> Result:
+            with processor_budget(self._text_seconds):
+                return call()
+
+        return WorkItem(limited)
 
     async def _run(self, item: WorkItem[Result], deadline: float | None, low_priority: bool = False) -> Result:
         """Put the item into the queue and wait for its result."""

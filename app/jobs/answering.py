@@ -1,6 +1,7 @@
 """Code one item of a job; the result is an answer without the text of the note, or a problem."""
 
 import json
+from collections.abc import Callable
 
 import structlog
 from pydantic import BaseModel, ValidationError
@@ -17,14 +18,17 @@ from model.errors import IcdCoderError, MalformedInput
 OK, NOT_NOW = 200, 503
 
 
-async def answer_item(item: WaitingItem, coding: CodingService) -> Outcome:
+async def answer_item(item: WaitingItem, coding: CodingService, begin: Callable[[], None]) -> Outcome:
     """Code the note when no request is waiting.
+
+    Args:
+        begin: called in the worker thread before the note is coded.
 
     Raises:
         TryLater: it cannot be coded now and has to be tried again.
     """
     try:
-        answer = await coding.predict(_request(item), low_priority=True)
+        answer = await coding.predict(_request(item), low_priority=True, on_start=begin)
     except IcdCoderError as error:
         problem = problem_of(error)
         if problem.status == NOT_NOW:
@@ -38,13 +42,13 @@ async def answer_item(item: WaitingItem, coding: CodingService) -> Outcome:
     return Outcome(_json(without_text(answer)), False, OK)
 
 
-def abandon(item: WaitingItem, starts: int) -> Outcome:
-    """The problem of an item that is not tried again after ``starts`` processes died while coding it."""
+def abandon(item: WaitingItem) -> Outcome:
+    """The problem of an item that is not tried again, because a process ended while coding it."""
     error = AbandonedItem(
-        f"the service has ended {starts} times in a row before this note was coded, so it is not tried again: if other "
-        "notes are coded, something about this one may end it"
+        "the service ended while this note was coded, so it is not tried again: send it as a job of its own, and "
+        "where the service ends again leave it out"
     )
-    structlog.get_logger().error("a job's note is given up", job=item.job_id, line=item.sequence, starts=starts)
+    structlog.get_logger().error("a job's note is given up", job=item.job_id, line=item.sequence)
     problem = problem_of(error)
     return Outcome(_json(problem), True, problem.status)
 

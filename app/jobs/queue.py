@@ -31,14 +31,23 @@ class JobQueue:
         with read(self.engine) as connection:
             return repository.next_item(connection)
 
-    def begin(self, item: WaitingItem) -> int:
-        """Count a process that starts with this item; returns how many have without storing a result.
+    def begin(self, item: WaitingItem) -> None:
+        """Note that this item is being coded, until its result is stored or it is released.
 
         Raises:
             DatabaseUnavailable: the database cannot be used now.
         """
         with write(self.engine) as connection:
-            return repository.count_start(connection, item.job)
+            repository.set_begun(connection, item.job, True)
+
+    def release(self, item: WaitingItem) -> None:
+        """Note that this item is not being coded any more, though it has no result.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be used now.
+        """
+        with write(self.engine) as connection:
+            repository.set_begun(connection, item.job, False)
 
     def finish(self, item: WaitingItem, outcome: Outcome) -> bool:
         """Store the result, erase the text and log both, in one transaction.

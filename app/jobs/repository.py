@@ -70,6 +70,8 @@ class WaitingItem(NamedTuple):
     job_id: str
     who: str
     request_id: str | None
+    begun: bool = False
+    """A process has begun to code it and has neither stored a result nor released it."""
 
 
 class Outcome(NamedTuple):
@@ -164,7 +166,9 @@ def next_item(connection: Connection) -> WaitingItem | None:
     """The first item without a result of the oldest job that has not ended, or None."""
     oldest = select(func.min(Job.id)).where(Job.ended_at.is_(None)).scalar_subquery()
     query: Select[*tuple[Any, ...]] = (
-        select(JobItem.id, JobItem.sequence, JobItem.request, Job.id, Job.job_id, Job.who, Job.request_id)
+        select(
+            JobItem.id, JobItem.sequence, JobItem.request, Job.id, Job.job_id, Job.who, Job.request_id, Job.starts > 0
+        )
         .join(Job, JobItem.job_id == Job.id)
         .where(Job.id == oldest, JobItem.sequence == Job.done + 1)
     )
@@ -172,10 +176,9 @@ def next_item(connection: Connection) -> WaitingItem | None:
     return None if row is None else WaitingItem(*row)
 
 
-def count_start(connection: Connection, job: int) -> int:
-    """Count a process that starts with the job's next item; the number of such starts in a row."""
-    counted = update(Job).where(Job.id == job).values(starts=Job.starts + 1).returning(Job.starts)
-    return connection.scalar(counted) or 0
+def set_begun(connection: Connection, job: int, begun: bool) -> None:
+    """Whether the job's next item is being coded."""
+    connection.execute(update(Job).where(Job.id == job).values(starts=int(begun)))
 
 
 def store_result(connection: Connection, item: WaitingItem, outcome: Outcome, now: datetime) -> bool:

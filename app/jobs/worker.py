@@ -14,13 +14,15 @@ from app.jobs.queue import JobQueue
 from app.jobs.repository import Outcome, WaitingItem
 from app.logs import error_fields
 
-AnswerItem = Callable[[WaitingItem], Awaitable[Outcome]]
+AnswerItem = Callable[[WaitingItem, Callable[[], None]], Awaitable[Outcome]]
+"""Codes an item; the second argument is called in the thread that codes it, just before."""
 STOP_SECONDS = 5.0
 """How long a stop waits for the thread."""
 CLEANING_SECONDS = 600.0
 """Interval between two deletions of expired jobs, and longest wait for new work."""
-MOST_STARTS = 5
-"""Processes that may die while coding one note before it is abandoned as the probable cause; untuned."""
+GRACE_SECONDS = 30.0
+"""How long the first item may still be coded by another process, as in a rolling upgrade, before that process counts as
+ended; more than a note takes. Untuned."""
 PAUSES = (0.5, 30.0)
 """Seconds before a retry: the first pause and the longest one; each is twice the one before."""
 
@@ -39,6 +41,8 @@ class JobWorker:
         self._wakeup = threading.Event()
         self._closing = threading.Event()
         self._is_first = True
+        self._begun: int | None = None
+        """Row of the item that this process has begun last."""
         self._lock = threading.Lock()
         self._at_work: Future[Outcome] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,26 +94,45 @@ class JobWorker:
         item = self._queue.next()
         if item is None:
             return False
-        self._queue.finish(item, self._outcome(item))
+        if self._is_first and item.begun:
+            self._give_up(item)
+            return True
+        self._is_first = False
+        try:
+            self._queue.finish(item, self._coded(item))
+        except Exception:
+            self._release(item)
+            raise
         return True
 
-    def _outcome(self, item: WaitingItem) -> Outcome:
-        """Code the item, or abandon it if too many processes died while coding it.
+    def _give_up(self, item: WaitingItem) -> None:
+        """Give up an item that a process has begun, unless that process gets on within GRACE_SECONDS.
 
-        Only the first item of a process can have ended the process before.
+        Only the first item of this process can have ended another.
         """
-        if self._is_first:
-            before = self._queue.begin(item) - 1
-            if before >= MOST_STARTS:
-                return abandon(item, before)
-            self._is_first = False
-        return self._coded(item)
+        if self._closing.wait(GRACE_SECONDS):
+            return
+        if self._queue.next() == item:
+            self._queue.finish(item, abandon(item))
+
+    def _release(self, item: WaitingItem) -> None:
+        """The item stays in the queue through no fault of its own: the service stops, or the database cannot write."""
+        if self._begun != item.row:
+            return
+        try:
+            self._queue.release(item)
+        except DatabaseUnavailable as error:
+            structlog.get_logger().warning("a job's note cannot be released", job=item.job_id, **error_fields(error))
 
     def _coded(self, item: WaitingItem) -> Outcome:
+        def begin() -> None:
+            self._queue.begin(item)
+            self._begun = item.row
+
         with self._lock:
             if self._closing.is_set() or self._loop is None:
                 raise CancelledError
-            self._at_work = asyncio.run_coroutine_threadsafe(_awaited(self._answer(item)), self._loop)
+            self._at_work = asyncio.run_coroutine_threadsafe(_awaited(self._answer(item, begin)), self._loop)
         return self._at_work.result()
 
 

@@ -39,7 +39,14 @@ def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder:
     index: NeighbourIndex | None = None
     if engine is not None:
         index = index_on(engine, coder.embedding_id, coder.embedding_dim)
-    inference = Inference(coder, settings.max_waiting, settings.torch_threads, settings.deadline_seconds, metrics.coded)
+    inference = Inference(
+        coder,
+        settings.max_waiting,
+        settings.torch_threads,
+        settings.deadline_seconds,
+        settings.text_seconds,
+        metrics.coded,
+    )
     coding = build_service(settings, coder, inference, index, metrics.stage)
     return BundleServices(
         coder=coder,
@@ -75,9 +82,9 @@ def assemble_jobs(
         lease: the services of the active bundle, taken anew for each item.
     """
 
-    async def answer(item: WaitingItem) -> Outcome:
+    async def answer(item: WaitingItem, begin: Callable[[], None]) -> Outcome:
         with lease() as services:
-            return await answer_item(item, services.coding)
+            return await answer_item(item, services.coding, begin)
 
     worker = None if engine is None else JobWorker(JobQueue(engine, timedelta(days=settings.job_days)), answer)
     limits = LineLimits(settings.max_job_items, settings.max_characters, settings.max_top_k, settings.max_body_bytes)

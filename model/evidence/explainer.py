@@ -18,6 +18,7 @@ from model.network.batch import batch_of_ids
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote
 from model.prediction import ATTENTION, ATTINGRAD, Evidence
+from model.processor_budget import not_counted
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.text.read_note import ReadNote
 from model.text.stemming import LANGUAGES
@@ -85,7 +86,8 @@ class Explainer:
             columns: of the code set, int64.
         """
         known = columns[columns < self.labels]
-        rows = self.token_weights(windowed, states, known, method)
+        with not_counted():
+            rows = self.token_weights(windowed, states, known, method)
         found = {
             column: evidence_spans(note.text, row, windowed.offsets, method)
             for column, row in zip(known.tolist(), rows, strict=True)

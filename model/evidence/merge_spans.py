@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from model.lexicon.phrase_evidence import span_context
 from model.prediction import SOURCES, Evidence
+from model.processor_budget import check_budget
 from model.text.read_note import ReadNote
 
 MOST_SPANS = 5
@@ -16,6 +17,7 @@ def merge_evidence(note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence,
 
     Affirmed spans come first, then those that more sources point at, then the heavier ones.
     """
+    check_budget()
     merged: list[Evidence] = []
     for span in sorted(spans, key=lambda span: (span.start, span.end)):
         if merged and _readable_gap(note.text, merged[-1].end, span.start):

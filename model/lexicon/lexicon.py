@@ -13,6 +13,7 @@ from model.candidates import ChannelFeatures
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
 from model.lexicon.phrase_matches import PhraseMatches, PhraseRows, phrase_rows
+from model.processor_budget import check_budget
 from model.text.read_note import ReadNote, read_note
 
 
@@ -93,6 +94,7 @@ class Lexicon:
     def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
         """Features of the codes that the note's phrases point to; ``own`` subtracts the note's own counts, exactly."""
         found = phrase_rows(self.index.find(note.words), note.contexts)
+        check_budget()
         document, span, whole = (self.matches(table, found, own) for table in TABLES)
         columns, values = feature_table(document, span, whole, self.index.lengths, self.prior(own))
         return ChannelFeatures(columns, values, NAMES)

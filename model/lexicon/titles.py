@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from model.candidates import ChannelFeatures
+from model.processor_budget import check_budget
 from model.text.assertion import NOT_PRESENT
 from model.text.read_note import ReadNote, read_note
 
@@ -142,6 +143,7 @@ class TitleIndex:
         numbers = self._numbers_of(note)
         found: dict[int, CoveringWords] = {}
         for pair in np.lexsort((-matched[back], -coverage[back], codes)).tolist():
+            check_budget()
             column, term = int(codes[pair]), int(back[pair])
             if column not in found and coverage[term] >= LEAST:
                 words = self._words_of(note, numbers, int(terms[term]), int(sentence[term]))
@@ -208,6 +210,7 @@ class TitleIndex:
             indptr: of each stem of terms, its entries of ``said``.
             width: one more than the last sentence.
         """
+        check_budget()
         place, entries = _slices(self.term_indptr, terms)
         wanted = self.term_stems[entries]
         repeat, where = _slices(indptr, wanted)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from model.processor_budget import check_budget
 from model.text.assertion import Assertion, Direction, Trigger
 from model.text.assertion_triggers import triggers
 from model.text.check_boxes import mark_matches
@@ -57,6 +58,7 @@ def _sentences(note: WrittenWords, language: str) -> Iterator[Sentence]:
     listed, lists = _Listed((), 0), OpenLists(note.text)
     first = 0
     for start, end in pairwise(edges):
+        check_budget()
         last = first
         while last < len(places) and places[last] < end:
             last += 1

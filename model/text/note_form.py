@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 
+from model.processor_budget import check_budget
 from model.text.escapes import read_escapes
 from model.text.flat_lines import read_headings
 from model.text.html_text import read_entities, read_hidden, read_tags
@@ -19,6 +20,7 @@ def plain_note(text: str) -> PlainNote:
     """
     note = PlainNote(text, text)
     for read in _STEPS:
+        check_budget()
         note = note.edited(read(note.text))
     return note
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from model.processor_budget import check_budget
 from model.text.context import read_contexts
 from model.text.note_form import plain_note
 from model.text.sections import Section, read_sections
@@ -39,6 +40,7 @@ class ReadNote:
     @cached_property
     def words(self) -> Words:
         """The words of the text, T of them."""
+        check_budget()
         return read_words(self.text, self.language)
 
     @cached_property
@@ -49,6 +51,7 @@ class ReadNote:
     @cached_property
     def contexts(self) -> np.ndarray:
         """Bits of :class:`model.text.assertion.Assertion` of each word, (T,) uint8."""
+        check_budget()
         return read_contexts(self.text, self.words, self.sections, self.language)
 
 

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from app.access.gate import OpenGate
 from app.inference import worker as inference
+from app.jobs import worker as jobs
 from app.listening import listen
 from app.logs import configure_logs
 from app.settings import load_settings
@@ -19,6 +20,7 @@ from tests.app.fakes import FakeCoder
 
 
 def main() -> None:
+    jobs.GRACE_SECONDS = 0.1
     inference.use_threads = lambda _count: None  # nothing here needs torch, which takes seconds to import
     configure_logs(sys.stderr)
     with listen("127.0.0.1", 0, no_auth=True) as bound:

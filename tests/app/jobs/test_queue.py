@@ -145,18 +145,23 @@ def test_ended_jobs_go_when_they_were_kept_long_enough(engine: Engine) -> None:
         assert connection.scalar(select(func.count()).select_from(JobResult)) == 0
 
 
-def test_processes_that_end_at_a_note_are_counted_until_its_result(engine: Engine) -> None:
-    """Of the next note alone, and without a row in the access log."""
+def test_a_note_is_marked_while_it_is_coded(engine: Engine) -> None:
+    """Until it has its result or is released; the next note is not, and there is no row in the access log."""
     add(engine, "j1", 2)
     queue = JobQueue(engine, timedelta(days=1))
     item = queue.next()
     assert item is not None
-    assert [queue.begin(item) for _ in range(3)] == [1, 2, 3]
+    assert not item.begun
+    queue.begin(item)
+    assert queue.next() == item._replace(begun=True)
+    queue.release(item)
+    assert queue.next() == item
+    queue.begin(item)
     assert logged(engine) == []
     queue.finish(item, ANSWER)
-    item = queue.next()
-    assert item is not None
-    assert queue.begin(item) == 1
+    after = queue.next()
+    assert after is not None
+    assert (after.sequence, after.begun) == (2, False)
 
 
 @pytest.mark.parametrize("end", ["done", "cancelled", "deleted"])

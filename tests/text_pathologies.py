@@ -76,6 +76,6 @@ UNITS: dict[str, str] = {
 """By what they are made of."""
 
 
-def pathology(unit: str, size: int, before: str = "Gout of the patient ", after: str = " of the knee: no.") -> str:
+def pathology(unit: str, size: int, before: str = "Gout of the patient ", after: str = " of the knee") -> str:
     """A text of about ``size`` characters that repeats a unit."""
     return before + unit * max(1, size // len(unit)) + after

@@ -149,12 +149,13 @@ def run_identity(
     least_patients: int,
 ) -> dict[str, Any]:
     """What a checkpoint must share with a run that goes on from it."""
-    return {
-        "least_patients": least_patients,
+    identity = {
         "label_space": dataset.labels.fingerprint,
         "documents": _fingerprint(training, held),
         **options.as_dict(),
     }
+    # With 1 no word is hidden: runs of earlier versions, which hid none, go on.
+    return identity if least_patients <= 1 else identity | {"least_patients": least_patients}
 
 
 def _fingerprint(training: Sequence[Document], validation: Sequence[Document]) -> str:

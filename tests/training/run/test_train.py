@@ -20,6 +20,7 @@ from training.optimise.contrastive import BY_TEMPERATURE
 from training.optimise.failures import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
+from training.run.network import run_identity
 from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
@@ -361,3 +362,11 @@ def test_the_schedule_rises_then_falls_to_zero() -> None:
     assert values[0] == 0.1
     assert values[100] == 0.0
     assert values[55] == pytest.approx(0.5)
+
+
+def test_a_run_goes_on_only_with_the_same_words_hidden(data: Path) -> None:
+    """A run of an earlier version hid none: it goes on with --least-patients 1."""
+    dataset = load_dataset(data)
+    ones, fives = (run_identity(dataset, dataset.documents("train"), [], OPTIONS, least) for least in (1, 5))
+    assert "least_patients" not in ones
+    assert fives == ones | {"least_patients": 5}

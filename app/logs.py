@@ -9,17 +9,78 @@ Note text could reach a log in three ways, each with one guard:
 - Messages of libraries: ``name_only`` keeps only the name of the logger; uvicorn's one-line messages are kept, because
   its access log is off and they hold addresses only.
 
+What a client without a key can cause at will is logged once a minute with its number of times.
+
 ``tests/app/test_private_log.py`` sends a note through every kind of failure and searches the logs for it.
 """
 
 import logging
+import math
 import sys
 import traceback
+from collections import Counter
+from collections.abc import Callable, Hashable
+from time import monotonic
 from types import TracebackType
 from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+NOBODY = "nobody"
+"""Who sent a request without a valid key."""
+REPEAT_SECONDS = 60.0
+"""Interval between two log lines of the same kind."""
+
+
+class OncePerMinute(logging.Filter):
+    """Drops a line whose kind was logged less than a minute ago; the next one says how often it came (``times``).
+
+    Otherwise whoever can reach the port could fill the disk with log lines. Kinds are few: they are places in code and
+    routes, never what a client sent.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        """Nothing is logged yet.
+
+        Args:
+            clock: seconds, never set back.
+        """
+        super().__init__()
+        self._clock = clock
+        self._logged: dict[Hashable, float] = {}
+        self._dropped: Counter[Hashable] = Counter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        kind = _kind_of(record)
+        if kind is None:
+            return True
+        now = self._clock()
+        if now - self._logged.get(kind, -math.inf) < REPEAT_SECONDS:
+            self._dropped[kind] += 1
+            return False
+        self._logged[kind] = now
+        if dropped := self._dropped.pop(kind, 0):
+            record.__dict__["times"] = dropped + 1
+        return True
+
+
+def _kind_of(record: logging.LogRecord) -> Hashable:
+    """What two records have in common that are logged once a minute; None for a record that is always logged.
+
+    They are our own errors, requests without a valid key, and the warnings and errors of libraries.
+    """
+    event = record.msg
+    if not isinstance(event, dict):
+        if record.levelno < logging.WARNING:
+            return None
+        return record.name, record.pathname, record.lineno, record.exc_info and record.exc_info[0]
+    if "error" in event:
+        return event["event"], event["error"], tuple(event.get("at", ()))
+    if event.get("who") == NOBODY:
+        return event["event"], event["method"], event["route"], event["status"]
+    return None
 
 
 def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
@@ -40,12 +101,14 @@ def configure_logs(stream: TextIO, level: int = logging.INFO) -> None:
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, name_only],
             processors=[
+                structlog.stdlib.ExtraAdder(["times"]),
                 error_without_message,
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
+    handler.addFilter(OncePerMinute())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

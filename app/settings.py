@@ -1,10 +1,11 @@
 """Settings of the service, from the environment (``ICD_CODER_...``), a TOML file and the command line."""
 
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from model.errors import InvalidOption, MalformedInput, MissingInput
@@ -60,6 +61,26 @@ class Settings(BaseSettings):
     stranger_limit: str = Field(
         default="120/minute", description="Requests without a valid key from one address, or none for no limit."
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Addresses and networks, separated by commas, of the proxies whose X-Forwarded-For names the "
+        "client; empty: the header does not count.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=2,
+        description="Open connections, at most half of the process's descriptors; a newcomer takes the place of the "
+        "one that has waited longest without a key.",
+    )
+    max_connections_by_address: int = Field(
+        default=256, ge=1, description="Those of one address, at most half of all; trusted proxies have no such limit."
+    )
+    head_seconds: int = Field(
+        default=10, ge=1, description="Time that a client gets to send the head of a request; then it is cut off."
+    )
+    send_seconds: int = Field(
+        default=20, ge=1, description="Time in which a client must read what was sent to it; then it is cut off."
+    )
     max_body_bytes: int = Field(default=2_000_000, ge=1, description="Largest request body.")
     body_seconds: int = Field(default=30, ge=1, description="Time that a client gets to send its body.")
     max_depth: int = Field(default=20, ge=1, description="How deeply the JSON of a body may be nested.")
@@ -67,11 +88,20 @@ class Settings(BaseSettings):
         default=MAX_CHARACTERS, ge=1, le=MAX_CHARACTERS, description="Longest note, in code points."
     )
     max_top_k: int = Field(default=500, ge=1, description="Most codes in one answer.")
+    max_attingrad_codes: int = Field(
+        default=20, ge=0, description="Codes of one answer that attingrad explains; the others have attention."
+    )
     max_neighbours: int = Field(default=50, ge=0, description="Most neighbours in one answer.")
     max_batch: int = Field(default=32, ge=1, description="Most notes in one batch.")
     max_job_items: int = Field(default=10_000, ge=1, description="Most notes in one job.")
     max_job_bytes: int = Field(default=50_000_000, ge=1, description="Largest file of a job.")
     max_jobs: int = Field(default=20, ge=1, description="Unfinished jobs of one caller; the next one gets a 429.")
+    max_streams_by_key: int = Field(
+        default=4, ge=1, description="Streamed answers (events, results, exports) of one key at a time; then a 429."
+    )
+    max_uploads_by_key: int = Field(
+        default=2, ge=1, description="Files of jobs above max_body_bytes that one key may send at a time; then a 429."
+    )
     job_days: int = Field(
         default=7,
         ge=1,
@@ -107,6 +137,16 @@ class Settings(BaseSettings):
         ge=0,
         description="Time at a stop in which probes are still answered: /readyz says 503 to a load balancer.",
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _name_networks(cls, given: str) -> str:
+        for each in filter(None, map(str.strip, given.split(","))):
+            try:
+                ip_network(each)
+            except ValueError:
+                raise ValueError("write addresses and networks such as 10.0.0.5,172.16.0.0/12") from None
+        return given
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:

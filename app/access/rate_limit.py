@@ -3,6 +3,7 @@
 import ipaddress
 import math
 import time
+from functools import lru_cache
 from types import SimpleNamespace
 
 from limits import RateLimitItem, parse_many
@@ -73,14 +74,15 @@ class StrangerLimits:
         Raises:
             RateLimited: a limit is reached.
         """
-        bucket = str(hash(_network(address)) % BUCKETS)  # salted: a client cannot choose whose counter it fills
+        bucket = str(hash(network_of(address)) % BUCKETS)  # salted: a client cannot choose whose counter it fills
         for item in self._items:
             if not self._limiter.hit(item, bucket):
                 reset = self._limiter.get_window_stats(item, bucket).reset_time
                 raise _limited(f"this address has had its {_words(item)} without a valid access key", reset)
 
 
-def _network(address: str) -> str:
+@lru_cache(4096)
+def network_of(address: str) -> str:
     """The unit that is counted: an IPv4 address, an IPv6 network, or the name that the server gives the client."""
     try:
         parsed = ipaddress.ip_address(address)

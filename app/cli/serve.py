@@ -81,7 +81,7 @@ def serve(
         configure_logs(sys.stderr)
         for warning in _exposed_files(bundle, settings):
             structlog.get_logger().warning("files are not private", remedy=warning)
-        run(app, bound, settings.shutdown_seconds)
+        run(app, bound, settings)
 
 
 def _default_database(bundle: Path) -> str | None:

@@ -24,16 +24,18 @@ class WorkItem(Generic[Result]):
         """Time in the queue."""
         self.work_seconds: float | None = None
         """Time of the call; None until it has returned."""
+        self.is_abandoned = False
+        """Whether nobody waits for the result any more; the call may end early."""
         self._call = call
         self._context = copy_context()
         """The context whose observer receives the stages."""
-        self._queued_at = perf_counter()
+        self._queued_at = self._started_at = perf_counter()
 
     def run(self) -> None:
         """Make the call, unless its future was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
-        start = perf_counter()
+        self._started_at = start = perf_counter()
         self.queue_seconds = start - self._queued_at
         try:
             self._context.run(report_stage, "queue", self.queue_seconds)
@@ -44,6 +46,15 @@ class WorkItem(Generic[Result]):
         else:
             self.work_seconds = perf_counter() - start
             self.future.set_result(result)
+
+    def seconds(self, with_queue: bool) -> float:
+        """Time since the call began, or since the item came into the queue."""
+        return perf_counter() - (self._queued_at if with_queue else self._started_at)
+
+    def abandon(self) -> None:
+        """Nobody waits any more: do not begin the call, or tell it that it may end."""
+        self.is_abandoned = True
+        self.future.cancel()
 
     def fail(self, error: Exception) -> None:
         """Set an error on the future without making the call."""

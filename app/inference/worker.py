@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from app.errors import OutOfTime, Overloaded
+from app.inference.attingrad_limit import ALL_CODES, explaining
 from app.inference.bounded_queue import BoundedQueue, QueueClosed, QueueFull
 from app.inference.work_item import MeanSeconds, Result, WorkItem
 from model.icd import Code
@@ -134,6 +135,7 @@ class Inference:
         deadline_seconds: float | None = None,
         text_seconds: float | None = None,
         on_coded: Callable[[WorkItem[CodedNote], CodedNote], None] | None = None,
+        max_attingrad_codes: int = ALL_CODES,
     ) -> None:
         """Create the thread without starting it.
 
@@ -144,12 +146,14 @@ class Inference:
             deadline_seconds: from a note's arrival to its answer; None for no limit.
             text_seconds: of the processor, for the text of one note, without the encoder; None for no limit.
             on_coded: called in the event loop for each coded note.
+            max_attingrad_codes: codes of one answer that AttInGrad explains; the others have attention.
         """
         self._coder = coder
         self._threads = threads or thread_count()
         self._deadline = deadline_seconds
         self._text_seconds = text_seconds
         self._on_coded = on_coded
+        self._max_attingrad_codes = max_attingrad_codes
         self._queue: BoundedQueue[WorkItem[Any]] = BoundedQueue(max_waiting)
         self._note_seconds = MeanSeconds()
         self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
@@ -217,7 +221,8 @@ class Inference:
             NoteTooCostly: its text needs more of the processor than one note may have.
             InvalidOption: the bundle has no such policy.
             Overloaded: the queue is full or too long for the deadline, or the service is stopping.
-            OutOfTime: the deadline has passed; a note that is being coded is finished and its answer dropped.
+            OutOfTime: the deadline has passed; a note that is being coded is finished without further AttInGrad, and
+                its answer dropped.
             What ``neighbours`` raises.
         """
 
@@ -226,7 +231,7 @@ class Inference:
                 on_start()
             return self._coder.predict([text], top_k, explain, [neighbours], policy, choice)[0]
 
-        item = self._item(code)
+        item = explaining(self._limited(code), self._max_attingrad_codes, self._deadline, low_priority)
         note = await self._run(item, None if low_priority else self._deadline, low_priority)
         if self._on_coded is not None:
             self._on_coded(item, note)
@@ -241,7 +246,8 @@ class Inference:
             NoRanker, NoConformalSet, InvalidOption: the bundle does not support it.
             NoteTooCostly, Overloaded, OutOfTime: as :meth:`predict`.
         """
-        item = self._item(lambda: self._coder.audit(text, assigned, explain, neighbours))
+        call = self._limited(lambda: self._coder.audit(text, assigned, explain, neighbours))
+        item = explaining(call, self._max_attingrad_codes, self._deadline)
         return await self._run(item, self._deadline)
 
     async def embed(self, text: str) -> np.ndarray:
@@ -250,21 +256,21 @@ class Inference:
         Raises:
             NoteTooCostly, Overloaded, OutOfTime: as :meth:`predict`.
         """
-        return await self._run(self._item(lambda: self._coder.embed([text])[0]), self._deadline)
+        return await self._run(WorkItem(self._limited(lambda: self._coder.embed([text])[0])), self._deadline)
 
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
         item = WorkItem(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])
         await self._run(item, None)
 
-    def _item(self, call: Callable[[], Result]) -> WorkItem[Result]:
+    def _limited(self, call: Callable[[], Result]) -> Callable[[], Result]:
         """A call about one note, within its budget."""
 
         def limited() -> Result:
             with processor_budget(self._text_seconds):
                 return call()
 
-        return WorkItem(limited)
+        return limited
 
     async def _run(self, item: WorkItem[Result], deadline: float | None, low_priority: bool = False) -> Result:
         """Put the item into the queue and wait for its result."""
@@ -278,7 +284,7 @@ class Inference:
                 raise  # raised by the coder or the database, not by this limit
             raise self._out_of_time(item, deadline) from None
         finally:
-            item.future.cancel()
+            item.abandon()
             self._queue.remove(item)
 
     def _enqueue(self, item: WorkItem[Any], deadline: float | None, low_priority: bool) -> None:

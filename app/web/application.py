@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from functools import partial
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import iter_route_contexts
 from sqlalchemy import Engine
+from starlette.routing import Route
 
 from app.access.gate import Gate, KeyGate
 from app.access_log.journal import Journal
@@ -23,10 +25,11 @@ from app.web.assembly import assemble, assemble_jobs
 from app.web.authentication import OPEN_PATHS, Authentication
 from app.web.authorization import require_declared
 from app.web.body_limit import BodyLimit
+from app.web.concurrency_limit import MOST_STREAMS, ConcurrencyLimit
 from app.web.docs_page import install_docs_page
-from app.web.job_events import EventStreams
 from app.web.load_shedding import UNQUEUED_REQUESTS, Draining, LoadShedding
 from app.web.loopback_host import LoopbackHost
+from app.web.message_framing import MessageFraming
 from app.web.metrics import Metrics
 from app.web.problems import ProblemHandlers
 from app.web.request_log import RequestLog
@@ -64,7 +67,7 @@ def create_app(
         **vars(assembled(coder)),
         gate=gate,
         jobs=jobs,
-        event_streams=EventStreams(),
+        streams=ConcurrencyLimit("streams", MOST_STREAMS, settings.max_streams_by_key),
         bundles=BundleService(engine, settings.bundles, opener, active_bundle),
         readiness=Readiness(drain_seconds=settings.drain_seconds),
         journal=Journal(engine),
@@ -77,6 +80,7 @@ def create_app(
         version="1",
         description=DESCRIPTION,
         lifespan=_lifespan(active_bundle, engine, worker, gate, tracing),
+        redirect_slashes=False,  # a redirect would send key and note again, and in clear behind some proxies
         docs_url=None,  # replaced by app/web/docs_page.py
         redoc_url=None,
         # FastAPI would send exceptions, which can hold note text, to a collector named by the environment.
@@ -105,6 +109,9 @@ def _add_middleware(app: FastAPI, settings: Settings, state: ServiceState, gate:
         seconds=settings.body_seconds,
         max_depth=settings.max_depth,
         max_job_bytes=settings.max_job_bytes,
+        max_uploads_by_key=settings.max_uploads_by_key,
+        bodied=_routes(app, with_body=True),
+        bodiless=_routes(app, with_body=False),
     )
     app.add_middleware(
         Draining,
@@ -122,7 +129,24 @@ def _add_middleware(app: FastAPI, settings: Settings, state: ServiceState, gate:
     )
     if gate.loopback_only:
         app.add_middleware(LoopbackHost)
+    app.add_middleware(MessageFraming)
     app.add_middleware(RequestLog, metrics=state.metrics)
+
+
+def _routes(app: FastAPI, with_body: bool) -> list[Route]:
+    """What matches the routes that take a body, or those that take none."""
+    found = []
+    for route in iter_route_contexts(app.routes):
+        is_file = "requestBody" in (getattr(route, "openapi_extra", None) or {})
+        has_body = getattr(route, "body_field", None) is not None or is_file
+        if route.path is not None and has_body is with_body:
+            found.append(Route(route.path, _never, methods=list(route.methods or ())))
+    return found
+
+
+async def _never(_request: Request) -> Response:
+    """The routes that match bodies are not served."""
+    raise NotImplementedError
 
 
 def _trace(app: FastAPI, tracing: Tracing, engine: Engine | None, gate: Gate) -> None:

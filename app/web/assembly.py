@@ -46,6 +46,7 @@ def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder:
         settings.deadline_seconds,
         settings.text_seconds,
         metrics.coded,
+        settings.max_attingrad_codes,
     )
     coding = build_service(settings, coder, inference, index, metrics.stage)
     return BundleServices(

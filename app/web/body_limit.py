@@ -2,11 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
+from contextlib import nullcontext
 
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.web.problems import HTTP_PROBLEMS, problem_response
+from app.errors import Overloaded, RateLimited
+from app.web.concurrency_limit import MOST_UPLOADS, WAIT_SECONDS, ConcurrencyLimit
+from app.web.message_framing import CODING, announces_body
+from app.web.problems import HTTP_PROBLEMS, known_problem, problem_response
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 JOBS = "/v1/jobs"
@@ -16,6 +21,7 @@ BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
 )
+UNWANTED = ("unwanted-body", "the route takes no body: send the request without one")
 COMPRESSED = (
     "compressed-body",
     "the body is compressed: send it as it is, without the header Content-Encoding",
@@ -35,9 +41,27 @@ class BodyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, max_body_bytes: int, seconds: float, max_depth: int, max_job_bytes: int = 0
+        self,
+        app: ASGIApp,
+        max_body_bytes: int,
+        seconds: float,
+        max_depth: int,
+        max_job_bytes: int = 0,
+        max_uploads_by_key: int = 2,
+        bodied: Sequence[BaseRoute] | None = None,
+        bodiless: Sequence[BaseRoute] = (),
     ) -> None:
+        """Around an application.
+
+        Args:
+            bodied: routes that take a body; None: every one does. For no other request a body is read.
+            bodiless: routes that take none: a request that announces one is refused; for unknown routes the
+                application says that.
+        """
         self.app = app
+        self.bodied = bodied
+        self.bodiless = bodiless
+        self.uploads = ConcurrencyLimit("files of jobs", MOST_UPLOADS, max_uploads_by_key)
         self.max_body_bytes = max_body_bytes
         self.max_job_bytes = max_job_bytes
         self.max_depth = max_depth
@@ -47,7 +71,19 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if announces_body(scope) and not self._takes_body(scope):
+            # A body that nobody reads is dropped by the server as it comes, within head_seconds.
+            refusal = problem_response(413, *UNWANTED) if _matches(self.bodiless, scope) else self.app
+            await refusal(scope, _no_body, send)
+            return
         is_job = scope["method"] == "POST" and scope.get("path") == JOBS
+        try:
+            with self.uploads.hold(_who(scope)) if is_job and self._may_be_large(scope) else nullcontext():
+                await self._answer(scope, receive, send, is_job)
+        except (RateLimited, Overloaded) as error:
+            await known_problem(error, WAIT_SECONDS)(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, is_job: bool) -> None:
         limit = self.max_job_bytes if is_job else self.max_body_bytes
         try:
             async with asyncio.timeout(self.seconds):
@@ -75,6 +111,13 @@ class BodyLimit:
             return next(waiting, None) or await receive()
 
         await _while_connected(self.app(scope, replay, send), receive)
+
+    def _may_be_large(self, scope: Scope) -> bool:
+        """Whether more may come than another request may send."""
+        return _declared_length(scope) > self.max_body_bytes or any(name == CODING for name, _ in scope["headers"])
+
+    def _takes_body(self, scope: Scope) -> bool:
+        return self.bodied is None or _matches(self.bodied, scope)
 
     def _is_too_deep(self, messages: list[Message]) -> bool:
         return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
@@ -128,6 +171,18 @@ async def _while_connected(answering: Awaitable[None], receive: Receive) -> None
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         continue
+
+
+async def _no_body() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _matches(routes: Sequence[BaseRoute], scope: Scope) -> bool:
+    return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+
+def _who(scope: Scope) -> str:
+    return str(getattr(scope.get("state", {}).get("caller"), "who", "nobody"))
 
 
 def _is_compressed(scope: Scope, messages: list[Message]) -> bool:

@@ -17,7 +17,6 @@ from app.coding.service import CodingService
 from app.jobs.service import JobService
 from app.notes.service import NoteService
 from app.reviews.service import ReviewService
-from app.web.job_events import EventStreams
 from app.web.scoped_predictions import Predictor
 from app.web.state import Readiness, ServiceState
 
@@ -62,8 +61,16 @@ Reviews = Annotated[ReviewService, _of_bundle("reviews")]
 AccessJournal = Annotated[Journal, _of_service("journal")]
 Bundles = Annotated[BundleService, _of_service("bundles")]
 Jobs = Annotated[JobService, _of_service("jobs")]
-JobEventStreams = Annotated[EventStreams, _of_service("event_streams")]
 ServiceReadiness = Annotated[Readiness, _of_service("readiness")]
+
+
+async def _held_stream(request: Request, state: _Unleased) -> AsyncIterator[None]:
+    with state.streams.hold(request.state.caller.who):
+        yield
+
+
+HeldStream = Annotated[None, Depends(_held_stream)]
+"""One of the limited streams of the caller, held until the whole answer is sent; stands after the scope."""
 
 
 async def _predictor(state: Snapshot) -> Predictor:

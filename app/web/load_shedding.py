@@ -3,14 +3,15 @@
 ``LoadShedding`` stands before authentication. 200 clients that retry as soon as they are refused keep the event loop
 busy with refusals alone, and /healthz then took 700 ms (docs/LOG.md, 2026-11-23). So the number of requests in
 progress is limited, the others are refused before any work is done for them, and under high load a refusal is delayed
-by about a second, which costs nothing and slows the retries down.
+by about a second, which costs nothing and slows the retries down. A delayed refusal holds no place: otherwise clients
+without a key would keep out those with one.
 """
 
 import asyncio
 import random
 from collections.abc import Set
+from http import HTTPStatus
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded
@@ -20,16 +21,18 @@ from app.web.state import Readiness
 
 UNQUEUED_REQUESTS = 8
 """Requests in progress that do not wait for the coder, on top of its queue; untuned."""
-EVENT_STREAM = "text/event-stream"
 REFUSALS = frozenset({401, 403, 429, 503})
 DELAY_SECONDS = (0.5, 1.5)
 """Range of the random delay; random, so that clients refused together do not retry together."""
 
 
 class LoadShedding:
-    """Refuses requests beyond ``max_requests``, and delays refusals while at least half of them are in progress.
+    """Refuses requests beyond ``max_requests``, and delays refusals while half as many are in progress or delayed.
 
-    A stream of events counts only until it begins: it lasts as long as a job and has a limit of its own.
+    Who has no valid key and is over the limit of requests without one waits at any load: refusals alone, as fast as
+    100 connections ask for them, would take a whole core.
+    A request counts until its answer begins: how long the client takes to read it must not matter. Streams last
+    longer and have limits of their own (:mod:`app.web.concurrency_limit`).
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class LoadShedding:
         self.probes = probes
         self.retry_after_seconds = retry_after_seconds
         self.in_progress = 0
+        self.delayed = 0
+        """Refusals that are held back; their requests are no longer in progress."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in self.probes:
@@ -51,11 +56,12 @@ class LoadShedding:
 
         async def send_refusals_slowly(message: Message) -> None:
             nonlocal is_counted
-            if is_counted and _begins_stream(message):
-                self.in_progress -= 1
+            if message["type"] == "http.response.start":
+                is_slow = self._is_slow(message["status"], is_known="caller" in scope.get("state", {}))
+                self.in_progress -= is_counted
                 is_counted = False
-            if message["type"] == "http.response.start" and message["status"] in REFUSALS and self._is_loaded:
-                await asyncio.sleep(random.uniform(*DELAY_SECONDS))
+                if is_slow:
+                    await self._delay()
             await send(message)
 
         if self.in_progress >= self.max_requests:
@@ -68,19 +74,21 @@ class LoadShedding:
         finally:
             self.in_progress -= is_counted
 
-    @property
-    def _is_loaded(self) -> bool:
-        return 2 * self.in_progress >= self.max_requests and not self.readiness.stopping
+    def _is_slow(self, status: int, is_known: bool) -> bool:
+        is_loaded = 2 * (self.in_progress + self.delayed) >= self.max_requests
+        is_over_limit = status == HTTPStatus.TOO_MANY_REQUESTS and not is_known
+        return not self.readiness.stopping and (is_over_limit or (is_loaded and status in REFUSALS))
+
+    async def _delay(self) -> None:
+        self.delayed += 1
+        try:
+            await asyncio.sleep(random.uniform(*DELAY_SECONDS))
+        finally:
+            self.delayed -= 1
 
     def _refusal(self) -> ASGIApp:
         error = Overloaded(f"{self.max_requests} requests are in progress already: send it again later")
         return known_problem(error, self.retry_after_seconds)
-
-
-def _begins_stream(message: Message) -> bool:
-    if message["type"] != "http.response.start":
-        return False
-    return Headers(raw=message["headers"]).get("content-type", "").startswith(EVENT_STREAM)
 
 
 class Draining:

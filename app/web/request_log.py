@@ -10,11 +10,13 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.logs import error_fields
+from app.logs import NOBODY, error_fields
+from app.web.authentication import OPEN_PATHS
 from app.web.metrics import Metrics
 from app.web.problems import unexpected
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_STORE = (b"cache-control", b"no-store")
 _GIVEN = re.compile(r"[0-9a-f]{16,32}", re.ASCII)
 
 
@@ -43,7 +45,7 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*kept_headers(scope, message), (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -68,6 +70,14 @@ class RequestLog:
             )
 
 
+def kept_headers(scope: Scope, message: Message) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer; no cache may store one that can hold words of a note or codes of a patient."""
+    headers: list[tuple[bytes, bytes]] = list(message.get("headers", []))
+    if scope["path"] in OPEN_PATHS:
+        return headers
+    return [*(each for each in headers if each[0] != b"cache-control"), NO_STORE]
+
+
 def _request_id(scope: Scope) -> str:
     """The header X-Request-ID, if it is a UUID or 16 to 32 hex digits, without hyphens; otherwise a new id.
 
@@ -80,7 +90,7 @@ def _request_id(scope: Scope) -> str:
 
 def _who(state: Mapping[str, Any]) -> str:
     """The id of the key, "no-auth", or "nobody" without authentication, as on open paths."""
-    return str(getattr(state.get("caller"), "who", "nobody"))
+    return str(getattr(state.get("caller"), "who", NOBODY))
 
 
 def template(scope: Scope) -> str:

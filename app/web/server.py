@@ -5,18 +5,24 @@ import math
 import signal
 import socket
 import sys
+from functools import partial
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from app.settings import Settings
+from app.web.connections import ConnectionLimits, Connections, descriptor_limit
 from app.web.state import Readiness
+from app.web.timed_protocol import TimedProtocol
 
 TICK_SECONDS = 0.05
 """Interval of the checks for requests in flight during a stop."""
 SWITCH_SECONDS = 0.001
 """Switch interval of the interpreter, so that threads which look up keys delay the event loop less than the default
 of 5 ms."""
+KERNEL_BACKLOG = 1024
+"""Connections that wait in the kernel until the event loop accepts them."""
 
 
 class AnnouncedServer(uvicorn.Server):
@@ -31,6 +37,7 @@ class AnnouncedServer(uvicorn.Server):
         """Start, then log the address of each socket."""
         await super().startup(sockets)
         for bound in sockets or []:
+            bound.listen(KERNEL_BACKLOG)  # asyncio sets it to the number of connections that it accepts at once
             host, port = bound.getsockname()[:2]
             address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             structlog.get_logger().info("serving", address=address, docs=f"{address}/docs")
@@ -51,21 +58,37 @@ class AnnouncedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def run(app: FastAPI, bound: socket.socket, shutdown_seconds: int) -> None:
-    """Serve on a bound socket until Ctrl-C or SIGTERM, then finish the requests in flight.
+def run(app: FastAPI, bound: socket.socket, settings: Settings) -> None:
+    """Serve on a bound socket until Ctrl-C or SIGTERM, then finish the requests in flight."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
+    # A variable for the whole state would keep a replaced bundle in memory.
+    readiness: Readiness = app.state.active_bundle.now.readiness
+    AnnouncedServer(server_config(app, settings), readiness, settings.shutdown_seconds).run(sockets=[bound])
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """The server with the settings' limits of connections, which no middleware sees.
 
     uvicorn's access log is off because it holds paths and queries; :class:`app.web.request_log.RequestLog` logs route
     templates.
     """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
-    config = uvicorn.Config(
+    limits = ConnectionLimits.within(descriptor_limit(), settings.max_connections, settings.max_connections_by_address)
+    protocol = partial(
+        TimedProtocol,
+        connections=Connections(limits, settings.trusted_proxies),
+        head_seconds=settings.head_seconds,
+        send_seconds=settings.send_seconds,
+    )
+    return uvicorn.Config(
         app,
+        http=protocol,  # type: ignore[arg-type] # called as a class is
+        ws="none",
+        backlog=limits.accepted_at_once,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         log_config=None,
         access_log=False,
-        timeout_graceful_shutdown=shutdown_seconds,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
         server_header=False,
     )
-    # A variable for the whole state would keep a replaced bundle in memory.
-    readiness: Readiness = app.state.active_bundle.now.readiness
-    AnnouncedServer(config, readiness, shutdown_seconds).run(sockets=[bound])

@@ -14,7 +14,7 @@ from app.jobs.service import JobService
 from app.neighbours.index import NeighbourIndex
 from app.notes.service import NoteService
 from app.reviews.service import ReviewService
-from app.web.job_events import EventStreams
+from app.web.concurrency_limit import ConcurrencyLimit
 from app.web.metrics import Metrics
 
 
@@ -53,7 +53,7 @@ class ServiceState(BundleServices):
 
     gate: Gate
     jobs: JobService
-    event_streams: EventStreams
+    streams: ConcurrencyLimit
     bundles: BundleService
     readiness: Readiness
     journal: Journal

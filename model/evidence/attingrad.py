@@ -9,6 +9,8 @@ tokens times the Euclidean norm of InputXGradient, here normalised to sum to 1 o
 x_i being what the encoder's embeddings give for token i, as in the authors' code.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -21,10 +23,27 @@ TOKENS_AT_ONCE = 1024
 itself. Untuned; about 0.7 GB for a RoBERTa-base."""
 GRADIENT_BYTES = 2**27
 """Size of the gradients at the encoder's end that are kept together, (codes, N, H): a few codes of a long note."""
+CODES_AT_ONCE = 8
+"""Codes between which the work can end without losing a finished one. Untuned; each group costs one forward pass."""
 
 
-def attingrad(network: CodingNetwork, batch: NoteBatch, states: Tensor, columns: Tensor) -> Tensor:
-    """Weights of the tokens of one note for some codes, (k, N), each row summing to 1.
+class _Ended(Exception):
+    """The work may not go on."""
+
+
+def always() -> bool:
+    """No end before the last code."""
+    return True
+
+
+def attingrad(
+    network: CodingNetwork,
+    batch: NoteBatch,
+    states: Tensor,
+    columns: Tensor,
+    may_go_on: Callable[[], bool] = always,
+) -> Tensor:
+    """Weights of the tokens of one note for the first codes, (k, N), each row summing to 1.
 
     Frozen layers make no difference: no parameter gets a gradient.
 
@@ -32,6 +51,8 @@ def attingrad(network: CodingNetwork, batch: NoteBatch, states: Tensor, columns:
         batch: the note alone, as token ids.
         states: its token states (N, H), as the network makes them.
         columns: of the label space, int64 (k,).
+        may_go_on: asked before each backward pass; after a False, only the codes of the groups that are finished have
+            a row, so there may be fewer rows than columns.
 
     Raises:
         ValueError: the batch has another number of notes, or states instead of ids.
@@ -45,13 +66,17 @@ def attingrad(network: CodingNetwork, batch: NoteBatch, states: Tensor, columns:
         with network.autocast(states.device), torch.no_grad():
             embedded = network.encoder.embed(batch.input_ids, windows)  # (N, H), in the order of the windows
         places = _places(batch, windows)
-        size = max(1, GRADIENT_BYTES // (states.numel() * states.element_size()))
-        norms = [
-            _input_norms(network, embedded, windows, places, _state_gradients(network, states, chosen))
-            for chosen in torch.split(columns, size)
-        ]
-        attention = network.label_attention.attention(states, columns)
-        weights = (attention * torch.cat(norms)).detach()
+        memory = max(1, GRADIENT_BYTES // (states.numel() * states.element_size()))
+        norms = [states.new_zeros(0, len(states))]
+        try:
+            for chosen in torch.split(columns, min(CODES_AT_ONCE, memory)):
+                gradients = _state_gradients(network, states, chosen)
+                norms.append(_input_norms(network, embedded, windows, places, gradients, may_go_on))
+        except _Ended:
+            pass
+        found = torch.cat(norms)
+        attention = network.label_attention.attention(states, columns[: len(found)])
+        weights = (attention * found).detach()
     return weights / weights.sum(dim=1, keepdim=True).clamp_min(torch.finfo(weights.dtype).tiny)
 
 
@@ -72,9 +97,14 @@ def _state_gradients(network: CodingNetwork, states: Tensor, columns: Tensor) ->
 
 
 def _input_norms(
-    network: CodingNetwork, embedded: Tensor, windows: RaggedWindows, places: Tensor, gradients: Tensor
+    network: CodingNetwork,
+    embedded: Tensor,
+    windows: RaggedWindows,
+    places: Tensor,
+    gradients: Tensor,
+    may_go_on: Callable[[], bool],
 ) -> Tensor:
-    """Norms of InputXGradient (k, N) from the gradients (k, N, H) at the encoder's end."""
+    """Norms of InputXGradient (k, N) from the gradients (k, N, H) at the encoder's end; raises _Ended."""
     norms = gradients.new_zeros(gradients.shape[:2])
     start = 0
     for part in windows.parts(TOKENS_AT_ONCE):
@@ -83,6 +113,8 @@ def _input_norms(
         with network.autocast(inputs.device):
             last = network.encoder.run(inputs, part, 0, network.encoder.num_layers)
         for code, gradient in enumerate(gradients[:, rows]):
+            if not may_go_on():
+                raise _Ended
             (inner,) = torch.autograd.grad(last, inputs, gradient.to(last.dtype), retain_graph=True)
             norms[code, rows] = (inner * inputs.detach()).norm(dim=1).to(norms.dtype)
         start = stop

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model.errors import InvalidOption
 from model.evidence.attingrad import attingrad
+from model.evidence.gradient_budget import current_budget
 from model.evidence.merge_spans import merge_evidence
 from model.evidence.spans import evidence_spans
 from model.lexicon.lexical_channels import SIBLINGS, LexicalChannels
@@ -64,15 +65,30 @@ class Explainer:
         Args:
             states: of the note's tokens, (N, H).
         """
+        return self._explained(note, states, columns, method)[0]
+
+    def _explained(
+        self, note: WindowedNote, states: Tensor, columns: np.ndarray, method: str
+    ) -> tuple[np.ndarray, list[str]]:
+        """The same and the method of each row: attention where the budget of AttInGrad has ended."""
         chosen = torch.from_numpy(columns).to(states.device)
-        if method == ATTINGRAD:
-            batch = batch_of_ids([note], self.pad_id).to(self.device)
-            weights = attingrad(self.network, batch, states, chosen)
-        else:
+        parts = [self._gradient_weights(note, states, chosen)] if method == ATTINGRAD else []
+        explained = sum(len(part) for part in parts)
+        if explained < len(columns) or not parts:
             with torch.inference_mode():
-                weights = self.network.label_attention.attention(states, chosen)
-        found: np.ndarray = weights.cpu().numpy()
-        return found
+                parts.append(self.network.label_attention.attention(states, chosen[explained:]))
+        found: np.ndarray = torch.cat(parts).cpu().numpy()
+        return found, [ATTINGRAD] * explained + [ATTENTION] * (len(columns) - explained)
+
+    def _gradient_weights(self, note: WindowedNote, states: Tensor, columns: Tensor) -> Tensor:
+        """AttInGrad of the first codes, (k, N): of as many as the budget of this request allows."""
+        batch = batch_of_ids([note], self.pad_id).to(self.device)
+        budget = current_budget()
+        if budget is None:
+            return attingrad(self.network, batch, states, columns)
+        weights = attingrad(self.network, batch, states, columns[: budget.left], budget.may_go_on)
+        budget.spend(len(columns), len(weights))
+        return weights
 
     def spans(
         self, note: ReadNote, windowed: WindowedNote, states: Tensor, columns: np.ndarray, method: str
@@ -87,10 +103,10 @@ class Explainer:
         """
         known = columns[columns < self.labels]
         with not_counted():
-            rows = self.token_weights(windowed, states, known, method)
+            rows, methods = self._explained(windowed, states, known, method)
         found = {
-            column: evidence_spans(note.text, row, windowed.offsets, method)
-            for column, row in zip(known.tolist(), rows, strict=True)
+            column: evidence_spans(note.text, row, windowed.offsets, used)
+            for column, row, used in zip(known.tolist(), rows, methods, strict=True)
         }
         if self.lexical is not None:
             for column, spans in lexical_spans(self.lexical, note, columns).items():

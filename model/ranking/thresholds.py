@@ -89,4 +89,4 @@ def policy_named(policies: Sequence[ThresholdPolicy], name: str, others: Sequenc
         if policy.name == name:
             return policy
     known = ", ".join([*(policy.name for policy in policies), *others]) or "none"
-    raise InvalidOption(f"the bundle has no threshold policy '{name}': choose one of: {known}")
+    raise InvalidOption(f"the bundle has no such threshold policy: choose one of: {known}")

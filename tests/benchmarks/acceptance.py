@@ -23,6 +23,7 @@ def runs(soak_minutes: float) -> dict[str, tuple[str, ...]]:
     return {
         "overhead on a stub coder": (sys.executable, str(HERE / "benchmark_overhead.py")),
         "wrk, 200 connections": (sys.executable, str(HERE / "load_service.py")),
+        "hostile clients, 60 seconds": (sys.executable, str(HERE / "attack_service.py")),
         f"soak, {soak_minutes:g} minutes": (sys.executable, str(HERE / "soak.py"), "--minutes", str(soak_minutes)),
         "schemathesis, 3,000 requests": (*PYTEST, apart[0]),
         "kill rounds": (*PYTEST, apart[1]),

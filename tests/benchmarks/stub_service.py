@@ -29,7 +29,7 @@ def main() -> None:
         gate = open_gate(settings, no_auth=False)
         app = create_app(settings, StubCoder(given.seconds), gate)
         configure_logs(sys.stderr)
-        run(app, bound, settings.shutdown_seconds)
+        run(app, bound, settings)
 
 
 if __name__ == "__main__":

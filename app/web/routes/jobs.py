@@ -12,7 +12,7 @@ from app.jobs.result_lines import csv_lines, json_lines
 from app.jobs.schemas import JobLine, JobsQuery
 from app.web.authorization import ByPredict, ByPredictOrAdmin
 from app.web.content_negotiation import wanted_form
-from app.web.dependencies import JobEventStreams, Jobs, ServiceReadiness
+from app.web.dependencies import HeldStream, Jobs, ServiceReadiness
 from app.web.job_events import progress_events
 from app.web.problems import KEYED, documented
 from icd_coder_client.connection import CSV, JSON_LINES
@@ -74,16 +74,9 @@ async def read(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs) -> JobStatus:
     return await jobs.read(job_id, visit)
 
 
-async def _followed(
-    job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, streams: JobEventStreams
-) -> AsyncIterator[JobStatus]:
-    """The job's status; holds one of the limited event streams until the last event is sent."""
-    status = await jobs.read(job_id, visit)
-    streams.enter()
-    try:
-        yield status
-    finally:
-        streams.leave()
+async def _followed(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, _held: HeldStream) -> JobStatus:
+    """The job's status; an unknown job is a 404, not a stream."""
+    return await jobs.read(job_id, visit)
 
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, responses=ONE)
@@ -115,7 +108,9 @@ async def delete(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs) -> JobDelet
     response_class=JsonLines,
     responses={200: {"model": JobResult, "content": {CSV: {"schema": {"type": "string"}}}}, **ONE},
 )
-async def results(job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, sent: Request) -> StreamingResponse:
+async def results(
+    job_id: JobId, visit: ByPredictOrAdmin, jobs: Jobs, sent: Request, _held: HeldStream
+) -> StreamingResponse:
     """The results that there are, in the order of the file: a JobResult a line, or with `Accept: text/csv` a table."""
     rows = await jobs.results(job_id, visit)
     if wanted_form(sent.headers.getlist("accept"), (JSON_LINES, CSV)) == CSV:

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from app.reviews.schemas import ExportQuery, ReviewRequest, ReviewsQuery
 from app.web.authorization import ByReview
-from app.web.dependencies import Reviews
+from app.web.dependencies import HeldStream, Reviews
 from app.web.problems import KEYED, documented
 from icd_coder_client.reviews import ReviewKept, ReviewsAnswer
 
@@ -33,7 +33,9 @@ async def read(query: Annotated[ReviewsQuery, Query()], visit: ByReview, reviews
     response_class=StreamingResponse,
     responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **READING},
 )
-async def export(query: Annotated[ExportQuery, Query()], visit: ByReview, reviews: Reviews) -> StreamingResponse:
+async def export(
+    query: Annotated[ExportQuery, Query()], visit: ByReview, reviews: Reviews, _held: HeldStream
+) -> StreamingResponse:
     """All reviewed notes with their codes as a table that `icd-coder prepare table` reads, with the texts that are
     stored for a key with the scope text.
     """

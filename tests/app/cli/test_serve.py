@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from structlog.testing import capture_logs
 from typer.testing import Result
 
+from app.settings import Settings
 from model.errors import (
     EmbeddingMismatch,
     InvalidOption,
@@ -37,7 +38,7 @@ def test_serve_with_keys_answers_other_machines(invoke: Invoke, indexed: str, mo
     """On every address, and only with a key."""
     served: list[Any] = []
 
-    def run(app: Any, bound: socket.socket, _seconds: int) -> None:
+    def run(app: Any, bound: socket.socket, _settings: Any) -> None:
         served.append((app, bound.getsockname()[0]))
         bound.close()
 
@@ -48,6 +49,32 @@ def test_serve_with_keys_answers_other_machines(invoke: Invoke, indexed: str, mo
     assert address == "0.0.0.0"
     with TestClient(app) as client:
         assert client.get("/v1/model").status_code == 401
+
+
+def test_serve_gives_the_server_the_limits_of_file_and_environment(
+    invoke: Invoke, indexed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No middleware sees a connection, so these go to the server itself."""
+    served: list[Settings] = []
+    monkeypatch.setattr("app.web.server.run", lambda _app, bound, settings: (served.append(settings), bound.close()))
+    monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
+    monkeypatch.setenv("ICD_CODER_HEAD_SECONDS", "3")
+    monkeypatch.setenv("ICD_CODER_TRUSTED_PROXIES", "10.0.0.5,172.16.0.0/12")
+    (tmp_path / "icd.toml").write_text("head_seconds = 4\nsend_seconds = 5\nmax_connections = 60\n")
+    invoke("serve", "--bundle", "b", "--no-auth", "--database", indexed, "--port", "0", "--config", "icd.toml")
+    [found] = served
+    assert (found.head_seconds, found.send_seconds, found.max_connections) == (3, 5, 60)
+    assert found.trusted_proxies == "10.0.0.5,172.16.0.0/12"
+
+
+@pytest.mark.parametrize("given", ["proxy", "10.0.0.5/8", "*", "10.0.0.5,all"])
+def test_serve_refuses_a_proxy_that_is_no_address(
+    invoke: Invoke, indexed: str, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """A name would be trusted by nobody, and a star by everybody."""
+    monkeypatch.setenv("ICD_CODER_TRUSTED_PROXIES", given)
+    with pytest.raises(InvalidOption, match=r"TRUSTED_PROXIES.*10\.0\.0\.5,172\.16\.0\.0/12"):
+        invoke("serve", "--bundle", "b", "--no-auth", "--database", indexed, "--port", "0", "--check")
 
 
 def test_serve_refuses_a_port_in_use(invoke: Invoke) -> None:
@@ -64,7 +91,7 @@ def test_serve_uses_the_database_beside_the_bundle(
 ) -> None:
     """Where it is; otherwise it serves without neighbours and says how to get them."""
     served: list[Any] = []
-    monkeypatch.setattr("app.web.server.run", lambda app, bound, seconds: (served.append(app), bound.close()))
+    monkeypatch.setattr("app.web.server.run", lambda app, bound, settings: (served.append(app), bound.close()))
     monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
     if there:
         write_dataset(tmp_path / "data")
@@ -92,7 +119,7 @@ def test_serve_names_the_database_that_others_can_read(
     invoke: Invoke, indexed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """--check says it, and a service logs it, of the write-ahead log too."""
-    monkeypatch.setattr("app.web.server.run", lambda _app, bound, _seconds: bound.close())
+    monkeypatch.setattr("app.web.server.run", lambda _app, bound, _settings: bound.close())
     monkeypatch.setattr("app.logs.configure_logs", lambda stream: None)
     for above in (tmp_path, *tmp_path.parents):
         if above.name.startswith(("pytest-", "popen-", "test_")):  # pytest closes its own folders

@@ -3,20 +3,24 @@
 import ast
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import app
 from app.errors import OutOfTime, Overloaded
 from app.inference.worker import Inference, use_threads
+from model.evidence.gradient_budget import current_budget
+from model.prediction import CodedNote
 from tests.app.fakes import FakeCoder
 
 
 async def entered(coder: FakeCoder) -> None:
     """Wait, off the event loop, until the worker is in the coder."""
-    assert await asyncio.to_thread(coder.entered.acquire, timeout=10)
+    assert await asyncio.to_thread(coder.entered.acquire, timeout=60)
 
 
 def test_a_note_whose_caller_has_gone_is_never_coded(coder: FakeCoder) -> None:
@@ -246,3 +250,98 @@ def test_the_warm_up_has_no_deadline(coder: FakeCoder) -> None:
             await warming
 
     asyncio.run(scene())
+
+
+class Clock:
+    """Seconds that pass only when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Explaining(FakeCoder):
+    """Runs as many backward passes as it may, 1,000 at most, each of which takes a tenth of a second of the clock."""
+
+    def __init__(self, clock: Clock, wait: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.passes: list[int] = []
+        self._clock = clock
+        self._wait = wait
+
+    def predict(self, texts: Any, *options: Any, **named: Any) -> Any:
+        budget = current_budget()
+        if "attingrad" not in options or budget is None:
+            return super().predict(texts, *options, **named)
+        ran = 0
+        while ran < min(1000, budget.left) and budget.may_go_on():
+            self._wait()
+            self._clock.now += 0.1
+            ran += 1
+        budget.spend(1000, ran)
+        self.passes.append(ran)
+        return super().predict(texts, *options, **named)
+
+
+def test_attingrad_ends_when_the_caller_has_gone() -> None:
+    """The next note does not wait for codes that nobody reads."""
+    began, left = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        began.set()
+        assert left.wait(20)
+
+    coder = Explaining(Clock(), wait)
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=4, threads=1) as inference:
+            gone = asyncio.create_task(inference.predict("gone", 1, "attingrad"))
+            assert await asyncio.to_thread(began.wait, 20)
+            gone.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+            left.set()
+            await inference.embed("next")
+
+    asyncio.run(scene())
+    assert coder.passes == [1]
+
+
+@pytest.mark.parametrize("low_priority", [False, True])
+def test_attingrad_ends_in_time_and_the_answer_says_so(monkeypatch: pytest.MonkeyPatch, low_priority: bool) -> None:
+    """At half of the deadline; a job's note too, whose time begins with its work."""
+    clock = Clock()
+    monkeypatch.setattr("app.inference.work_item.perf_counter", clock)
+    coder = Explaining(clock)
+    coder.gate.clear()
+
+    async def scene() -> CodedNote:
+        async with Inference(coder, max_waiting=4, threads=1, deadline_seconds=40) as inference:
+            before = asyncio.create_task(inference.predict("before", 1, "none"))
+            await entered(coder)
+            slow = asyncio.create_task(inference.predict("slow", 1, "attingrad", low_priority=low_priority))
+            await asyncio.sleep(0)
+            clock.now += 5  # in the queue
+            coder.gate.set()
+            await before
+            return await slow
+
+    note = asyncio.run(scene())
+    [ran] = coder.passes
+    assert ran == pytest.approx(200 if low_priority else 150, abs=1)
+    assert note.warnings[-1] == f"attingrad ran for the first {ran} of 1000 codes: the others have attention"
+
+
+def test_attingrad_has_a_limit_of_codes() -> None:
+    """Of each answer anew."""
+    coder = Explaining(Clock())
+
+    async def scene() -> None:
+        async with Inference(coder, max_waiting=4, threads=1, max_attingrad_codes=3) as inference:
+            for _ in range(2):
+                await inference.predict("note", 1, "attingrad")
+
+    asyncio.run(scene())
+    assert coder.passes == [3, 3]

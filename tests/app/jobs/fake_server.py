@@ -24,7 +24,8 @@ def main() -> None:
     inference.use_threads = lambda _count: None  # nothing here needs torch, which takes seconds to import
     configure_logs(sys.stderr)
     with listen("127.0.0.1", 0, no_auth=True) as bound:
-        run(create_app(load_settings(database=sys.argv[1]), FakeCoder(), OpenGate()), bound, 1)
+        settings = load_settings(database=sys.argv[1], shutdown_seconds=1)
+        run(create_app(settings, FakeCoder(), OpenGate()), bound, settings)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ def test_what_fails_now_is_tried_again(failures: dict[str, list[Exception]], log
 
     work(queue, answer)
     assert queue.finished == [0, 1, 2]
-    assert logs.getvalue().count('"jobs pause"') + logs.getvalue().count("cannot be released") == expected
+    said = logs.getvalue().count('"jobs pause"') + logs.getvalue().count("cannot be released")
+    assert min(expected, 1) <= said <= expected  # what repeats is logged once a minute
 
 
 @pytest.mark.parametrize(("begun", "coded"), [(False, [0, 1, 2]), (True, [1, 2])])

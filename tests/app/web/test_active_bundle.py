@@ -42,7 +42,7 @@ def serving(line: FakeLine, *following: FakeLine) -> ActiveBundle:
     left = iter(following)
     made = ActiveBundle(lambda coder: parts(coder, next(left)))  # type: ignore[arg-type]
     metrics = SimpleNamespace(bundle=lambda coder: None)
-    others = ("gate", "jobs", "event_streams", "bundles", "journal", "max_batch")
+    others = ("gate", "jobs", "streams", "bundles", "journal", "max_batch")
     shared = {"metrics": metrics, "readiness": Readiness(), **dict.fromkeys(others)}
     made.begin(ServiceState(**vars(parts(FakeCoder(), line)), **shared))  # type: ignore[arg-type]
     return made

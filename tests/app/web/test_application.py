@@ -399,3 +399,18 @@ def test_stored_text_comes_out_in_the_snippet_alone(url: str, coder: FakeCoder, 
         answer = client.post("/v1/predict", json={"text": "hypertension"}).json()
     assert answer["neighbours"][0].pop("snippet") == note.text
     assert CANARY not in json.dumps(answer)
+
+
+def test_no_cache_keeps_what_can_hold_a_note(client: TestClient) -> None:
+    """Answers, refusals and streams; probes and the page hold none."""
+    for path in ("/v1/model", "/v1/codes", "/v1/jobs", "/v1/notes/none", "/nowhere", "/v1/reviews/export"):
+        assert client.get(path).headers.get_list("cache-control") == ["no-store"], path
+    assert client.post("/v1/predict", json={"text": NOTE}).headers["cache-control"] == "no-store"
+    assert client.post("/v1/predict", content=b"{").headers["cache-control"] == "no-store"
+    assert "public" in client.get("/docs/swagger-ui.css").headers["cache-control"]
+
+
+def test_a_slash_too_many_is_no_redirect(client: TestClient) -> None:
+    """The note would be sent twice."""
+    for path in ("/v1/predict/", "/healthz/", "/v1/jobs/"):
+        assert client.post(path, json={"text": NOTE}, follow_redirects=False).status_code == 404

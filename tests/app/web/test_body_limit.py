@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.access.caller import Caller
 from app.access.gate import OpenGate
 from app.settings import load_settings
 from app.web.application import create_app
@@ -126,3 +128,109 @@ def test_a_database_that_comes_back_is_used_again(client: TestClient, indexed: s
     database.write_bytes(kept.read_bytes())
     assert client.post("/v1/predict", json=body).json()["neighbours"] == before
     assert client.get("/readyz").status_code == 200
+
+
+NO_BODY = [
+    ("POST", "/healthz", 405),
+    ("GET", "/healthz", 413),
+    ("POST", "/docs", 405),
+    ("GET", "/openapi.json", 413),
+    ("POST", "/readyz", 405),
+    ("PUT", "/nowhere", 404),
+    ("POST", "/v1/predict/", 404),
+    ("GET", "/v1/model", 413),
+    ("GET", "/v1/predict", 405),
+    ("DELETE", "/v1/notes/n1", 413),
+    ("POST", f"/v1/jobs/{'a' * 32}/cancel", 413),
+    ("GET", "/metrics", 413),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), NO_BODY)
+@pytest.mark.parametrize("length", [(b"content-length", b"1000000"), (b"transfer-encoding", b"chunked")])
+def test_no_body_is_read_where_none_is_taken(
+    client: TestClient, method: str, path: str, status: int, length: tuple[bytes, bytes]
+) -> None:
+    """The answer comes before its first byte, with and without a key."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        pytest.fail("the body is not read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"localhost"), length],
+        "client": ("127.0.0.1", 1),
+        "state": {},
+    }
+    asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == status
+
+
+def test_every_route_that_reads_its_body_takes_one(client: TestClient) -> None:
+    """What the OpenAPI document describes with a body is read; what it describes without is refused."""
+    paths = client.get("/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for method, described in methods.items():
+            answer = client.request(method.upper(), path.replace("{", "").replace("}", ""), content=b"{}")
+            is_refused = answer.status_code == 413 and answer.json()["type"].endswith("unwanted-body")
+            assert is_refused is ("requestBody" not in described), (method, path)
+
+
+def test_an_empty_body_is_no_body(client: TestClient) -> None:
+    """As many clients send it."""
+    assert client.get("/healthz", headers={"Content-Length": "0"}).status_code == 200
+
+
+def test_two_lengths_of_a_body_close_the_connection(client: TestClient) -> None:
+    """Content-Length and Transfer-Encoding together, on every path and without a key."""
+    for path in ("/v1/predict", "/healthz", "/nowhere"):
+        answer = client.post(path, content=b"{}", headers={"Transfer-Encoding": "chunked", "Content-Length": "2"})
+        assert problem(answer) == (400, "two-lengths")
+        assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("large", [(b"content-length", b"10"), (b"transfer-encoding", b"chunked")])
+def test_one_key_sends_two_large_files_at_a_time(large: tuple[bytes, bytes]) -> None:
+    """The next one is refused before it is read; another key is not, and a file that is answered frees its place."""
+    told: list[int] = []
+
+    async def scenario() -> None:
+        more = asyncio.Event()
+
+        async def app(_scope: Any, _receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 201, "headers": []})
+
+        async def body() -> AsyncIterator[dict[str, Any]]:
+            await more.wait()
+            yield {"type": "http.request", "body": b"", "more_body": False}
+            await asyncio.Event().wait()  # the client stays
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                told.append(message["status"])
+
+        limit = BodyLimit(app, max_body_bytes=9, seconds=9, max_depth=9, max_job_bytes=99, max_uploads_by_key=2)
+
+        def upload(who: str) -> asyncio.Future[None]:
+            caller = {"caller": Caller(who, frozenset())}
+            scope = {"type": "http", "headers": [large], "method": "POST", "path": "/v1/jobs", "state": caller}
+            return asyncio.ensure_future(limit(scope, body().__anext__, send))
+
+        first = [upload(who) for who in ("a", "a", "b", "a")]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert told == [429]
+        more.set()
+        await asyncio.gather(*first)
+        await upload("a")
+
+    asyncio.run(scenario())
+    assert told == [429, 201, 201, 201, 201]

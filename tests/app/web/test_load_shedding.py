@@ -29,7 +29,7 @@ class Requests:
             await self.let.wait()
         await send({"type": "http.response.start", "status": self.status, "headers": []})
 
-    async def ask(self, path: str = "/v1/predict") -> tuple[int, dict[str, str], Any]:
+    async def ask(self, path: str = "/v1/predict", **state: str) -> tuple[int, dict[str, str], Any]:
         """Status, headers and body."""
         sent: list[Message] = []
 
@@ -39,7 +39,7 @@ class Requests:
         async def receive() -> Message:
             raise AssertionError("the body is not read")
 
-        await self.layer({"type": "http", "path": path}, receive, send)
+        await self.layer({"type": "http", "path": path, "state": state}, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
         return sent[0]["status"], headers, json.loads(sent[1]["body"]) if len(sent) > 1 else None
 
@@ -111,6 +111,29 @@ def test_refusals_are_delayed_under_load_only(
     assert bool(delays) is slow
 
 
+@pytest.mark.parametrize(
+    ("status", "state", "stopping", "slow"),
+    [
+        (429, {}, False, True),
+        (429, {"caller": "somebody"}, False, False),
+        (401, {}, False, False),
+        (429, {}, True, False),
+    ],
+)
+def test_who_asks_too_often_without_a_key_waits_at_any_load(
+    delays: list[float], status: int, state: dict[str, str], stopping: bool, slow: bool
+) -> None:
+    """Otherwise its refusals take the event loop from everybody else."""
+
+    async def scenario() -> None:
+        requests = Requests(max_requests=100, status=status, stopping=stopping)
+        requests.let.set()
+        assert (await requests.ask(**state))[0] == status
+
+    asyncio.run(scenario())
+    assert bool(delays) is slow
+
+
 def test_a_request_is_not_counted_after_an_error(delays: list[float]) -> None:
     """Nor after its client disconnected."""
 
@@ -132,15 +155,37 @@ def test_a_request_is_not_counted_after_an_error(delays: list[float]) -> None:
     asyncio.run(scenario())
 
 
-def test_a_stream_of_events_is_not_counted() -> None:
-    """From its beginning on, and its end does not lower the count again."""
+@pytest.mark.parametrize("status", [401, 403, 429, 503])
+def test_a_delayed_refusal_holds_no_place(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """However many strangers wait for theirs, the next request is let in; and all of them count as load."""
+    monkeypatch.setattr(load_shedding, "DELAY_SECONDS", (30, 30))
+
+    async def scenario() -> None:
+        requests = Requests(max_requests=4, status=status)
+        requests.let.set()
+        requests.layer.delayed = 2
+        strangers = [asyncio.ensure_future(requests.ask()) for _ in range(50)]
+        await settle()
+        assert (requests.layer.in_progress, requests.layer.delayed) == (0, 52)
+        requests.status = 200
+        assert (await asyncio.wait_for(requests.ask(), 10))[0] == 200
+        for stranger in strangers:
+            stranger.cancel()
+        await settle()
+        assert (requests.layer.in_progress, requests.layer.delayed) == (0, 2)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("kind", [b"text/event-stream; charset=utf-8", b"application/jsonl", b"application/json"])
+def test_an_answer_that_has_begun_is_not_counted(kind: bytes) -> None:
+    """However slowly it is read, and its end does not lower the count again."""
 
     async def scenario() -> None:
         begun, ends = asyncio.Event(), asyncio.Event()
 
         async def stream(_scope: Scope, _receive: Receive, send: Send) -> None:
-            kind = (b"content-type", b"text/event-stream; charset=utf-8")
-            await send({"type": "http.response.start", "status": 200, "headers": [kind]})
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
             begun.set()
             await ends.wait()
 

@@ -112,3 +112,24 @@ def test_chosen_logits_are_those_of_the_network() -> None:
         chosen = network.label_attention.chosen_logits(states, COLUMNS)
         assert network(batch).logits.shape == (1, len(LABELS))
         torch.testing.assert_close(chosen, network(batch).logits[0, COLUMNS], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("passes", [0, 1, 2, 5, 9, 100])
+def test_it_ends_between_two_codes(monkeypatch: pytest.MonkeyPatch, passes: int) -> None:
+    """No backward pass of the encoder after the end, and the codes that have a row have the row of the whole work."""
+    monkeypatch.setattr(module, "CODES_AT_ONCE", 1)
+    network, batch = tiny_network(), batch_of(NOTE)
+    with torch.inference_mode():
+        states = network.token_states(batch)[0]
+    whole = attingrad(network, batch, states, COLUMNS)
+    left = passes
+
+    def may_go_on() -> bool:
+        nonlocal left
+        left -= 1
+        return left >= 0
+
+    part = attingrad(network, batch, states, COLUMNS, may_go_on)
+    assert len(part) <= passes
+    assert len(part) == len(COLUMNS) or left == -1
+    torch.testing.assert_close(part, whole[: len(part)])

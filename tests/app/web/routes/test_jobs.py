@@ -4,6 +4,7 @@ import csv
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -263,15 +264,21 @@ def read_events(client: TestClient, job: str) -> list[tuple[str, dict[str, Any]]
     return found
 
 
-def test_streams_of_events_are_counted(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that end free their places."""
-    monkeypatch.setattr(events, "MOST_STREAMS", 1)
+def test_streams_of_events_are_counted(client: TestClient) -> None:
+    """Those that end free their places; results are streams too."""
     job = submit(client, BODY).json()["job_id"]
     ended(client, job)
-    for _ in range(3):
+    for _ in range(6):
         assert len(read_events(client, job)) == 1
-    client.app.state.active_bundle.now.event_streams.enter()  # type: ignore[attr-defined]
-    assert problem(client.get(f"/v1/jobs/{job}/events")) == (503, "overloaded")
+        assert client.get(f"/v1/jobs/{job}/results").status_code == 200
+    streams = client.app.state.active_bundle.now.streams  # type: ignore[attr-defined]
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(streams.hold("no-auth"))
+        assert problem(client.get(f"/v1/jobs/{job}/events")) == (429, "rate-limited")
+        assert problem(client.get(f"/v1/jobs/{job}/results")) == (429, "rate-limited")
+        assert problem(client.get("/v1/reviews/export")) == (429, "rate-limited")
+    assert len(read_events(client, job)) == 1
 
 
 def test_results_as_a_table(client: TestClient) -> None:

@@ -20,17 +20,29 @@ from model.progress import progress_bar
 
 ANCHORED = "verify-log makes an anchor"
 """Action of the row that a first anchor leaves in the log."""
-RAISES = "SELECT RAISE(ABORT, 'the access log is append-only'); END"
-SQLITE_TRIGGERS = {
-    "access_log_update": (f"BEFORE update ON access_log BEGIN {RAISES}",),
-    "access_log_delete": (f"BEFORE delete ON access_log BEGIN {RAISES}",),
+REFUSES = "BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END"
+SQLITE_TRIGGERS: dict[str, tuple[object, ...]] = {
+    "access_log_update": (f"CREATE TRIGGER access_log_update BEFORE update ON access_log {REFUSES}",),
+    "access_log_delete": (f"CREATE TRIGGER access_log_delete BEFORE delete ON access_log {REFUSES}",),
     "access_log_insert": (
-        "BEFORE INSERT ON access_log WHEN EXISTS (SELECT 1 FROM access_log WHERE sequence = NEW.sequence)",
-        RAISES,
+        "CREATE TRIGGER access_log_insert BEFORE INSERT ON access_log "  # noqa: S608 - text to compare with
+        f"WHEN EXISTS (SELECT 1 FROM access_log WHERE sequence = NEW.sequence) {REFUSES}",
     ),
 }
-"""By name, the parts of their text."""
-POSTGRESQL_TRIGGER = "access_log_change"
+"""By name, their whole text as the schema makes them: a part of it could stand in a comment, and refuse nothing."""
+POSTGRESQL_TRIGGERS: dict[str, tuple[object, ...]] = {
+    "access_log_change": (
+        True, 58, None, "", "plpgsql", " BEGIN RAISE EXCEPTION 'the access log is append-only'; END "
+    )
+}  # fmt: skip
+"""By name: whether it is on, its events (before UPDATE, DELETE and TRUNCATE, once a statement), its condition and
+columns, and the language and text of its function."""
+TRIGGERS_OF_SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'"
+TRIGGERS_OF_POSTGRESQL = (
+    "SELECT t.tgname, t.tgenabled IN ('O', 'A'), t.tgtype, t.tgqual::text, t.tgattr::text, l.lanname, p.prosrc "
+    "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang "
+    "WHERE t.tgrelid = 'access_log'::regclass AND NOT t.tgisinternal"
+)
 COLUMNS = tuple(column.name for column in AccessLogRow.__table__.columns if column.name != "hash")
 
 
@@ -53,7 +65,7 @@ def verify_chain(engine: Engine, anchor: Link | None = None) -> Link:
     if missing:
         raise BrokenChain(
             f"the rows are whole, but nothing keeps them from being changed: the triggers {', '.join(missing)} of the "
-            "access log are missing, changed or switched off; find out who did that, then restore a backup"
+            "access log are missing, changed, switched off or not ours; find out who did that, then restore a backup"
         )
     return last
 
@@ -72,21 +84,12 @@ def note_anchor(engine: Engine) -> Link:
 
 
 def _missing_triggers(connection: Connection) -> list[str]:
-    """Those of the log's triggers that would not refuse a change now.
-
-    A trigger of SQLite is compared by its text, one of PostgreSQL by its function, its events and whether it is on.
-    """
-    if connection.dialect.name == "sqlite":
-        query = text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'access_log'")
-        found: dict[str, str] = dict(connection.execute(query).all())
-        wanted = SQLITE_TRIGGERS.items()
-        return [name for name, parts in wanted if not all(part in found.get(name, "") for part in parts)]
-    query = text(
-        "SELECT t.tgenabled IN ('O', 'A') AND (t.tgtype & 58) = 58 AND p.prosrc LIKE '%RAISE EXCEPTION%' "
-        "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
-        "WHERE t.tgrelid = 'access_log'::regclass AND t.tgname = :name"
-    )
-    return [] if connection.scalar(query, {"name": POSTGRESQL_TRIGGER}) else [POSTGRESQL_TRIGGER]
+    """Names of the log's triggers that are not as the schema makes them, and of others, which could skip rows."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    wanted = SQLITE_TRIGGERS if is_sqlite else POSTGRESQL_TRIGGERS
+    query = TRIGGERS_OF_SQLITE if is_sqlite else TRIGGERS_OF_POSTGRESQL
+    found = {name: tuple(rest) for name, *rest in connection.execute(text(query))}
+    return sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
 
 
 def _walk(connection: Connection, anchor: Link | None) -> Link:

@@ -4,12 +4,14 @@ A driver's error message can hold the failing row (and so a note), even with ``h
 loses its message and its values where it is raised, and only its name goes on.
 """
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,12 +19,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.database import postgresql, sqlite
 from app.database.deferred_signals import uninterrupted
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption
 
+NO_CONNECTION = "is busy, all of its connections are in use: try again in some seconds"
 EXAMPLE = "give a URL such as sqlite:///file.sqlite3 or postgresql+psycopg://user@host/database"
 
 
@@ -106,19 +110,31 @@ def write(engine: Engine) -> Iterator[Connection]:
             uninterrupted(connection.close)  # rolls back what was not committed
     except SQLAlchemyError as error:
         raise _unavailable(error, engine.url) from None
+    erase_left(engine)
 
 
 def erase_deleted(engine: Engine) -> None:
-    """Overwrite what was deleted in SQLite's write-ahead log; a reader may delay it to the next checkpoint.
+    """Overwrite what was deleted in SQLite's write-ahead log.
 
-    In the file itself every deletion overwrites; PostgreSQL overwrites deleted rows when it vacuums.
+    While a reader of an older state keeps it, the log is left; every later write, and the jobs' worker every few
+    seconds, try again (:func:`erase_left`). In the file itself every deletion overwrites; PostgreSQL overwrites deleted
+    rows when it vacuums.
 
     Raises:
         DatabaseUnavailable: the log cannot be written.
     """
-    if is_sqlite(engine):
-        with database_errors(engine.url):
-            sqlite.empty_log(engine)
+    if not is_sqlite(engine):
+        return
+    with database_errors(engine.url):
+        if not sqlite.empty_log(engine):
+            structlog.get_logger().warning("a reader keeps deleted rows in the write-ahead log, erased when it ends")
+
+
+def erase_left(engine: Engine) -> None:
+    """Complete, without waiting, what :func:`erase_deleted` had to leave; a failure leaves it again."""
+    if is_sqlite(engine) and sqlite.has_left(engine):
+        with suppress(SQLAlchemyError, sqlite3.Error):
+            sqlite.empty_log(engine, timeout_ms=0)
 
 
 def is_sqlite(engine: Engine) -> bool:
@@ -191,22 +207,22 @@ def database_errors(url: str | URL) -> Iterator[None]:
     """Turn a driver's error into one sentence that holds no row.
 
     Raises:
-        DatabaseUnavailable: for every SQLAlchemyError of the block.
+        DatabaseUnavailable: for every error of the driver or of SQLAlchemy in the block.
     """
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise _unavailable(error, url) from None
 
 
-def _unavailable(error: SQLAlchemyError, url: str | URL) -> DatabaseUnavailable:
+def _unavailable(error: SQLAlchemyError | sqlite3.Error, url: str | URL) -> DatabaseUnavailable:
     name = error_name(error)
-    remedy = sqlite.remedy(name) or postgresql.remedy(name)
+    remedy = NO_CONNECTION if isinstance(error, PoolTimeout) else sqlite.remedy(name) or postgresql.remedy(name)
     remedy = remedy or f"failed ({name}): run `icd-coder migrate`, or name another with --database"
     return DatabaseUnavailable(f"the database '{database_name(url)}' {remedy}", name)
 
 
-def error_name(error: SQLAlchemyError) -> str:
+def error_name(error: SQLAlchemyError | sqlite3.Error) -> str:
     """Name of a database error without its message, such as "SQLITE_BUSY" or "DiskFull"."""
     original = error.orig if isinstance(error, DBAPIError) else None
     return sqlite.error_name(error if original is None else original)  # psycopg's errors are named by their class

@@ -15,6 +15,8 @@ MINIMUM_EXTENSION = (0, 8)
 LOCK_TIMEOUT = "5s"
 MIGRATION_LOCK_TIMEOUT = "5min"
 CONNECT_SECONDS = 10
+POOL_SECONDS = 5
+"""How long a request waits for a connection when all are in use."""
 WRITER_LOCK = 0x1CD0C0DE
 """Key of the advisory lock that makes writers, and so migrations, take turns as SQLite's write lock does."""
 
@@ -69,7 +71,11 @@ def make_engine(
 
         # pre-ping: a restarted server costs no request.
         engine = create_engine(
-            url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": CONNECT_SECONDS}
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            pool_timeout=POOL_SECONDS,
+            connect_args={"connect_timeout": CONNECT_SECONDS},
         )
     except ModuleNotFoundError as error:
         raise InvalidOption(

@@ -4,10 +4,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
@@ -18,6 +19,12 @@ FILE = "icd_coder_file"
 """Key of ``Connection.info``: identity of the open file, by which a replaced file of the same name is noticed."""
 BUSY_TIMEOUT_MS = 5_000
 RETRY_SECONDS = 0.02
+POOL_SECONDS = 5
+"""How long a request waits for a connection when all are in use."""
+ERASE_TIMEOUT_MS = 500
+"""How long a deletion waits for readers, and holds up other writers meanwhile; then it is completed later."""
+_LEFT: WeakSet[Pool] = WeakSet()
+"""Pools of the files whose write-ahead log may still hold deleted rows."""
 
 REMEDIES = {
     "SQLITE_BUSY": "is locked by another process: wait for it or stop it",
@@ -63,8 +70,8 @@ def make_engine(url: URL, keeps_open: bool = False, busy_timeout_ms: int = BUSY_
         connection.file = file
         return connection
 
-    pool = QueuePool if keeps_open else NullPool
-    engine = create_engine(url, hide_parameters=True, creator=connect, poolclass=pool)
+    pool = {"poolclass": QueuePool, "pool_timeout": POOL_SECONDS} if keeps_open else {"poolclass": NullPool}
+    engine = create_engine(url, hide_parameters=True, creator=connect, **pool)
     event.listen(engine, "connect", _prepare_connection)
 
     def require_same_file(_connection: _FileConnection, record: ConnectionPoolEntry, _borrowed: object) -> None:
@@ -102,13 +109,43 @@ def require_file(url: URL) -> None:
         )
 
 
-def empty_log(engine: Engine) -> None:
-    """Copy the write-ahead log into the file and empty it, outside of a transaction."""
+def empty_log(engine: Engine, timeout_ms: int = ERASE_TIMEOUT_MS) -> bool:
+    """Copy the write-ahead log into the file and empty it, outside of a transaction.
+
+    Returns:
+        False if a reader of an older state, of any process, is in the way: :func:`has_left` then says so.
+
+    Raises:
+        sqlite3.Error, SQLAlchemyError: the log cannot be written; :func:`has_left` says so, too.
+    """
+    _LEFT.discard(engine.pool)  # before, so that what another thread leaves meanwhile is not forgotten
+    is_empty = False
+    try:
+        is_empty = _checkpoint(engine, timeout_ms)
+    finally:
+        if not is_empty:
+            _LEFT.add(engine.pool)
+    return is_empty
+
+
+def has_left(engine: Engine) -> bool:
+    """Whether the last :func:`empty_log` of this process could not empty the log."""
+    return engine.pool in _LEFT
+
+
+def _checkpoint(engine: Engine, timeout_ms: int) -> bool:
     connection = engine.raw_connection()  # engine.connect() would begin a transaction
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        cursor = connection.cursor()
+        (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+        try:
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
     finally:
         connection.close()
+    return not busy
 
 
 def error_name(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from app.access_log.hash_chain import Entry, append
-from app.database.engine import erase_deleted, read, write
+from app.database.engine import erase_deleted, erase_left, read, write
 from app.jobs import repository
 from app.jobs.repository import Outcome, WaitingItem
 
@@ -84,3 +84,7 @@ class JobQueue:
                 append(connection, Entry(RETENTION, "delete jobs", gone))
         erase_deleted(self.engine)
         return gone
+
+    def erase_left(self) -> None:
+        """Wipe from the write-ahead log what a reader kept there at the last deletion, if it has ended."""
+        erase_left(self.engine)

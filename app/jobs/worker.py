@@ -23,6 +23,9 @@ CLEANING_SECONDS = 600.0
 GRACE_SECONDS = 30.0
 """How long the first item may still be coded by another process, as in a rolling upgrade, before that process counts as
 ended; more than a note takes. Untuned."""
+ERASING_SECONDS = 5.0
+"""Interval between two attempts to erase what a reader kept in SQLite's write-ahead log; without any, nothing is done.
+"""
 PAUSES = (0.5, 30.0)
 """Seconds before a retry: the first pause and the longest one; each is twice the one before."""
 
@@ -77,7 +80,7 @@ class JobWorker:
                     self._queue.delete_old()
                     cleaned = monotonic()
                 if not self._process_next():
-                    self._wakeup.wait(CLEANING_SECONDS)
+                    self._rest()
                 pause = PAUSES[0]
             except CancelledError:
                 continue  # the service is stopping
@@ -88,6 +91,12 @@ class JobWorker:
             except Exception as error:  # noqa: BLE001 - the thread must survive; the cause may be temporary
                 structlog.get_logger().error("unexpected error of the jobs' worker", **error_fields(error))
                 self._closing.wait(PAUSES[1])
+
+    def _rest(self) -> None:
+        """Wait for work; what deletions had to leave is erased as soon as its reader ends."""
+        until = monotonic() + CLEANING_SECONDS
+        while not self._wakeup.wait(ERASING_SECONDS) and monotonic() < until:
+            self._queue.erase_left()
 
     def _process_next(self) -> bool:
         """Code the next item and store its result; False if there is none."""

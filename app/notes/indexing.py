@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from app.access_log.hash_chain import COMMAND_LINE, Entry, append
 from app.bundles.repository import record_bundle
 from app.database import postgresql
-from app.database.engine import is_sqlite, read, write
+from app.database.engine import erase_deleted, is_sqlite, read, write
 from app.errors import NoteStored
 from app.inference.worker import Coder
 from app.neighbours.index import require_same_dimension
@@ -101,6 +101,8 @@ class Indexer:
                 batch = documents[start : start + BATCH_SIZE]
                 done.append(self._add(batch))
                 bar.update(len(batch))
+        if self.rebuild:
+            erase_deleted(self.engine)
         return Added(
             sum(each.notes for each in done),
             sum(each.texts for each in done),

@@ -44,21 +44,23 @@ def chosen_system(connection: Connection, system: str | None) -> str | None:
 def table_lines(engine: Engine, note_ids: Sequence[str], system: str | None, with_text: bool) -> Iterator[str]:
     """The table in parts: a header, then a row a note with its id, its patient, its codes and perhaps its text.
 
-    A note without a patient is a patient of its own, so that ``--subject subject_id`` can always be given.
+    A note without a patient is a patient of its own, so that ``--subject subject_id`` can always be given. Each batch
+    is read in a transaction of its own, so that a slow or lost client keeps none open; a note that is deleted meanwhile
+    is left out.
 
     Raises:
         DatabaseUnavailable: the database cannot be read.
     """
     yield _line([*COLUMNS, TEXT] if with_text else COLUMNS)
     left = iter(note_ids)
-    with read(engine) as connection:
-        while batch := list(islice(left, BATCH)):
+    while batch := list(islice(left, BATCH)):
+        with read(engine) as connection:
             notes = reviewed_notes(connection, batch, with_text)
             codes = current_codes(connection, notes)
-            for note in notes:
-                own = SEPARATOR.join(code.code for code in codes[note.note_id] if code.system == system)
-                cells = [note.note_id, note.subject_id or note.note_id, own]
-                yield _line([*cells, note.text or ""] if with_text else cells)
+        for note in notes:
+            own = SEPARATOR.join(code.code for code in codes[note.note_id] if code.system == system)
+            cells = [note.note_id, note.subject_id or note.note_id, own]
+            yield _line([*cells, note.text or ""] if with_text else cells)
 
 
 def export_reviews(engine: Engine, out: Path, system: str | None, with_text: bool) -> int:
@@ -76,10 +78,12 @@ def export_reviews(engine: Engine, out: Path, system: str | None, with_text: boo
         note_ids = reviewed_note_ids(connection)
     write_entry(engine, Entry(COMMAND_LINE, "export-reviews", note_ids))
     lines = table_lines(engine, note_ids, chosen, with_text)
+    written = -1  # the header is no note
     with staged_file(out) as file:
         for line in with_progress(lines, "export", len(note_ids) + 1, "note"):
             file.write(line.encode())
-    return len(note_ids)
+            written += 1
+    return written
 
 
 def _line(cells: Sequence[str]) -> str:

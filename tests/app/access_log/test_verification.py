@@ -113,6 +113,52 @@ def test_a_log_written_anew_is_found_by_the_anchor_alone(engine: Engine) -> None
         },
         {
             "sqlite": [
+                "DROP TRIGGER access_log_delete",
+                "CREATE TRIGGER access_log_delete BEFORE delete ON access_log WHEN 0 BEGIN SELECT 1; /* BEFORE delete "
+                "ON access_log BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END */ END",
+            ],
+            "postgresql": [
+                "CREATE OR REPLACE FUNCTION refuse_access_log_change() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN /* RAISE EXCEPTION 'the access log is append-only'; */ RETURN NULL; END $$"
+            ],
+        },
+        {
+            "sqlite": [
+                "DROP TRIGGER access_log_insert",
+                "CREATE TRIGGER access_log_insert BEFORE INSERT ON access_log WHEN EXISTS (SELECT 1 FROM access_log "
+                "WHERE sequence = NEW.sequence) AND 0 "
+                "BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END",
+            ],
+            "postgresql": [
+                "DROP TRIGGER access_log_change ON access_log",
+                "CREATE TRIGGER access_log_change BEFORE UPDATE OR DELETE OR TRUNCATE ON access_log "
+                "FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION refuse_access_log_change()",
+            ],
+        },
+        {
+            "sqlite": [
+                "CREATE TRIGGER access_log_skips BEFORE INSERT ON access_log WHEN NEW.who = 'x' "
+                "BEGIN SELECT RAISE(IGNORE); END"
+            ],
+            "postgresql": [
+                "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+                "CREATE TRIGGER access_log_skips BEFORE INSERT ON access_log FOR EACH ROW EXECUTE FUNCTION skip()",
+            ],
+        },
+        {
+            "sqlite": [
+                "DROP TRIGGER access_log_update",
+                "CREATE TRIGGER access_log_update BEFORE UPDATE OF at ON access_log "
+                "BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END",
+            ],
+            "postgresql": [
+                "DROP TRIGGER access_log_change ON access_log",
+                "CREATE TRIGGER access_log_change BEFORE UPDATE OF at OR DELETE OR TRUNCATE ON access_log "
+                "FOR EACH STATEMENT EXECUTE FUNCTION refuse_access_log_change()",
+            ],
+        },
+        {
+            "sqlite": [
                 "DROP TRIGGER access_log_update",
                 "CREATE TRIGGER access_log_update BEFORE UPDATE ON access_log WHEN NEW.sequence > 99 "
                 "BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END",
@@ -126,7 +172,7 @@ def test_a_log_written_anew_is_found_by_the_anchor_alone(engine: Engine) -> None
     ],
 )
 def test_a_log_without_its_triggers_is_not_whole(engine: Engine, statements: dict[str, list[str]]) -> None:
-    """Dropped, switched off, emptied or made narrower; every row is as it was."""
+    """Dropped, switched off, emptied, made narrower or joined by another; every row is as it was."""
     verify_chain(engine)
     with write(engine) as connection:
         for statement in statements[engine.dialect.name]:

@@ -70,6 +70,9 @@ class FakeQueue:
         self.fail("delete_old")
         return []
 
+    def erase_left(self) -> None:
+        return None
+
 
 def work(queue: FakeQueue, answer: Callable[[WaitingItem], Any]) -> None:
     """Until the queue is empty."""

@@ -15,11 +15,11 @@ class Caller:
     who: str
     """The key's id, or the pseudonym of the token's subject."""
     scopes: frozenset[Scope]
-    name: str = "no-auth"
-    """The key's name."""
+    name: str
+    """The key's name, or the pseudonym again: a subject's name is not kept."""
 
 
-ANONYMOUS = Caller("no-auth", frozenset(Scope))
+ANONYMOUS = Caller("no-auth", frozenset(Scope), "no-auth")
 """The caller of every request to a service without keys, which answers on this machine only."""
 
 
@@ -36,6 +36,11 @@ class Visit:
         """Whether the caller has the scope."""
         return scope in self.caller.scopes
 
+    @property
+    def reads_notes(self) -> bool:
+        """Whether an answer to this caller may depend on stored notes, even where it names none of them."""
+        return self.may(Scope.NEIGHBOURS)
+
     def require_stored(self, note_id: str | None) -> None:
         """Check that the caller may read the stored note that a request names, before anything looks for it.
 
@@ -44,7 +49,7 @@ class Visit:
         Raises:
             MissingScope: alike for a note that is stored and for one that is not.
         """
-        if note_id is not None and not self.may(Scope.NEIGHBOURS):
+        if note_id is not None and not self.reads_notes:
             raise MissingScope(Scope.NEIGHBOURS)
 
     def entry(self, note_ids: Sequence[str], status: int = 200) -> Entry:

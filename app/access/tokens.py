@@ -90,7 +90,8 @@ class TokenVerifier:
         scopes = self.scopes.of(claims)
         if not scopes:
             raise WrongToken(self.scopes.claim, "grants no scope of this service")
-        return Caller(subject_name(self.secret, self.issuer, subject), scopes)
+        pseudonym = subject_name(self.secret, self.issuer, subject)
+        return Caller(pseudonym, scopes, pseudonym)
 
     def _header(self, text: str) -> tuple[str, str]:
         """Algorithm and key id, before the signature is verified."""

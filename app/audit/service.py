@@ -21,15 +21,18 @@ class AuditService:
     coding: CodingService
     index: NeighbourIndex | None
 
-    async def audit(self, request: AuditRequest) -> AuditAnswer:
+    async def audit(self, request: AuditRequest, *, reads_notes: bool) -> AuditAnswer:
         """Split the codes into supported, unsupported and probably missing ones.
+
+        Args:
+            reads_notes: as for :meth:`app.coding.service.CodingService.predict`.
 
         Raises:
             NoRanker, NoConformalSet: the bundle lacks what an audit needs.
             As :meth:`app.coding.service.CodingService.predict`.
         """
         watch = Stopwatch()
-        note = await self.coding.neighbours.resolve(request)
+        note = await self.coding.neighbours.resolve(request, reads_notes)
         text = note.require_text()
         check_note(text, self.coding.max_characters)
         assigned = await self._assigned(request)
@@ -49,7 +52,7 @@ class AuditService:
             false_negative_rate=found.audit.false_negative_rate,
             missing_precision=found.audit.missing_precision,
             tokens=token_counts(found.tokens),
-            warnings=list(found.warnings),
+            warnings=[*found.warnings, *self.coding.kept_from(note)],
             timings_ms=watch.finish(),
         )
 

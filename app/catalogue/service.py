@@ -29,15 +29,17 @@ class Catalogue:
     tree: CodeTree
     words: TitleWords
     policies: Sequence[ThresholdPolicy]
-    """Those that answer: of the ranker, or of the classifier alone."""
+    """Those that answer a caller who may see stored notes: of the ranker, or of the classifier alone."""
+    policies_alone: Sequence[ThresholdPolicy]
+    """Those that answer another caller, for whom the ranker reads no stored note."""
 
-    def search(self, query: CodesQuery) -> CodesAnswer:
-        """One page of the codes that a query finds.
+    def search(self, query: CodesQuery, reads_notes: bool) -> CodesAnswer:
+        """One page of the codes that a query finds, with the thresholds of this caller's predictions.
 
         Raises:
             InvalidOption: a system, a subtree or a policy that the bundle has not.
         """
-        policy = policy_named(self.policies, query.policy)
+        policy = policy_named(self.policies if reads_notes else self.policies_alone, query.policy)
         columns = self._ordered(query)
         page = columns[query.offset : query.offset + query.limit]
         following = query.offset + len(page)

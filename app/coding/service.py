@@ -23,6 +23,10 @@ from model.ranking.selection import CodeChoice
 from model.text.note_text import check_note
 
 NO_CODE_LEFT = "no code is left: minimum_probability, systems, include and exclude rule out every candidate"
+RANKED_ALONE = (
+    "the access key has no scope 'neighbours': the codes are ranked without the stored notes, so that nothing is told "
+    "of them"
+)
 Observe = Callable[[str, float], None]
 """Called with the name of a stage and its seconds."""
 
@@ -65,11 +69,18 @@ class CodingService:
     observe: Observe = ignore_stage
 
     async def predict(
-        self, request: PredictRequest, low_priority: bool = False, on_start: Callable[[], None] | None = None
+        self,
+        request: PredictRequest,
+        *,
+        reads_notes: bool,
+        low_priority: bool = False,
+        on_start: Callable[[], None] | None = None,
     ) -> PredictAnswer:
         """Ranked codes with weighed, then the most similar stored notes.
 
         Args:
+            reads_notes: whether the caller may see what is stored; see
+                :meth:`app.neighbours.service.NeighbourService.resolve`.
             low_priority: code the note only when no other is waiting.
             on_start: called in the worker thread before the note is coded.
 
@@ -81,7 +92,7 @@ class CodingService:
         self._check_limits(request.top_k, request.neighbours)
         choice = self._choice(request)
         watch = Stopwatch(self.observe)
-        note = await self.neighbours.resolve(request)
+        note = await self.neighbours.resolve(request, reads_notes)
         text = note.require_text()
         check_note(text, self.max_characters)
         search = self._search(note, request.neighbours)
@@ -101,7 +112,7 @@ class CodingService:
             codes=evidence.codes,
             neighbours=evidence.neighbours,
             tokens=token_counts(coded.tokens),
-            warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings],
+            warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings, *self.kept_from(note)],
             timings_ms=watch.finish(),
         )
 
@@ -113,11 +124,16 @@ class CodingService:
     def _search(self, note: QueryNote, neighbours: int) -> NeighbourSearch | None:
         """The search for the ranker, with as many neighbours as it was fitted on or more if requested.
 
-        None if the ranker does not use neighbours.
+        None if the ranker does not use neighbours, or may not.
         """
         if not self.inference.uses_neighbours:
             return None
         return self.neighbours.search(note, max(neighbours, *NEAREST))
+
+    def kept_from(self, note: QueryNote) -> list[str]:
+        """The warning of an answer whose ranker would have read stored notes for another caller."""
+        would = self.inference.uses_neighbours and self.neighbours.index is not None
+        return [RANKED_ALONE] if would and not note.reads_notes else []
 
     def neighbour_finder(self, note: QueryNote, neighbours: int) -> FindNeighbours | None:
         """The search for the ranker's neighbours, without those of the same patient; None if it does not use any."""
@@ -131,7 +147,7 @@ class CodingService:
         """
         self._check_limits(1, request.neighbours)
         watch = Stopwatch(self.observe)
-        note = await self.neighbours.resolve(request)
+        note = await self.neighbours.resolve(request, reads_notes=True)  # the route's scope
         tokens, vector = None, note.vector
         if vector is None:
             text = note.require_text()

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from app.coding.schemas import PredictRequest
 from app.coding.service import CodingService
 from app.errors import AbandonedItem, TryLater
 from app.jobs.repository import Outcome, WaitingItem
+from app.jobs.schemas import JobRequest
 from app.logs import error_fields
 from app.problem_table import problem_of
 from icd_coder_client.coding import PredictAnswer
@@ -28,7 +28,8 @@ async def answer_item(item: WaitingItem, coding: CodingService, begin: Callable[
         TryLater: it cannot be coded now and has to be tried again.
     """
     try:
-        answer = await coding.predict(_request(item), low_priority=True, on_start=begin)
+        request = _request(item)
+        answer = await coding.predict(request, reads_notes=request.reads_notes, low_priority=True, on_start=begin)
     except IcdCoderError as error:
         problem = problem_of(error)
         if problem.status == NOT_NOW:
@@ -64,9 +65,9 @@ def without_text(answer: PredictAnswer) -> PredictAnswer:
     return answer.model_copy(update={"codes": codes, "neighbours": [], "timings_ms": {}})
 
 
-def _request(item: WaitingItem) -> PredictRequest:
+def _request(item: WaitingItem) -> JobRequest:
     try:
-        return PredictRequest.model_validate_json(item.request)
+        return JobRequest.model_validate_json(item.request)
     except ValidationError:
         pass
     # Raised outside of the except block: the error of pydantic holds the note.

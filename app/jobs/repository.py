@@ -143,8 +143,8 @@ def count_unfinished(connection: Connection, who: str) -> int:
     return connection.scalar(query) or 0
 
 
-def add_job(connection: Connection, job: NewJob, notes: Sequence[JobLine]) -> None:
-    """Insert a job with its items."""
+def add_job(connection: Connection, job: NewJob, notes: Sequence[JobLine], reads_notes: bool) -> None:
+    """Insert a job with its items, of a caller who may see what is stored or not."""
     values = {"cancelled": False, "total": len(notes), "done": 0, "failed": 0}
     row: int = connection.execute(insert(Job).values(**job._asdict(), **values).returning(Job.id)).scalar_one()
     for start in range(0, len(notes), CHUNK):
@@ -155,7 +155,7 @@ def add_job(connection: Connection, job: NewJob, notes: Sequence[JobLine]) -> No
                     "job_id": row,
                     "sequence": sequence,
                     "item_id": note.id,
-                    "request": note.request().model_dump_json(exclude_unset=True),
+                    "request": note.request(reads_notes).model_dump_json(exclude_unset=True),
                 }
                 for sequence, note in enumerate(notes[start : start + CHUNK], start=start + 1)
             ],

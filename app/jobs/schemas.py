@@ -10,6 +10,13 @@ LARGEST_ID = 2**31 - 1
 """Largest value of an integer column in PostgreSQL."""
 
 
+class JobRequest(PredictRequest):
+    """The request of a job's note, as the database keeps it until it is coded."""
+
+    reads_notes: bool = False
+    """Whether who sent it had the scope neighbours; see :meth:`app.coding.service.CodingService.predict`."""
+
+
 class JobLine(CodeOptions):
     """A line of the file of ``POST /v1/jobs``: a note with an id of the caller's own."""
 
@@ -22,9 +29,10 @@ class JobLine(CodeOptions):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "ward-3-17", "text": EXAMPLE_NOTE, "top_k": 10}]})
 
-    def request(self) -> PredictRequest:
+    def request(self, reads_notes: bool) -> JobRequest:
         """The prediction request for this note; jobs do not return similar notes."""
-        return PredictRequest.model_validate({**self.model_dump(exclude={"id"}, exclude_unset=True), "neighbours": 0})
+        sent = self.model_dump(exclude={"id"}, exclude_unset=True)
+        return JobRequest.model_validate({**sent, "neighbours": 0, "reads_notes": reads_notes})
 
 
 class JobsQuery(BaseModel):

@@ -113,7 +113,7 @@ class JobService:
                 return _same(known, job), False
             self._require_room(connection, job.who)
             _require_private_log(connection)
-            repository.add_job(connection, job, notes)
+            repository.add_job(connection, job, notes, visit.reads_notes)
             append(connection, visit.entry([job.job_id], 201))
         return _status(job, notes), True
 

@@ -32,6 +32,8 @@ class QueryNote:
     """The stored embedding (D,), None for a note that was sent as text."""
     excluded: Excluded
     warnings: tuple[str, ...]
+    reads_notes: bool
+    """Whether the answer may depend on stored notes; else neither the ranker nor the answer has neighbours."""
 
     def require_text(self) -> str:
         """The text.
@@ -72,10 +74,14 @@ class NeighbourService:
     index: NeighbourIndex | None
     max_neighbours: int
 
-    async def resolve(self, query: NoteQuery) -> QueryNote:
+    async def resolve(self, query: NoteQuery, reads_notes: bool) -> QueryNote:
         """The note of a request, with the notes that may not be its neighbours.
 
-        The patient that the request names, the patient of a stored note, and the note itself are excluded.
+        The patient that the request names, the patient of a stored note, and the note itself are excluded. A caller
+        could tell a stored patient by what changes, so without ``reads_notes`` no neighbour is looked for at all.
+
+        Args:
+            reads_notes: whether the caller may see what is stored (the scope neighbours).
 
         Raises:
             NoDatabase, UnknownNote: a note_id that cannot be looked up.
@@ -83,7 +89,7 @@ class NeighbourService:
         subjects = {query.subject_id} if query.subject_id is not None else set()
         if query.note_id is None:
             warnings = () if subjects else (NO_PATIENT,)
-            return QueryNote(query.text, None, Excluded(frozenset(subjects)), warnings)
+            return QueryNote(query.text, None, Excluded(frozenset(subjects)), warnings, reads_notes)
         if self.index is None:
             raise NoDatabase("a note_id needs a database: send the text, or start `icd-coder serve --database URL`")
         stored = await asyncio.to_thread(self.index.stored, query.note_id)
@@ -92,7 +98,8 @@ class NeighbourService:
         if stored.note.subject_id is not None:
             subjects.add(stored.note.subject_id)
         excluded = Excluded(frozenset(subjects), frozenset({query.note_id}))
-        return QueryNote(stored.note.text, stored.vector, excluded, () if subjects else (PATIENT_UNKNOWN,))
+        warnings = () if subjects else (PATIENT_UNKNOWN,)
+        return QueryNote(stored.note.text, stored.vector, excluded, warnings, reads_notes)
 
     def check_limit(self, neighbours: int) -> None:
         """Raise InvalidOption above the limit."""
@@ -105,7 +112,7 @@ class NeighbourService:
         Shape:
             vector: (D,)
         """
-        if neighbours == 0:
+        if neighbours == 0 or not note.reads_notes:
             return [], []
         if self.index is None:
             return [], [NO_DATABASE]
@@ -113,8 +120,10 @@ class NeighbourService:
         return found, self._warnings(found, note)
 
     def search(self, note: QueryNote, neighbours: int) -> "NeighbourSearch | None":
-        """The search for this note's neighbours, to be done where its embedding is; None without a database."""
-        return None if self.index is None else NeighbourSearch(self.index, note, neighbours)
+        """The search for this note's neighbours, to be done where its embedding is; None if none may be."""
+        if self.index is None or not note.reads_notes:
+            return None
+        return NeighbourSearch(self.index, note, neighbours)
 
     def told(self, found: Sequence[Neighbour], note: QueryNote, neighbours: int) -> tuple[list[Neighbour], list[str]]:
         """The first of neighbours that were found for the ranker, and the warnings that belong to all of them."""

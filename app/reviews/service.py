@@ -26,6 +26,12 @@ from icd_coder_client.reviews import DoneAction, ReviewKept, ReviewsAnswer, Stor
 from model.errors import InvalidOption
 from model.icd import Code
 
+KEPT, REFUSED = 201, 422
+MISFIT = (
+    "an action does not fit the note's list of codes, and nothing was kept: accept and reject a code of the note or of "
+    "the bundle, reorder one of the note, and add any other (which of them, a key with the scope 'neighbours' is told)"
+)
+
 
 @dataclass(frozen=True)
 class ReviewService:
@@ -67,49 +73,56 @@ class ReviewService:
         return await asyncio.to_thread(self._export, self._database(), system, visit)
 
     def _make(self, engine: Engine, request: ReviewRequest, actions: Sequence[Action], visit: Visit) -> ReviewKept:
+        reviewer, now = request.reviewer or visit.caller.name, datetime.now(UTC)
+        number = 0
         with write(engine) as connection:
+            bundle_id = self._known_bundle(connection, request.bundle_id)  # before the note: alike for every note
             note = _note(connection, request.note_id)
             before = _codes(connection, note)
-            codes = self._checked_replay(before, actions)
-            bundle_id = self._bundle(connection, request.bundle_id)
-            review = NewReview(
-                note.row, bundle_id, visit.caller.who, request.reviewer or visit.caller.name, datetime.now(UTC)
-            )
-            number = repository.add_review(connection, review, actions)
-            append(connection, visit.entry([request.note_id], 201))
+            misfit = self._misfit(before, actions)
+            if misfit is None:
+                self._record(connection, bundle_id)
+                review = NewReview(note.row, bundle_id, visit.caller.who, reviewer, now)
+                number = repository.add_review(connection, review, actions)
+            append(connection, visit.entry([request.note_id], KEPT if misfit is None else REFUSED))
+        if misfit is not None:  # after the commit: a refusal tells of the note's codes, so its row in the log stays
+            raise InvalidOption(misfit if visit.may(Scope.NEIGHBOURS) else MISFIT)
         return ReviewKept(
             review_id=number,
             note_id=request.note_id,
             bundle_id=bundle_id,
-            reviewer=review.reviewer,
-            created_at=review.created_at,
-            codes=self._titled(codes),
+            reviewer=reviewer,
+            created_at=now,
+            codes=self._titled(replay(before, actions)),
             warnings=self._warnings(actions),
         )
 
-    def _checked_replay(self, before: Sequence[Code], actions: Sequence[Action]) -> list[Code]:
-        """The list after the actions, each of which must mean something."""
+    def _misfit(self, before: Sequence[Code], actions: Sequence[Action]) -> str | None:
+        """What is wrong with the first action that means nothing for a note with these codes; None where all do."""
         codes = list(before)
         for action in actions:
             written = f"{action.code.system}:{action.code.code}"
             if action.kind is ActionKind.REORDER and action.code not in codes:
-                raise InvalidOption(f"'{written}' is not in the note's list, so it has no place: add it instead")
+                return f"'{written}' is not in the note's list, so it has no place: add it instead"
             judged = action.kind in (ActionKind.ACCEPT, ActionKind.REJECT)
             if judged and action.code not in codes and self.tree.codes.column(action.code) is None:
-                raise InvalidOption(
+                return (
                     f"'{written}' is neither in the note's list nor a code of the bundle, so nobody can have "
                     "suggested it: add it instead, or see GET /v1/codes"
                 )
             codes = replay(codes, [action])
-        return codes
+        return None
 
-    def _bundle(self, connection: Connection, named: str | None) -> str:
+    def _known_bundle(self, connection: Connection, named: str | None) -> str:
         if named is None or named == self.coder.bundle_id:
-            record_bundle(connection, self.coder)
             return self.coder.bundle_id
         if not is_recorded(connection, named):
             raise InvalidOption("the database knows no bundle with this bundle_id: see the bundle_id of an answer")
         return named
+
+    def _record(self, connection: Connection, bundle_id: str) -> None:
+        if bundle_id == self.coder.bundle_id:
+            record_bundle(connection, self.coder)
 
     def _read(self, engine: Engine, query: ReviewsQuery, visit: Visit) -> ReviewsAnswer:
         with read(engine) as connection:

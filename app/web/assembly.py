@@ -63,7 +63,8 @@ def assemble(settings: Settings, engine: Engine | None, metrics: Metrics, coder:
 
 def _catalogue(coder: Coder, tree: CodeTree, index: NeighbourIndex | None) -> Catalogue:
     policies = coder.threshold_policies(with_neighbours=index is not None)
-    return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies)
+    alone = coder.threshold_policies(with_neighbours=False)
+    return Catalogue(coder.bundle_id, tree, TitleWords(coder.codes), policies, alone)
 
 
 def _recorder(settings: Settings, coder: Coder, index: NeighbourIndex | None) -> Recorder | None:

@@ -25,7 +25,7 @@ def permitted(request: PredictRequest, visit: Visit) -> tuple[PredictRequest, li
     visit.require_stored(request.note_id)
     changes: dict[str, object] = {}
     warnings = []
-    if request.neighbours and not visit.may(Scope.NEIGHBOURS):
+    if request.neighbours and not visit.reads_notes:
         changes["neighbours"] = 0
         warnings.append(NO_NEIGHBOURS)
     if request.note_id is not None and request.explain != "none" and not visit.may(Scope.TEXT):

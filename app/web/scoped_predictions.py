@@ -33,7 +33,7 @@ class Predictor:
             As :meth:`app.coding.service.CodingService.predict` and :meth:`app.access_log.journal.Journal.write`.
         """
         allowed, warnings = permitted(request, visit)
-        answer = await self.coding.predict(allowed)
+        answer = await self.coding.predict(allowed, reads_notes=visit.reads_notes)
         record = None if self.recorder is None else self.recorder.recording(allowed.note_id, answer.codes)
         await self.journal.write(visit.entry(notes_read(allowed, answer)), record)
         return visible_prediction(answer, visit, warnings)

@@ -80,7 +80,8 @@ class LocalCoding:
             service = build_service(self.settings, self.coder, inference, self.index)
             for note in notes:
                 text = note.read(self.settings.max_characters)
-                answer = await service.predict(PredictRequest(text=text, **self.options.fields()))
+                request = PredictRequest(text=text, **self.options.fields())
+                answer = await service.predict(request, reads_notes=True)  # who may read the database's file
                 write(note, text, selected_part(answer) if self.options.selected_only else answer)
 
 

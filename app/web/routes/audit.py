@@ -22,6 +22,7 @@ async def audit(request: AuditRequest, visit: ByPredict, auditing: Auditing, jou
     """Which assigned codes of a note nothing supports, and which codes are probably missing, with evidence."""
     visit.require_stored(request.note_id)
     withheld = request.note_id is not None and request.explain != "none" and not visit.may(Scope.TEXT)
-    answer = await auditing.audit(request.model_copy(update={"explain": "none"}) if withheld else request)
+    allowed = request.model_copy(update={"explain": "none"}) if withheld else request
+    answer = await auditing.audit(allowed, reads_notes=visit.reads_notes)
     await journal.write(visit.entry([] if request.note_id is None else [request.note_id]))
     return answer.model_copy(update={"warnings": [*answer.warnings, NO_EVIDENCE]}) if withheld else answer

@@ -15,6 +15,6 @@ router = APIRouter(prefix="/v1", tags=["codes"])
 
 
 @router.get("/codes", response_model_exclude_none=True, responses=documented(*KEYED, 422, 500, 503))
-async def codes(query: Annotated[CodesQuery, Query()], _visit: ByAnyKey, catalogue: CodeCatalogue) -> CodesAnswer:
+async def codes(query: Annotated[CodesQuery, Query()], visit: ByAnyKey, catalogue: CodeCatalogue) -> CodesAnswer:
     """Codes by words of their titles, by their beginning, or beneath a category; with counts and thresholds."""
-    return await asyncio.to_thread(catalogue.search, query)
+    return await asyncio.to_thread(catalogue.search, query, visit.reads_notes)

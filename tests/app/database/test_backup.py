@@ -212,7 +212,7 @@ def test_jobs_are_in_no_backup(url: str, tmp_path: Path) -> None:
     engine = open_engine(url)
     job = NewJob("j" * 32, "no-auth", "k" * 64, "b" * 64, "r1", datetime.now(UTC))
     with write(engine) as connection:
-        add_job(connection, job, [JobLine(id="a", text=CANARY)])
+        add_job(connection, job, [JobLine(id="a", text=CANARY)], reads_notes=True)
     rows = dump(engine, tmp_path / "notes.icdbackup")
     assert [name for name in rows if name.startswith("job")] == []
     with unpacked(tmp_path / "notes.icdbackup") as (folder, _):

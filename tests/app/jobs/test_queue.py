@@ -35,7 +35,7 @@ def add(engine: Engine, job_id: str, count: int) -> None:
     """A job of a caller of its own name."""
     job = NewJob(job_id, job_id, "k" * 64, "b" * 64, "r1", datetime.now(UTC))
     with write(engine) as connection:
-        repository.add_job(connection, job, read_job_file(job_file(count), LIMITS))
+        repository.add_job(connection, job, read_job_file(job_file(count), LIMITS), reads_notes=True)
 
 
 def job_of(engine: Engine, job_id: str) -> JobRow:

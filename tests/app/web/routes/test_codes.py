@@ -10,6 +10,7 @@ from app.catalogue.code_tree import CodeTree
 from app.catalogue.schemas import CodesQuery
 from app.catalogue.service import Catalogue
 from app.catalogue.title_search import TitleWords
+from model.errors import InvalidOption
 from model.labels import Label, LabelSpace
 from model.ranking.code_counts import CodeCounts
 from model.ranking.thresholds import ThresholdPolicy
@@ -116,8 +117,8 @@ def test_a_code_tells_its_precision_and_recall_and_what_they_rest_on() -> None:
     """What was never selected has no precision, what was never assigned no recall; only at the global threshold."""
     counts = CodeCounts(40, np.array([0, 1, 3]), np.array([3, 0, 0]), np.array([1, 2, 0]), np.array([5, 0, 4]))
     policies = [ThresholdPolicy("global", 0.5, counts=counts), ThresholdPolicy("per-code", 0.5, np.full(4, 0.2))]
-    catalogue = Catalogue("b", CodeTree(LABELS), TitleWords(LABELS), policies)
-    answer = catalogue.search(CodesQuery()).model_dump(exclude_none=True)
+    catalogue = Catalogue("b", CodeTree(LABELS), TitleWords(LABELS), policies, policies[:1])
+    answer = catalogue.search(CodesQuery(), reads_notes=True).model_dump(exclude_none=True)
     names = ("precision", "selected_notes", "recall", "assigned_notes")
     told = [{name: code[name] for name in names if name in code} for code in answer["codes"]]
     assert told == [
@@ -127,9 +128,11 @@ def test_a_code_tells_its_precision_and_recall_and_what_they_rest_on() -> None:
         {"selected_notes": 0, "recall": 0.0, "assigned_notes": 4},
     ]
     assert (answer["policy"], answer["warnings"]) == ({"name": "global", "notes": 40}, [])
-    other = catalogue.search(CodesQuery(policy="per-code"))
+    other = catalogue.search(CodesQuery(policy="per-code"), reads_notes=True)
     assert [code.selected_notes for code in other.codes] == [None] * 4
     assert any("counted at the global threshold" in warning for warning in other.warnings)
+    with pytest.raises(InvalidOption):  # of the policies that answer a caller without the scope neighbours
+        catalogue.search(CodesQuery(policy="per-code"), reads_notes=False)
 
 
 def test_frequent_titles_come_first_behind_codes_and_kin_have_titles() -> None:
@@ -143,8 +146,9 @@ def test_frequent_titles_come_first_behind_codes_and_kin_have_titles() -> None:
             Label("icd10cm", "K02", "frequent, not I21", 9),
         )
     )
-    catalogue = Catalogue("b", CodeTree(codes), TitleWords(codes), [ThresholdPolicy("global", 0.5, np.full(5, 0.4))])
-    page = catalogue.search(CodesQuery(q="i21")).codes
+    policies = [ThresholdPolicy("global", 0.5, np.full(5, 0.4))]
+    catalogue = Catalogue("b", CodeTree(codes), TitleWords(codes), policies, policies)
+    page = catalogue.search(CodesQuery(q="i21"), reads_notes=True).codes
     assert [code.code for code in page] == ["I21", "I21.4", "I21.41", "K02", "K01"]
     infarction, part = page[:2]
     assert infarction.parent is None

@@ -14,8 +14,10 @@ from app.access.scopes import Scope
 from app.database.engine import open_engine, write
 from app.errors import DatabaseUnavailable
 from app.notes.verify_index import verify_index
+from app.reviews.service import MISFIT
 from app.settings import load_settings
 from app.web.application import create_app
+from tests.app.access.fake_identity_provider import settings_of, token
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
 from tests.app.access_log.rows import logged
 from tests.app.answers import problem
@@ -83,6 +85,55 @@ def test_the_reviewer_is_the_name_of_the_key(tmp_path: Path, coder: FakeCoder) -
     ]
 
 
+IMPOSSIBLE = {"action": "reorder", "system": "icd9cm", "code": "E999.1", "position": 1}
+UNKNOWN_BUNDLE = {"bundle_id": "c" * 64}
+UNKNOWN_CODE = {"actions": [{"action": "accept", "code": "Z99"}]}
+
+
+@pytest.mark.parametrize("wrong", [UNKNOWN_BUNDLE, UNKNOWN_CODE])
+def test_what_is_wrong_with_every_note_is_told_before_a_note_is_looked_for(
+    tmp_path: Path, coder: FakeCoder, wrong: dict[str, Any]
+) -> None:
+    """So no answer tells whether one is stored, and nothing is logged."""
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder)
+    headers = bearer(make_key(gate, Scope.REVIEW))
+    with TestClient(app, headers=headers) as client:
+        told = [client.post("/v1/reviews", json=REVIEW | wrong | {"note_id": note}) for note in ("n1", "n0")]
+    assert problem(told[0]) == problem(told[1]) == (422, "invalid-option")
+    assert told[0].json()["detail"] == told[1].json()["detail"]
+    assert not any("reviews" in row[1] for row in logged(gate.engine))
+
+
+@pytest.mark.parametrize("own", ["401.9", "250.00", "428.0", "00.66"])
+@pytest.mark.parametrize("kind", ["reorder", "reject", "accept"])
+def test_a_refused_review_names_no_code_to_a_key_without_neighbours_and_is_logged(
+    tmp_path: Path, coder: FakeCoder, kind: str, own: str
+) -> None:
+    """One answer whether the first action fits the note or not: it would tell the note's codes one by one."""
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder)
+    key = make_key(gate, Scope.REVIEW)
+    place = {"position": 1} if kind == "reorder" else {}
+    actions = [{"action": kind, "code": own, **place}, IMPOSSIBLE]
+    with TestClient(app) as client:
+        answer = client.post("/v1/reviews", json={"note_id": "n1", "actions": actions}, headers=bearer(key))
+        assert problem(answer) == (422, "invalid-option")
+        assert answer.json()["detail"] == MISFIT
+        assert logged(gate.engine)[-1] == (key.split("_")[1], "POST /v1/reviews", '["n1"]', 422)
+        seeing = bearer(make_key(gate, Scope.REVIEW, Scope.NEIGHBOURS))
+        named = client.post("/v1/reviews", json={"note_id": "n1", "actions": actions}, headers=seeing)
+        assert "'icd9cm:" in named.json()["detail"] or "'icd9pcs:" in named.json()["detail"]
+        assert client.get("/v1/reviews", headers=seeing).json() == {"reviews": []}
+
+
+def test_a_review_by_a_token_is_signed_with_its_pseudonym(tmp_path: Path, coder: FakeCoder) -> None:
+    """As the access log names the person."""
+    app, _ = keyed_app(indexed_database(tmp_path, coder), coder, **settings_of(tmp_path))
+    with TestClient(app, headers=bearer(token(scope="review"))) as client:
+        assert client.post("/v1/reviews", json=REVIEW).json()["reviewer"].startswith("sub-")
+        (review,) = client.get("/v1/reviews").json()["reviews"]
+    assert review["reviewer"] == review["who"]
+
+
 def test_pages_hold_every_review_once(client: TestClient) -> None:
     """By note, and since a moment."""
     made = [
@@ -129,12 +180,14 @@ def test_pages_hold_every_review_once(client: TestClient) -> None:
 def test_what_cannot_be_reviewed_is_a_problem(
     client: TestClient, indexed: str, change: dict[str, Any], expected: tuple[int, str]
 ) -> None:
-    """Without a word of the request, and nothing is stored."""
+    """Without a word of the request, and no review is stored; what was compared with a note's codes is logged."""
     answer = client.post("/v1/reviews", json=REVIEW | change)
     assert problem(answer) == expected
     assert CANARY not in answer.text
     assert client.get("/v1/reviews").json() == {"reviews": []}
-    assert not any(row[1] == "POST /v1/reviews" for row in logged(create_engine(indexed)))
+    rows = [row for row in logged(create_engine(indexed)) if row[1] == "POST /v1/reviews"]
+    compared = "the note's list" in answer.text
+    assert rows == ([("no-auth", "POST /v1/reviews", '["n1"]', 422)] if compared else [])
 
 
 @pytest.mark.parametrize(

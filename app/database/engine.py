@@ -267,8 +267,12 @@ def alembic_config() -> Config:
 
 def revisions(connection: Connection) -> tuple[str | None, str | None]:
     """Revision of the database, None without our tables, and the newest one of this version."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    return current, ScriptDirectory.from_config(alembic_config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision(), newest_revision()
+
+
+def newest_revision() -> str | None:
+    """Revision of the schema of this version."""
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def _upgrade(connection: Connection, url: str) -> None:

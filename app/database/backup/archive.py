@@ -7,12 +7,16 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from model.atomic_output import require_no_file, scratch_directory
 from model.errors import MalformedInput, MissingInput, UnwritableOutput
@@ -20,8 +24,24 @@ from model.private_files import set_modes
 
 FORMAT = "icd-coder backup 1"
 MANIFEST = "manifest.json"
+MEMBER = re.compile(r"[a-z_]{1,60}\.parquet")
 LARGEST_MANIFEST = 1_000_000
 """Bytes; it has a line for each table."""
+
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    struct.error,
+    pa.ArrowException,
+    ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,  # a flipped bit says that a member is encrypted
+)
+"""What the readers of zip, JSON and parquet raise for bytes that are not theirs."""
 
 
 @contextmanager
@@ -72,15 +92,27 @@ def unpacked(source: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     if not source.is_file():
         raise MissingInput(f"the backup '{source}' is not there: name a file that `icd-coder backup` wrote")
     with scratch_directory(source.with_name("icd-coder-restore")) as folder:
-        try:
+        with damage_named(source):
             manifest = _extract(source, folder)
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, KeyError, RuntimeError, EOFError, TypeError):
-            raise _damaged(source) from None  # RuntimeError: a flipped bit says that a member is encrypted
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # a changed place to read from, before the file's beginning
-                raise
-            raise _damaged(source) from None
         yield folder, manifest
+
+
+@contextmanager
+def damage_named(source: Path) -> Iterator[None]:
+    """Turn whatever the block's readers say of a changed or forged file into one sentence.
+
+    Raises:
+        MalformedInput: the file is damaged.
+    """
+    try:
+        yield
+    except DAMAGE:
+        raise damaged(source) from None
+    except OSError as error:
+        # Those of pyarrow have no number; EINVAL is a changed place to read from, before the file's beginning.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise damaged(source) from None
 
 
 def _extract(source: Path, folder: Path) -> dict[str, Any]:
@@ -88,14 +120,16 @@ def _extract(source: Path, folder: Path) -> dict[str, Any]:
         _require_room(archive, source, folder)
         content = archive.read(MANIFEST)
         if hashlib.sha256(content).hexdigest().encode() != archive.comment:
-            raise _damaged(source)
+            raise damaged(source)
         manifest = _parsed(content, source)
+        if sorted(archive.namelist()) != sorted([*manifest["sha256"], MANIFEST]):
+            raise damaged(source)
         for member, digest in manifest["sha256"].items():
-            if Path(member).name != member:
-                raise _damaged(source)
+            if not MEMBER.fullmatch(member):
+                raise damaged(source)
             archive.extract(member, folder)
             if _sha256(folder / member) != digest:
-                raise _damaged(source)
+                raise damaged(source)
     return manifest
 
 
@@ -103,9 +137,9 @@ def _require_room(archive: zipfile.ZipFile, source: Path, folder: Path) -> None:
     """Raise unless the members are as large as they stand in the file, and fit on the disk."""
     members = archive.infolist()
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise _damaged(source)  # ours are stored: a packed one could fill the disk or the memory
+        raise damaged(source)  # ours are stored: a packed one could fill the disk or the memory
     if archive.getinfo(MANIFEST).file_size > LARGEST_MANIFEST:
-        raise _damaged(source)
+        raise damaged(source)
     needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
     if needed > free:
         raise UnwritableOutput(
@@ -118,18 +152,19 @@ def _parsed(content: bytes, source: Path) -> dict[str, Any]:
     """The manifest, with all that a restore reads of it."""
     manifest = json.loads(content)
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
-        raise _damaged(source)
+        raise damaged(source)
     if manifest["format"] != FORMAT:
         raise MalformedInput(f"'{source}' is a '{manifest['format']}', this version reads '{FORMAT}': update icd-coder")
     kinds = {"revision": str, "rows": dict, "texts": int, "sha256": dict}
     if not all(isinstance(manifest.get(name), kind) for name, kind in kinds.items()):
-        raise _damaged(source)
-    if not all(isinstance(rows, int) for rows in manifest["rows"].values()):
-        raise _damaged(source)
+        raise damaged(source)
+    if not all(type(rows) is int for rows in manifest["rows"].values()):  # true is an int, too
+        raise damaged(source)
     return manifest
 
 
-def _damaged(source: Path) -> MalformedInput:
+def damaged(source: Path) -> MalformedInput:
+    """The one sentence for a file that no backup wrote, or that has changed."""
     return MalformedInput(f"'{source}' is damaged or no backup (its checksums do not fit): use another backup")
 
 

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from icd_coder_client.answer import Strict
 from icd_coder_client.requests import System
+from model.formula_guard import guarded
 from model.icd import SYSTEMS, readings
 
 JSON = "application/json"
@@ -20,7 +21,6 @@ Subtree = Annotated[
 MOST_SUBTREES = 100
 EXAMPLE_NOTE = "65 year old man with hypertension, admitted with crushing chest pain. ECG: ST elevation."
 MOST_CODES = 500
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _is_code(written: str) -> str:
@@ -62,6 +62,6 @@ class AssignedCode(Strict):
 def plain_cell(value: object) -> object:
     """A cell of a CSV table that no spreadsheet takes for a formula: a text that could be one gets a leading quote.
 
-    After OWASP's page "CSV Injection". Numbers stay as they are.
+    ``prepare table`` takes it off. Numbers stay as they are.
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return guarded(value) if isinstance(value, str) else value

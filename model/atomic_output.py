@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -54,7 +55,12 @@ def staged_directory(target: Path) -> Iterator[Path]:
 
 
 def require_free(target: Path) -> None:
-    """Raise OutputExists unless ``target`` is absent or an empty directory; call it before long work."""
+    """Raise OutputExists unless ``target`` is absent or an empty directory; call it before long work.
+
+    A link is refused, because a directory cannot be renamed onto one.
+    """
+    if target.is_symlink():
+        raise OutputExists(f"'{target}' is a link: name the folder that it leads to, or choose another --out")
     if not target.is_dir() or any(target.iterdir()):
         require_no_file(target)
 
@@ -122,8 +128,8 @@ def write_atomically(target: Path, content: bytes, is_secret: bool = False) -> N
 
 
 def require_no_file(target: Path) -> None:
-    """Raise OutputExists where there is such a file or folder; call it before long work."""
-    if target.exists():
+    """Raise OutputExists where there is such a file, folder or link; call it before long work."""
+    if target.exists() or target.is_symlink():
         raise OutputExists(f"'{target}' is there already: remove it or choose another --out")
 
 
@@ -178,18 +184,25 @@ def _locked(handle: int, *, without_locks: bool) -> bool:
 
 
 def _remove_abandoned(path: Path) -> None:
+    """Ours are files and folders; anything else, such as a pipe that nobody writes, was put there and stays."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        if not _is_ours(path.lstat().st_mode):
+            return
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)  # it may be another one by now
     except OSError:
         return  # gone meanwhile, or not ours to open
     try:
-        if _locked(handle, without_locks=False):
+        if _is_ours(os.fstat(handle).st_mode) and _locked(handle, without_locks=False):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
     finally:
         os.close(handle)
+
+
+def _is_ours(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def _flush(directory: Path) -> None:

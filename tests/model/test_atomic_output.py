@@ -3,11 +3,21 @@
 import errno
 import os
 import shutil
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
-from model.atomic_output import staged_directory, staged_file, write_atomically
+from model.atomic_output import (
+    _remove_abandoned,
+    require_free,
+    require_no_file,
+    staged_directory,
+    staged_file,
+    sweep_abandoned,
+    write_atomically,
+)
 from model.errors import OutputExists, UnwritableOutput
 from model.private_files import GROUP_READABLE
 
@@ -115,3 +125,60 @@ def test_a_file_is_private_and_replaced_only_when_its_block_ends(tmp_path: Path)
     assert (tmp_path / "file").read_bytes() == b"old"
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_link_is_refused_before_the_work(tmp_path: Path, is_there: bool) -> None:
+    """A folder cannot be renamed onto it, so everything would be lost at the end."""
+    if is_there:
+        (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to("real")
+    began = []
+    refusal = pytest.raises(OutputExists, match=r"out' is a link: name the folder that it leads to")
+    with refusal, staged_directory(tmp_path / "out"):
+        began.append(1)
+    assert not began
+    with pytest.raises(OutputExists, match="is a link"):
+        require_free(tmp_path / "out")
+    with pytest.raises(OutputExists, match="is there already"):
+        require_no_file(tmp_path / "out")
+    (tmp_path / "above").mkdir()
+    (tmp_path / "way").symlink_to("above")
+    with staged_directory(tmp_path / "way" / "out") as staging:
+        (staging / "a").write_text("1")
+    assert (tmp_path / "above" / "out" / "a").read_text() == "1"
+
+
+def test_only_files_and_folders_are_taken_for_abandoned(tmp_path: Path) -> None:
+    """A pipe would be waited for, and a link or a socket is none of ours: they stay, the others go."""
+    names = [f".out.partial-aaaaaaa{place}" for place in range(5)]
+    pipe, address, link, file, folder = (tmp_path / name for name in names)
+    os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(address))
+    link.symlink_to(pipe.name)
+    file.touch()
+    folder.mkdir()
+    finished: list[int] = []
+    sweeping = threading.Thread(target=lambda: finished.append(sweep_abandoned(tmp_path / "out") or 1), daemon=True)
+    sweeping.start()
+    sweeping.join(30)
+    assert finished == [1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names[:3]
+
+
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the opening."""
+    pipe = tmp_path / ".out.partial-aaaaaaaa"
+    os.mkfifo(pipe)
+    real = Path.lstat
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(Path, "lstat", lambda self: real(tmp_path / "file" if self == pipe else self))
+    finished: list[int] = []
+    sweeping = threading.Thread(target=lambda: finished.append(_remove_abandoned(pipe) or 1), daemon=True)
+    sweeping.start()
+    sweeping.join(30)
+    assert finished == [1]
+    assert pipe.exists()

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
+from model.formula_guard import unguarded
 from training.prepare.code_cells import NULL_WORDS
 from training.prepare.table_rows.rows import Value
 
@@ -27,6 +28,12 @@ def is_null_word(value: Value) -> bool:
     return isinstance(value, str) and len(word := value.strip()) <= LONGEST_WORD and word.upper() in NOTHING
 
 
+def is_guarded(value: Value) -> bool:
+    """Whether a note or an id begins with a quote against formulas; :func:`text_of` and :func:`id_of` take it off."""
+    text = _text(value) if isinstance(value, str | bytes) else None
+    return text is not None and unguarded(text) != text
+
+
 def text_of(value: Value) -> str | None:
     """A note; None where nothing is.
 
@@ -34,6 +41,7 @@ def text_of(value: Value) -> str | None:
         WrongCell: it is a list or a structure, or bytes that are no UTF-8.
     """
     text = _text(value)
+    text = None if text is None else unguarded(text)
     return None if text is None or not text.strip() or is_null_word(text) else text
 
 
@@ -45,7 +53,7 @@ def id_of(value: Value) -> str | None:
     """
     if isinstance(value, float) and not math.isnan(value):
         raise WrongCell(_FRACTION)
-    text = (_text(value) or "").strip()
+    text = unguarded(_text(value) or "").strip()
     if not text or is_null_word(text):
         return None
     if _FLOAT.fullmatch(text):

@@ -12,7 +12,7 @@ from training.prepare.dataset_directory import Record
 from training.prepare.equal_texts import text_digest
 from training.prepare.icd_version import version_of, version_on
 from training.prepare.splits import canonical_split
-from training.prepare.table_cells import WrongCell, codes_of, id_of, is_null_word, text_of
+from training.prepare.table_cells import WrongCell, codes_of, id_of, is_guarded, is_null_word, text_of
 from training.prepare.table_columns import Positions, TableColumns
 from training.prepare.table_rows.rows import Row, Value
 
@@ -46,6 +46,7 @@ class Gathering:
     without_codes: int = 0
     null_notes: int = 0
     cut_notes: int = 0
+    guards: int = 0
     _same: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
     """Rows with equal cells share one tuple, to save memory."""
 
@@ -83,6 +84,12 @@ class Gathering:
     def warn_of_notes(self, record: Record) -> None:
         """Count the notes that are a word such as NULL, and warn of those that a spreadsheet cut."""
         record.count("notes that are a word such as NULL or NaN, taken for none", self.null_notes)
+        if self.guards:
+            record.count("ids and notes whose quote before = + - @ tab or CR was taken off", self.guards)
+            record.warnings.append(
+                f"{self.guards:,} ids and notes begin with a quote before =, +, -, @, a tab or CR, which guards "
+                "against formulas of spreadsheets: it was taken off"
+            )
         if self.cut_notes:
             record.warnings.append(
                 f"{self.cut_notes:,} notes have exactly {EXCEL_CELL:,} characters, the most that a cell of Excel "
@@ -105,6 +112,7 @@ class Gathering:
         if text is None:
             self.null_notes += is_null_word(cells[self.positions.text])
             return None
+        self.guards += is_guarded(cells[self.positions.text])
         try:
             check_note(text)
         except InvalidNote as error:
@@ -116,6 +124,7 @@ class Gathering:
         if place is None:
             return None
         value = self._cell(number, cells, place, id_of)
+        self.guards += is_guarded(cells[place])
         if value is None:
             raise MalformedInput(
                 f"data row {number:,} of '{self.source}' has nothing in the column '{self._name(place)}': fill it or "

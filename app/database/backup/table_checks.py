@@ -14,7 +14,7 @@ from sqlalchemy import Column, Table
 
 from app.database.backup.table_files import TABLES, batches, schema_of
 from app.database.column_types import VECTOR_TYPE
-from app.database.tables import Bundle, Embedding, Note
+from app.database.tables import Base, Bundle, Embedding, Note
 from model.progress import progress_bar
 from model.text.note_text import MAX_CHARACTERS
 
@@ -82,7 +82,7 @@ def _check_vectors(batch: pa.RecordBatch, dimensions: set[tuple[str, int]]) -> N
 
 def _dimensions(folder: Path) -> set[tuple[str, int]]:
     """The embeddings that the bundles have made, each with its number of values."""
-    table = Bundle.__table__
+    table = Base.metadata.tables[Bundle.__tablename__]
     with pq.ParquetFile(folder / f"{table.name}.parquet") as file:
         _require_form(table, file)
         return {

@@ -1,5 +1,7 @@
 """The table of reviews at the command line, read again by ``prepare table``."""
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,40 @@ def test_prepare_table_reads_the_export(reviewed: str, tmp_path: Path) -> None:
     }
     assert {document.document_id: document.text for document in documents}["w/1"] == HARD
     assert {document.document_id: document.subject_id for document in documents} == {"w/1": "p1", "007": "p1", "3": "3"}
+
+
+def test_ids_and_texts_that_look_like_formulas_come_back(tmp_path: Path, coder: FakeCoder) -> None:
+    """So that indexing the export finds the same note and patient, and makes no second ones."""
+    url = f"sqlite:///{tmp_path}/notes.sqlite3"
+    migrate(url)
+    code = (Code("icd9cm", "401.9"),)
+    notes = [
+        Document("-5", "-77", "train", f"- {CANARY} has chest pain.\n- Old.", code),
+        Document("=n", "+p", "train", f"=== {CANARY} Admission ===", code),
+        Document("'@q", "'-7", "train", f"'+ {CANARY} a quote of its own", code),
+        Document("'tis", "@x", "train", f"\t{CANARY} begins with a tab", code),
+    ]
+    index_into(url, coder, write_dataset(tmp_path / "data", notes), store_text=True)
+    with TestClient(create_app(load_settings(database=url), coder, OpenGate())) as client:
+        for note in notes:
+            action = {"action": "accept", "system": "icd9cm", "code": "401.9"}
+            review = {"note_id": note.document_id, "actions": [action]}
+            assert client.post("/v1/reviews", json=review).status_code == 201
+    table, out = tmp_path / "reviewed.csv", tmp_path / "again"
+    run("export-reviews", "--database", url, "--system", "icd9cm", "--with-text", "--out", str(table))
+    with table.open(newline="") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in set("=+-@\t\r")]
+    columns = ("--text", "text", "--codes", "codes", "--id", "note_id", "--subject", "subject_id")
+    run("prepare", "table", "--source", str(table), *columns, "--system", "icd9cm", "--out", str(out))
+    found = [document for split in ("train", "dev", "test") for document in load_dataset(out).documents(split)]
+    assert {one.document_id: (one.subject_id, one.text) for one in found} == {
+        one.document_id: (one.subject_id, one.text) for one in notes
+    }
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert "11 ids and notes begin with a quote" in str(manifest)
+    added = index_into(url, coder, out, splits=("train", "dev", "test"), store_text=True)
+    assert (added.added, added.present) == (0, 4)
 
 
 def test_the_file_is_private_and_named_in_the_access_log(reviewed: str, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A note as the lexical channels and the evidence read it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from model.processor_budget import check_budget
 from model.text.context import read_contexts
 from model.text.note_form import plain_note
+from model.text.personal_words import personal_words
 from model.text.sections import Section, read_sections
 from model.text.text_edits import PlainNote
 from model.text.words import Words, read_words
@@ -39,9 +40,12 @@ class ReadNote:
 
     @cached_property
     def words(self) -> Words:
-        """The words of the text, T of them."""
+        """The words of the text, T of them. A name has no stem: "Mr. Parkinson" is no disease."""
         check_budget()
-        return read_words(self.text, self.language)
+        words = read_words(self.text, self.language)
+        named = personal_words(self.text, words)
+        stems = tuple("" if own else stem for stem, own in zip(words.stems, named.tolist(), strict=True))
+        return replace(words, stems=stems)
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:

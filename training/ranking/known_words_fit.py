@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from model.dataset import Document
 from model.text.known_words import KnownWords, words_of
 from model.text.note_form import plain_note
+from model.text.personal_words import without_personal
 from training.ranking.patients import of_several, patients_of
-from training.ranking.personal_words import without_personal
 
 LEAST_PATIENTS = 2
 """Fewest patients of a word even of public notes, which keeps misspellings out."""

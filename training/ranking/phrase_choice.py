@@ -2,7 +2,7 @@
 
 A phrase that is in as many notes as a shorter phrase inside it is in the same notes, so only the shorter one is kept.
 Whole annotated spans are kept even so. Anybody can read a bundle's phrases, so each must stand in the notes of several
-patients, and none has a word that names a person (:mod:`training.ranking.personal_words`).
+patients, and none has a word that names a person (:mod:`model.text.personal_words`).
 """
 
 from collections.abc import Sequence

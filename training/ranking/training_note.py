@@ -8,8 +8,8 @@ import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
+from model.text.personal_words import personal_words
 from model.text.read_note import ReadNote, read_note
-from training.ranking.personal_words import personal_words
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from model.dataset import Document
 from model.text.known_words import DEIDENTIFIED
 from model.text.note_form import plain_note
+from model.text.personal_words import name_spans, replaced
 from training.ranking.patients import of_several, patients_of
-from training.ranking.personal_words import name_spans, replaced
 
 HIDDEN = "___"
 """MIMIC-IV's placeholder, which a network meets in de-identified notes too."""

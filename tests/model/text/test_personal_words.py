@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.text.personal_words import personal_spans, personal_words, without_personal
 from model.text.words import read_words
-from training.ranking.personal_words import personal_spans, personal_words, without_personal
 
 
 def named(text: str) -> list[str]:

@@ -15,12 +15,12 @@ from model.text.words import Words
 
 _LABEL = re.compile(
     r"(?<![^\W\d_])(?<![^\W\d_][ \t])"  # "Brand name: aspirin" names nobody
-    r"(?:(?:patient|first|last|family|full|maiden)(?:'s)?[ \t]{1,2}name|name|patient|surname|nombre|apellidos?|paciente"
-    r"|attending|(?:dictated|signed|seen|referred) by|provider|physician|surgeon|pcp|next of kin|contact|m[eé]dico)"
+    r"(?:(?:patient|first|last|family|full|maiden)(?:'s)?[ \t]{1,2}name|name|surname|nombre|apellidos?"
+    r"|attending|(?:dictated|signed|seen|referred) by|provider|physician|surgeon|pcp|next of kin|m[eé]dico)"
     r"[ \t]{0,4}:",
     re.IGNORECASE,
 )
-"""Before a name."""
+"""Before a name; not "patient:", behind which a diagnosis may stand."""
 _TITLE = re.compile(r"\b(?:Drs?|DRS?|Dra|Doctor|DOCTOR|Mr|MR|Mrs|MRS|Ms|Miss|Mister|Prof|Sra?|Srta|Don|Doña)\b\.?")
 _DEGREE = re.compile(r",[ \t]{0,2}(?:M\.?D|D\.?O|R\.?N|N\.?P|P\.?A(?:-C)?|Ph\.?D)\b")
 """After a name."""

@@ -43,6 +43,7 @@ def test_what_names_a_person_is_found(text: str, words: list[str]) -> None:
     [
         "Brand name: Aspirin",
         "the patient: a woman with fever",
+        "Patient: Pneumonia",
         "B12 and T10 and L4 of 120/80, 500 mg",
         "The patient was admitted with Crohn disease",
         "name:\nFever and Cough",

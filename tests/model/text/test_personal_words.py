@@ -75,10 +75,10 @@ def test_spans_lie_in_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("part", ["Name: ", "Dr. A", "a" * 50, "Mr ", ", MD", "a.b@", "[** ", "Dr' - ", "A, ", "name "])
 def test_reading_is_linear(part: str) -> None:
-    """Twice the text takes about twice the processor time."""
+    """Eight times the text takes far less than the 64 times of a quadratic search."""
 
     def seconds(times: int) -> float:
-        text = part * (times * 20_000 // len(part))
+        text = part * (times * 10_000 // len(part))
         best = float("inf")
         for _ in range(3):
             begun = time.thread_time()
@@ -86,4 +86,4 @@ def test_reading_is_linear(part: str) -> None:
             best = min(best, time.thread_time() - begun)
         return best
 
-    assert seconds(4) <= 2.8 * seconds(2) + 0.01
+    assert seconds(8) <= 24 * seconds(1) + 0.01

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
 from app.database.backup import load as loading
 from app.database.backup import table_checks, table_files
 from app.database.backup.archive import FORMAT, MANIFEST
 from app.database.backup.dump import dump
 from app.database.backup.load import load
-from app.database.engine import open_engine
+from app.database.engine import open_engine, write
 from app.errors import DatabaseOutOfStep
 from model.errors import IcdCoderError, MalformedInput, UnwritableOutput
 from tests.app.fakes import CANARY
@@ -255,6 +256,24 @@ def test_long_texts_are_written_in_small_groups(indexed: str, tmp_path: Path, mo
         notes = pq.ParquetFile(io.BytesIO(archive.read("notes.parquet")))
     assert notes.metadata.num_row_groups == notes.metadata.num_rows == 3
     load(tmp_path / "b.icdbackup", f"sqlite:///{tmp_path}/new.sqlite3")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE embeddings SET vector = X'0000' WHERE note_id = 2",
+        "UPDATE embeddings SET embedding_id = 'f' WHERE note_id = 3",
+        "UPDATE notes SET text = printf('%.*c', 1000001, 'x') WHERE id = 1",
+    ],
+)
+def test_a_backup_that_no_restore_would_take_is_not_written(indexed: str, tmp_path: Path, damage: str) -> None:
+    """The operator hears of it while the database is still there."""
+    engine = open_engine(indexed)
+    with write(engine) as connection:
+        connection.execute(text(damage))
+    with pytest.raises(MalformedInput, match="is damaged, and a restore would refuse its backup: run `icd-coder ver"):
+        dump(engine, tmp_path / "b.icdbackup")
+    assert not list(tmp_path.glob("*backup*"))
 
 
 def test_no_refusal_holds_a_word_of_a_note(good: Path, tmp_path: Path) -> None:

@@ -90,6 +90,12 @@ STATUS: dict[type[IcdCoderError], tuple[int, str]] = {
     WrongContentType: (415, "wrong-content-type"),
 }
 """Status and last part of the problem type by error class; the first class that matches is used."""
+FOR_CLIENTS: dict[type[IcdCoderError], str] = {
+    DatabaseUnavailable: "the database cannot be used now",
+    DatabaseOutOfStep: "the database does not have the schema of this version",
+    EmbeddingMismatch: "the database has no embeddings that fit this bundle",
+}
+"""What a client is told of errors whose message names the database and how to mend it; the log has that."""
 INTERNAL = ("internal-error", "the service failed: the log has the request id")
 SAFE_MESSAGES = frozenset(
     {
@@ -119,8 +125,17 @@ def problem_of(error: Exception) -> Problem:
     """The problem of an error; for an unexpected error without details."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
-            return make_problem(status, slug, str(error))
+            return make_problem(status, slug, told(error))
     return make_problem(500, *INTERNAL)
+
+
+def told(error: Exception) -> str:
+    """What a client is told of an error of this program; of one of the database its name, such as SQLITE_BUSY."""
+    for kind, general in FOR_CLIENTS.items():
+        if isinstance(error, kind):
+            name = f" ({error.cause})" if isinstance(error, DatabaseUnavailable) else ""
+            return f"{general}{name}: try again later; the service's log has what to do"
+    return str(error)
 
 
 def shape_problem(found: Sequence[Any]) -> Problem:

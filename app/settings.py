@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     oidc_jwks: str | None = Field(
         default=None, description="The provider's public keys (JWKS): an https:// address or a file."
     )
+    oidc_proxy: str | None = Field(
+        default=None,
+        description="Proxy through which the keys at an address are fetched, such as http://proxy.example:3128; none: "
+        "they are fetched directly, whatever HTTP_PROXY says.",
+    )
     oidc_claim: str = Field(
         default="scope", description="Claim with scopes or roles: a name, or a way to it such as realm_access.roles."
     )

@@ -98,6 +98,8 @@ class FetchedKeys:
     transport: httpx.AsyncBaseTransport | None = None
     """None for the network."""
     clock: Callable[[], float] = time.monotonic
+    proxy: str | None = None
+    """The only proxy that counts: HTTP_PROXY of a machine is no choice of who may hand out the keys."""
     _keys: Mapping[str, Jwk] = field(default_factory=dict)
     _fetched: float = field(init=False)
     _tried: float = field(init=False)
@@ -135,7 +137,13 @@ class FetchedKeys:
         """Raises ValueError for more than MOST_BYTES, TimeoutError, and errors of httpx."""
         async with (
             asyncio.timeout(TIMEOUT_SECONDS),
-            httpx.AsyncClient(transport=self.transport, timeout=TIMEOUT_SECONDS) as client,
+            httpx.AsyncClient(
+                transport=self.transport,
+                proxy=self.proxy,
+                trust_env=False,  # neither HTTP_PROXY nor a .netrc file
+                verify=httpx.create_ssl_context(),  # SSL_CERT_FILE counts: it names a clinic's own authority
+                timeout=TIMEOUT_SECONDS,
+            ) as client,
             client.stream("GET", self.address) as answer,
         ):
             answer.raise_for_status()

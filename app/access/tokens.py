@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import jwt
 from jwt.exceptions import InvalidSubjectError
 
@@ -167,7 +168,7 @@ def open_token_verifier(settings: Settings, secret: bytes) -> TokenVerifier | No
         str(settings.oidc_issuer),
         str(settings.oidc_audience),
         _algorithms(settings.oidc_algorithms),
-        _keys(str(settings.oidc_jwks)),
+        _keys(str(settings.oidc_jwks), settings.oidc_proxy),
         GrantedScopes(settings.oidc_claim, parse_grants(settings.oidc_roles)),
         secret,
     )
@@ -182,12 +183,28 @@ def _algorithms(text: str) -> frozenset[str]:
     return names
 
 
-def _keys(source: str) -> SigningKeys:
+def _keys(source: str, proxy: str | None) -> SigningKeys:
     address = urlsplit(source)
     if address.scheme == "https" or (address.scheme == "http" and is_loopback(address.hostname or "")):
-        return FetchedKeys(source)
+        return FetchedKeys(source, proxy=_checked_proxy(proxy))
     if address.scheme == "http":
         raise InvalidOption(
             f"the setting {PREFIX}OIDC_JWKS cannot be used: over http:// anyone on the way can change the keys: use https://"
         )
     return read_keys(Path(source))
+
+
+def _checked_proxy(proxy: str | None) -> str | None:
+    """The proxy, or InvalidOption, which does not repeat it: it may hold a password."""
+    if proxy is None:
+        return None
+    try:
+        httpx.Proxy(proxy)
+        named = bool(urlsplit(proxy).hostname) and urlsplit(proxy).scheme in ("http", "https")
+    except (ValueError, httpx.InvalidURL):
+        named = False
+    if not named:
+        raise InvalidOption(
+            f"the setting {PREFIX}OIDC_PROXY cannot be used: give an address such as http://proxy.example:3128"
+        )
+    return proxy

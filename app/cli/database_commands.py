@@ -149,15 +149,32 @@ def restore(
 ) -> None:
     """Restore a backup into an empty database, which may be of the other engine.
 
+    Access keys come back as they were. The output says how many are valid, so that you can revoke again those that were
+    revoked after the backup.
+
     \b
     Example:
       icd-coder restore --database postgresql+psycopg://coder@localhost/notes --from notes.icdbackup
     """
+    from datetime import UTC, datetime
+
+    from app.access.keys import list_keys
     from app.database.backup.load import load
-    from app.database.engine import database_name
+    from app.database.engine import database_name, open_engine
+    from app.database.shown_url import parse_url, shown_url
 
     rows = load(source, database)
     typer.echo(f"{database_name(database)}: {rows['notes']} notes, {rows['embeddings']} embeddings", err=True)
+    engine = open_engine(database)
+    valid = sum(key.state(datetime.now(UTC)) == "valid" for key in list_keys(engine))
+    engine.dispose()
+    if valid:
+        at = f"--database {shown_url(parse_url(database))}"
+        typer.echo(
+            f"warning: {valid} access keys are valid as at the time of the backup, also those that were revoked since: "
+            f"see `icd-coder keys list {at}`, and revoke them with `icd-coder keys revoke ID {at}`",
+            err=True,
+        )
 
 
 @commands.command("export-reviews")

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -72,11 +73,11 @@ def _sentences(settings: "Settings") -> dict[str, str]:
 
 def _database(url: str | None) -> str:
     """Kind and place of the database, without a user or a password."""
-    from sqlalchemy import make_url
+    from app.database.shown_url import parse_url
 
     if url is None:
         return "as `--database` of `serve` names it, else none"
-    parsed = make_url(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return "a SQLite file on this machine"
     return f"PostgreSQL on {parsed.host or 'this machine'}"
@@ -88,11 +89,14 @@ def _outgoing(settings: "Settings") -> str:
     database = _database(settings.database)
     if database.startswith("PostgreSQL"):
         found.append(f"to the database ({database})")
-    if settings.oidc_jwks and settings.oidc_jwks.startswith("https:"):
-        found.append("to your identity provider, for its public keys")
+    if urlsplit(settings.oidc_jwks or "").scheme in ("http", "https"):
+        proxy = f", through the proxy {urlsplit(settings.oidc_proxy).hostname}" if settings.oidc_proxy else ""
+        found.append(f"to your identity provider, for its public keys{proxy}")
     if settings.tracing_collector:
         found.append("to your collector of traces: times and route names, no text, code or id of a note")
-    return f"The service opens connections {' and '.join(found)}. No other." if found else "No connection is opened."
+    if not found:
+        return "No connection is opened."
+    return f"The service opens connections {' and '.join(found)}. No other; HTTP_PROXY does not count."
 
 
 def _identity(settings: "Settings") -> str:

@@ -16,18 +16,18 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.database import postgresql, sqlite
 from app.database.deferred_signals import uninterrupted
+from app.database.shown_url import EXAMPLE, parse_url, shown_url
 from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from model.errors import InvalidOption
 
 NO_CONNECTION = "is busy, all of its connections are in use: try again in some seconds"
-EXAMPLE = "give a URL such as sqlite:///file.sqlite3 or postgresql+psycopg://user@host/database"
 
 
 def default_url(bundle: Path) -> str:
@@ -150,8 +150,8 @@ def database_file(url: str) -> Path | None:
 
 def database_name(url: str | URL) -> str:
     """What a message calls the database: its file, or its URL without the password."""
-    parsed = make_url(url)
-    return str(parsed.database) if parsed.drivername in sqlite.DRIVERS else parsed.render_as_string()
+    parsed = parse_url(url) if isinstance(url, str) else url
+    return str(parsed.database) if parsed.drivername in sqlite.DRIVERS else shown_url(parsed)
 
 
 def migrate(url: str) -> None:
@@ -242,10 +242,7 @@ def _forget_values(context: ExceptionContext) -> None:
 
 
 def _parse(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise InvalidOption(f"'{url}' is no database URL: {EXAMPLE}") from None
+    parsed = parse_url(url)
     _backend(parsed)
     return parsed
 
@@ -291,7 +288,7 @@ def _is_known(revision: str) -> bool:
 
 
 def _out_of_step(url: str, current: str | None, newest: str | None) -> str:
-    name, shown = database_name(url), make_url(url).render_as_string()
+    name, shown = database_name(url), shown_url(parse_url(url))
     if current is None:
         return f"'{name}' holds no tables of icd-coder: run `icd-coder migrate --database {shown}`"
     if _is_known(current):

@@ -57,9 +57,7 @@ def _named(url: URL) -> Path | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidOption(f"the database URL '{url.render_as_string()}' must name one {PARAMETER}=FILE")
+        raise InvalidOption(f"the database URL must name one {PARAMETER}=FILE")
     if url.password is not None:
-        raise InvalidOption(
-            f"the database URL '{url.render_as_string()}' has a password and a {PARAMETER}: leave one of them out"
-        )
+        raise InvalidOption(f"the database URL has a password and a {PARAMETER}: leave one of them out")
     return Path(value)

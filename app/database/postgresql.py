@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from app.database.password_file import use_password_file
+from app.database.shown_url import shown_url
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption
 
@@ -63,7 +64,7 @@ def make_engine(
     """
     if not url.database:
         raise InvalidOption(
-            f"the database URL '{url.render_as_string()}' names no database: "
+            f"the database URL '{shown_url(url)}' names no database: "
             "give a URL such as postgresql+psycopg://user@host/database"
         )
     try:
@@ -106,7 +107,7 @@ def require_extension(connection: Connection) -> None:
     query = text("SELECT coalesce(installed_version, default_version) FROM pg_available_extensions WHERE name = :name")
     version = connection.scalar(query, {"name": EXTENSION})
     needed = ".".join(map(str, MINIMUM_EXTENSION))
-    name = connection.engine.url.render_as_string()
+    name = shown_url(connection.engine.url)
     if version is None:
         raise DatabaseUnavailable(
             f"the server of '{name}' has no pgvector: install pgvector {needed} or later on it, or use sqlite:///FILE"
@@ -132,7 +133,7 @@ def require_private_log(connection: Connection) -> None:
     if open_settings:
         role = connection.scalar(text("SELECT current_user"))
         raise DatabaseUnavailable(
-            f"the server of '{connection.engine.url.render_as_string()}' could write note text to its own log: let its "
+            f"the server of '{shown_url(connection.engine.url)}' could write note text to its own log: let its "
             f"administrator run `GRANT SET ON PARAMETER {', '.join(open_settings)} TO {role}`, or store no text"
         )
 

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool, QueuePool
 
+from app.database.shown_url import shown_url
 from app.errors import DatabaseUnavailable
 from model.errors import InvalidOption, MissingInput
 from model.private_files import make_file
@@ -51,11 +52,11 @@ def make_engine(url: URL, keeps_open: bool = False, busy_timeout_ms: int = BUSY_
     """
     if not url.database or url.database == ":memory:":
         raise InvalidOption(
-            f"the database URL '{url.render_as_string()}' names no file: give a URL such as sqlite:///file.sqlite3"
+            f"the database URL '{shown_url(url)}' names no file: give a URL such as sqlite:///file.sqlite3"
         )
     if url.query or url.database.startswith("file:"):
         raise InvalidOption(
-            f"the database URL '{url.render_as_string()}' has options, which are not supported: give a URL such as "
+            f"the database URL '{shown_url(url)}' has options, which are not supported: give a URL such as "
             "sqlite:///file.sqlite3"
         )
     path = Path(url.database).absolute()
@@ -105,7 +106,7 @@ def require_file(url: URL) -> None:
     if not path.is_file():
         raise MissingInput(
             f"the database '{path}' is not there: make it with "
-            f"`icd-coder index --bundle BUNDLE --data DATA --database {url.render_as_string()}`"
+            f"`icd-coder index --bundle BUNDLE --data DATA --database {shown_url(url)}`"
         )
 
 

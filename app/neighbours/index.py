@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from app.database.engine import database_name, is_sqlite, open_service_database, read
+from app.database.shown_url import shown_url
 from app.neighbours import repository
 from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.repository import StoredNote
@@ -111,7 +112,7 @@ def require_embedding(engine: Engine, embedding_id: str, dimension: int) -> None
             f"the database '{database_name(engine.url)}' was indexed with the embedding {min(known)[:12]}, this "
             f"bundle has {embedding_id[:12]} in this precision: choose the --precision that it was indexed with, or "
             "add its embeddings with "
-            f"`icd-coder index --bundle BUNDLE --data DATA --database {engine.url.render_as_string()}`"
+            f"`icd-coder index --bundle BUNDLE --data DATA --database {shown_url(engine.url)}`"
         )
     require_same_dimension(engine, known, embedding_id, dimension)
 

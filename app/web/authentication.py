@@ -16,8 +16,6 @@ from model.errors import IcdCoderError
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
 """Paths without authentication; they reveal nothing about notes, keys or bundles. Every other path needs a key."""
 
-UNREADABLE = "the access keys cannot be read now: try again later"
-
 
 class Authentication:
     """Stores the caller in the state of the request, or answers with a problem."""
@@ -34,10 +32,10 @@ class Authentication:
                 address = (scope.get("client") or ("unknown",))[0]
                 caller = await self.gate.admit(Headers(scope=scope).getlist("authorization"), address)
             except DatabaseUnavailable as error:
-                # The original message names the database, and the caller is not authenticated.
-                structlog.get_logger().error("the access keys cannot be read", **error_fields(error))
-                problem = known_problem(DatabaseUnavailable(UNREADABLE), self.retry_after_seconds)
-                await problem(scope, receive, send)
+                structlog.get_logger().error(
+                    "the access keys cannot be read", problem=str(error), **error_fields(error)
+                )
+                await known_problem(error, self.retry_after_seconds)(scope, receive, send)
                 return
             except IcdCoderError as error:
                 await known_problem(error, self.retry_after_seconds)(scope, receive, send)

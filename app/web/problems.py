@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from app.database.engine import error_name
 from app.errors import DatabaseUnavailable, MissingKey, MissingScope, RateLimited, TryLater, WrongPart
-from app.problem_table import INTERNAL, STATUS, make_problem, shape_problem
+from app.problem_table import FOR_CLIENTS, INTERNAL, STATUS, make_problem, shape_problem, told
 from icd_coder_client.answer import FieldProblem, Problem
 from model.errors import IcdCoderError
 
@@ -47,18 +47,15 @@ class ProblemHandlers:
         app.add_exception_handler(HTTPException, self.http)
 
     async def known(self, _request: Request, error: Exception) -> JSONResponse:
-        """Answer an error of this program with its problem; one of the database is logged by its name, too."""
-        if isinstance(error, DatabaseUnavailable):
-            structlog.get_logger().error("the database cannot be used", error=error.cause)
+        """Answer an error of this program with its problem; what of it is for the operator alone is logged."""
+        log_for_operator(error)
         return known_problem(error, self.retry_after_seconds)
 
     async def database(self, _request: Request, error: Exception) -> JSONResponse:
         """Answer a database error that no repository translated; its message may hold a row."""
         name = error_name(error) if isinstance(error, SQLAlchemyError) else type(error).__name__
         structlog.get_logger().error("database error", error=name)
-        return known_problem(
-            DatabaseUnavailable("the database cannot be used now: try again later"), self.retry_after_seconds
-        )
+        return known_problem(DatabaseUnavailable(FOR_CLIENTS[DatabaseUnavailable], name), self.retry_after_seconds)
 
     async def validation(self, request: Request, error: Exception) -> JSONResponse:
         """Answer a request that does not match the schema, without repeating the input."""
@@ -77,12 +74,19 @@ class ProblemHandlers:
         return problem_response(status, slug, detail, headers=headers)
 
 
+def log_for_operator(error: Exception) -> None:
+    """Log an error of the database with its message, which names the place and the remedy; clients do not get it."""
+    if isinstance(error, tuple(FOR_CLIENTS)):
+        name = error.cause if isinstance(error, DatabaseUnavailable) else type(error).__name__
+        structlog.get_logger().error("the database cannot be used", error=name, problem=str(error))
+
+
 def known_problem(error: Exception, retry_after_seconds: int) -> JSONResponse:
     """The response to an error of this program; by the rule of ``model/errors.py`` its message holds no note text."""
     for kind, (status, slug) in STATUS.items():
         if isinstance(error, kind):
             headers = _headers(error, status, retry_after_seconds)
-            return problem_response(status, slug, str(error), _fields_of(error), headers)
+            return problem_response(status, slug, told(error), _fields_of(error), headers)
     structlog.get_logger().error("unmapped error", error=type(error).__name__)
     return unexpected()
 

@@ -12,6 +12,7 @@ from app.coding.service import CodingService
 from app.logs import error_fields
 from app.neighbours.schemas import notes_read
 from app.problem_table import problem_of
+from app.web.problems import log_for_operator
 from app.web.redaction import permitted, visible_prediction
 from icd_coder_client.coding import BatchAnswer, BatchResult, PredictAnswer
 from model.errors import IcdCoderError, InvalidOption
@@ -58,6 +59,7 @@ class Predictor:
         try:
             return BatchResult(answer=await self.predict(item, visit))
         except IcdCoderError as error:
+            log_for_operator(error)
             return BatchResult(problem=problem_of(error))
         except Exception as error:  # noqa: BLE001 - one failing note must not lose the answers of the others
             log = structlog.get_logger().bind(request_id=visit.request_id)

@@ -82,13 +82,18 @@ def open_tracing(settings: Settings) -> Tracing | None:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from requests import Session
     except ImportError:
         raise InvalidOption(
             f"{SETTING} needs packages that are not installed: run `pip install 'icd-coder[tracing]'`, or unset it"
         ) from None
+    session = Session()
+    session.trust_env = False  # the collector is asked directly, whatever HTTP_PROXY says
     # The default resource would name the machine, the process and its command line.
     provider = TracerProvider(resource=Resource({"service.name": "icd-coder"}), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(collector, timeout=EXPORT_SECONDS)))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(collector, timeout=EXPORT_SECONDS, session=session))
+    )
     return Tracing(provider.get_tracer("icd-coder"), provider.shutdown)
 
 

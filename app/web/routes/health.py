@@ -2,13 +2,12 @@
 
 import asyncio
 
-import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel
 
 from app.errors import DatabaseUnavailable, NotReady
 from app.web.dependencies import Snapshot
-from app.web.problems import documented
+from app.web.problems import documented, log_for_operator
 
 router = APIRouter(tags=["health"])
 
@@ -40,8 +39,8 @@ async def readyz(state: Snapshot) -> Health:
             await asyncio.to_thread(state.index.check)
             await asyncio.to_thread(state.journal.require_writable)
         except DatabaseUnavailable as error:
-            structlog.get_logger().error("the database cannot be used", error=error.cause)
-            missing.append(str(error))
+            log_for_operator(error)
+            missing.append(f"the database cannot be used ({error.cause})")  # strangers ask, too: nothing of its place
     if missing:
         raise NotReady("not ready: " + "; ".join(missing))
     return Health(status="ready")

@@ -1,10 +1,14 @@
 """When an identity provider is asked for its keys, and what becomes of bad answers."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -13,6 +17,7 @@ from app.access.signing_keys import FLOOR_SECONDS, FRESH_SECONDS, MOST_BYTES, ST
 from app.access.tokens import open_token_verifier
 from app.errors import IdentityUnavailable
 from app.settings import load_settings
+from app.web.tracing import open_tracing
 from model.errors import IcdCoderError, InvalidOption, MalformedInput, MissingInput
 from tests.app.access.fake_identity_provider import jwks, settings_of
 
@@ -124,6 +129,66 @@ def test_a_provider_that_fails(answer: Callable[[], httpx.Response], logs: Strin
         knows(keys, "RS256")
 
 
+class Visited(BaseHTTPRequestHandler):
+    """Answers with keys, and keeps what it was asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(jwks("RS256")).encode())
+
+    def do_CONNECT(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(502)
+
+    def do_POST(self) -> None:
+        self.do_CONNECT()
+
+    def log_message(self, *_: object) -> None:
+        """Not to standard error."""
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a proxy that the environment names for everything."""
+    Visited.asked.clear()
+    server = HTTPServer(("127.0.0.1", 0), Visited)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, address)
+        monkeypatch.setenv(name.lower(), address)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    yield address
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/jwks", "https://127.0.0.1:1/jwks"])
+def test_keys_do_not_come_from_a_proxy_of_the_environment(proxy: str, address: str) -> None:
+    """Who sets HTTP_PROXY could hand out keys of its own; a proxy counts where the settings name it."""
+    with pytest.raises(IdentityUnavailable):
+        knows(FetchedKeys(address), "RS256")
+    assert Visited.asked == []
+    with contextlib.suppress(IdentityUnavailable):  # the stand-in opens no tunnel
+        assert knows(FetchedKeys(address, proxy=proxy), "RS256")
+    assert len(Visited.asked) == 1
+
+
+def test_spans_do_not_pass_a_proxy_of_the_environment(proxy: str) -> None:
+    """The other connection that the service opens over HTTP."""
+    tracing = open_tracing(load_settings(tracing_collector="http://127.0.0.1:1/v1/traces"))
+    assert tracing is not None
+    assert proxy
+    tracing.report_stage("queue", 0.1)
+    tracing.close()
+    assert Visited.asked == []
+
+
 def test_only_public_signing_keys_with_an_id_are_taken() -> None:
     """A shared secret in a JWKS is no key of ours."""
     (rsa,) = jwks("RS256")["keys"]
@@ -143,6 +208,8 @@ def test_only_public_signing_keys_with_an_id_are_taken() -> None:
         ({"oidc_algorithms": ""}, InvalidOption, "ICD_CODER_OIDC_ALGORITHMS"),
         ({"oidc_jwks": "http://login.example/jwks"}, InvalidOption, "https://"),
         ({"oidc_jwks": "absent.json"}, MissingInput, "'absent.json' cannot be read"),
+        ({"oidc_jwks": "https://login.example/k", "oidc_proxy": "proxy:3128"}, InvalidOption, "ICD_CODER_OIDC_PROXY"),
+        ({"oidc_jwks": "https://login.example/k", "oidc_proxy": "http://"}, InvalidOption, "ICD_CODER_OIDC_PROXY"),
         ({"oidc_roles": "x=y"}, InvalidOption, "ICD_CODER_OIDC_ROLES"),
     ],
 )

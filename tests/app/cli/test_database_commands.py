@@ -1,6 +1,7 @@
 """The verbs of the database, and what all verbs share, as a user types them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from fastapi.testclient import TestClient
 from typer.testing import Result
 
 from app.access.gate import OpenGate
+from app.access.keys import create_key, revoke_all_keys, revoke_key
+from app.access.scopes import Scope
 from app.database.engine import open_engine, write
 from app.settings import load_settings
 from app.web.application import create_app
@@ -97,6 +100,26 @@ def test_backup_restore_and_verify(invoke: Invoke, migrated_url: str, tmp_path: 
     assert "3 notes, 3 embeddings of eeeeeeeeeeee, 3 searched for themselves" in result.stderr
     rebuilt = invoke("index", "--bundle", "b", "--data", "data", "--database", "sqlite:///new.sqlite3", "--rebuild")
     assert "3 added, 0 were there" in rebuilt.stderr
+
+
+def test_a_restore_says_how_many_keys_are_valid_again(invoke: Invoke, indexed: str) -> None:
+    """One was revoked after the backup, one before it, and one has expired."""
+    engine = open_engine(indexed)
+    made = [create_key(engine, b"s" * 32, name, frozenset({Scope.PREDICT})) for name in ("kept", "later", "before")]
+    create_key(engine, b"s" * 32, "old", frozenset({Scope.PREDICT}), timedelta(seconds=-1))
+    revoke_key(engine, made[2].key_id)
+    invoke("backup", "--database", indexed, "--out", "notes.icdbackup")
+    revoke_key(engine, made[1].key_id)
+    engine.dispose()
+    result = invoke("restore", "--database", "sqlite:///new.sqlite3", "--from", "notes.icdbackup")
+    assert "warning: 2 access keys are valid as at the time of the backup" in result.stderr
+    assert "`icd-coder keys list --database sqlite:///new.sqlite3`" in result.stderr
+    revoked = open_engine("sqlite:///new.sqlite3")
+    revoke_all_keys(revoked)
+    revoked.dispose()
+    invoke("backup", "--database", "sqlite:///new.sqlite3", "--out", "none.icdbackup")
+    quiet = invoke("restore", "--database", "sqlite:///third.sqlite3", "--from", "none.icdbackup")
+    assert "warning" not in quiet.stderr
 
 
 def test_verify_index_lists_problems_and_fails(invoke: Invoke, indexed: str) -> None:

@@ -58,6 +58,10 @@ def test_every_connection_of_the_service_is_named() -> None:
     assert "db.example" in said
     assert "identity provider" in said
     assert "collector of traces" in said
+    through = answers(
+        oidc_jwks="http://localhost:8080/keys", oidc_proxy="http://bob:Hunter2-not-real@proxy.example:3128"
+    )
+    assert "public keys, through the proxy proxy.example." in through[9]
 
 
 def test_no_secret_is_in_the_answers() -> None:

@@ -8,12 +8,16 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
 from app.access.scopes import Scope
+from app.coding.service import CodingService
+from app.errors import DatabaseOutOfStep, DatabaseUnavailable
 from app.settings import load_settings
 from app.web.application import create_app
+from model.errors import EmbeddingMismatch
 from tests.app.access.keyed_service import bearer, indexed_database, keyed_app, make_key
 from tests.app.answers import NOTE, problem, wait_until_ready
 from tests.app.fakes import CANARY, FakeCoder
@@ -43,11 +47,61 @@ def test_a_locked_database_is_told_by_name_and_reads_go_on(tmp_path: Path, coder
             assert client.post("/v1/predict", json={"text": NOTE}, headers=key).status_code == 200
         told = client.get("/readyz")
         assert problem(told) == (503, "not-ready")
-        assert "notes.sqlite3' is locked by another process" in told.json()["detail"]
+        assert told.json()["detail"] == "not ready: the database cannot be used (SQLITE_BUSY)"
         other.execute("ROLLBACK")
     lines = [json.loads(line) for line in logs.getvalue().splitlines()]
     named = [line["event"] for line in lines if line.get("error") == "SQLITE_BUSY"]
     assert named == ["the use of a key cannot be noted", "the database cannot be used"]
+    (told_to_operator,) = [line["problem"] for line in lines if "problem" in line]
+    assert f"{tmp_path}/notes.sqlite3' is locked by another process: wait" in told_to_operator
+
+
+PLACE = "'/srv/ward-zzyzx/notes.sqlite3' or coder@db.ward-zzyzx.example"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseUnavailable(PLACE, "SQLITE_READONLY"),
+        DatabaseUnavailable(PLACE),
+        DatabaseOutOfStep(PLACE),
+        EmbeddingMismatch(PLACE),
+    ],
+)
+def test_no_answer_tells_where_the_database_is(
+    client: TestClient, error: Exception, monkeypatch: pytest.MonkeyPatch, logs: StringIO
+) -> None:
+    """To no key on any route or in a batch; the log has the whole sentence."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(CodingService, "predict", refuse)
+    answers = [
+        client.post("/v1/predict", json={"text": NOTE}),
+        client.post("/v1/predict/batch", json={"items": [{"text": NOTE}]}),
+    ]
+    assert problem(answers[0])[0] == answers[1].json()["results"][0]["problem"]["status"] == 503
+    assert not any("zzyzx" in answer.text for answer in answers)
+    lines = [json.loads(line) for line in logs.getvalue().splitlines()]
+    assert PLACE in [line.get("problem") for line in lines]
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/v1/model", "/v1/notes/n1"])
+def test_a_database_that_is_gone_is_told_by_the_name_of_the_error(
+    tmp_path: Path, coder: FakeCoder, path: str, logs: StringIO
+) -> None:
+    """To a stranger on an open path, and where a key cannot be looked up."""
+    app, gate = keyed_app(indexed_database(tmp_path, coder), coder)
+    key = bearer(make_key(gate, *Scope))
+    with TestClient(app) as client:
+        for file in tmp_path.glob("notes.sqlite3*"):
+            file.rename(file.with_name(f"away-{file.name}"))
+        answer = client.get(path, headers=key)
+    assert answer.status_code == 503
+    assert "SQLITE_CANTOPEN" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
+    assert str(tmp_path) in logs.getvalue()
 
 
 def test_health_answers_while_a_note_is_coded(client: TestClient, coder: FakeCoder) -> None:

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request, Security
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 
 from app.access.caller import Caller, Visit
 from app.access.scopes import Scope
 from app.errors import MissingScope
+from app.problem_table import UNKNOWN_KIND
 from app.web.authentication import OPEN_PATHS
 
 # Only for the OpenAPI document; the key is checked by the middleware.
@@ -30,10 +32,13 @@ class Requires:
 
         Raises:
             MissingScope: the key lacks the scope.
+            RequestValidationError: the address has a query, and the route reads its options from the body alone.
         """
         caller: Caller = request.state.caller
         if self.scope is not None and caller.scopes.isdisjoint({self.scope, self.other}):
             raise MissingScope(self.scope)
+        if request.query_params:
+            _require_no_query(request)
         return Visit(caller, request.state.request_id, f"{request.method} {request.scope['route'].path}")
 
 
@@ -43,6 +48,15 @@ ByPredictOrAdmin = Annotated[Visit, Depends(Requires(Scope.PREDICT, Scope.ADMIN)
 ByNeighbours = Annotated[Visit, Depends(Requires(Scope.NEIGHBOURS))]
 ByReview = Annotated[Visit, Depends(Requires(Scope.REVIEW))]
 ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
+
+
+def _require_no_query(request: Request) -> None:
+    """An option in the address of a route with a body would be ignored in silence, as in /v1/predict?top_k=3."""
+    route = request.scope["route"]
+    has_body = route.body_field is not None or "requestBody" in (route.openapi_extra or {})
+    if has_body and not _takes_query(route.dependant):
+        names = dict.fromkeys(request.query_params)
+        raise RequestValidationError([{"type": UNKNOWN_KIND, "loc": ("query", name), "msg": ""} for name in names])
 
 
 def require_declared(app: FastAPI, open_paths: Set[str] = OPEN_PATHS) -> None:
@@ -63,3 +77,7 @@ def _calls(dependant: Dependant) -> Iterator[object]:
     for dependency in dependant.dependencies:
         yield dependency.call
         yield from _calls(dependency)
+
+
+def _takes_query(dependant: Dependant) -> bool:
+    return bool(dependant.query_params) or any(map(_takes_query, dependant.dependencies))

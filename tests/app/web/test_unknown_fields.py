@@ -49,6 +49,22 @@ def test_an_unknown_field_is_named(
     assert named[field] == UNKNOWN
 
 
+def test_an_option_in_the_address_of_a_route_with_a_body_is_named(client: TestClient) -> None:
+    """On every such route, before its body is judged; it would be ignored in silence."""
+    asked = 0
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for method, operation in operations.items():
+            if "requestBody" in operation:
+                where = path.replace("{alias}", "production")
+                answer = client.request(method, where, params={"top_k": 3, "Zzyzx canary": "y"}, json={})
+                assert problem(answer) == (422, "invalid-request"), path
+                assert [error["field"] for error in answer.json()["errors"]] == ["query.top_k", "query"]
+                assert "Zzyzx" not in answer.text
+                asked += 1
+    assert asked >= 10
+    assert client.get("/healthz", params={"probe": 1}).status_code == 200
+
+
 def test_every_route_with_a_body_or_a_query_is_asked(client: TestClient) -> None:
     """A new one has to be added above; bodies of other forms are asked below."""
     others = {("POST", "/v1/predict/batch"), ("POST", "/v1/jobs")}

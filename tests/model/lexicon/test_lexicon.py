@@ -113,6 +113,22 @@ def test_a_denied_phrase_is_no_mention() -> None:
     assert feature(lexicon, denied, "whole_best", PNEUMONIA) == 0.0
 
 
+def test_an_annotated_denied_phrase_is_no_mention_either() -> None:
+    """Some corpora annotate a few of the words that the rules call denied: they say nothing about all the others."""
+    text = "Invented ward. No severe pneumonia was seen."
+    start = text.index("severe")
+    marked = (CodeSpan(PNEUMONIA, start, start + len("severe pneumonia")),)
+    denying = [
+        training_note(Document(f"n{n}", f"n{n}", "train", text, (PNEUMONIA,), evidence=marked), LABELS.columns, "en")
+        for n in range(6)
+    ]
+    lexicon = fit_lexicon([*invented(40), *denying], len(LABELS))
+    denied = read("Invented. No severe pneumonia.")
+    assert feature(lexicon, denied, "in_scope", PNEUMONIA) > 0
+    for name in ("span_best", "span_sum", "span_count", "whole_best", "whole_sum"):
+        assert feature(lexicon, denied, name, PNEUMONIA) == 0.0
+
+
 def test_a_family_phrase_is_learned_as_such() -> None:
     """Gout of the father points to the code for it, not to gout."""
     lexicon = fit_lexicon(invented(40), len(LABELS))

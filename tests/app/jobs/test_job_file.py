@@ -23,7 +23,7 @@ def test_a_note_a_line_however_the_file_ends(end: bytes) -> None:
     """With a byte order mark, as some editors write one."""
     notes = read_job_file(b"\xef\xbb\xbf" + GOOD + b"\r\n" + line(top_k=3, subject_id="p1") + end, LIMITS)
     assert [note.id for note in notes] == ["a", "b"]
-    request = notes[1].request()
+    request = notes[1].request(reads_notes=True)
     assert (request.text, request.top_k, request.subject_id) == (f"diabetes {CANARY}", 3, "p1")
     assert (request.neighbours, request.explain) == (0, "attention")
 

@@ -220,7 +220,7 @@ def test_one_key_sends_two_large_files_at_a_time(large: tuple[bytes, bytes]) -> 
         limit = BodyLimit(app, max_body_bytes=9, seconds=9, max_depth=9, max_job_bytes=99, max_uploads_by_key=2)
 
         def upload(who: str) -> asyncio.Future[None]:
-            caller = {"caller": Caller(who, frozenset())}
+            caller = {"caller": Caller(who, frozenset(), who)}
             scope = {"type": "http", "headers": [large], "method": "POST", "path": "/v1/jobs", "state": caller}
             return asyncio.ensure_future(limit(scope, body().__anext__, send))
 

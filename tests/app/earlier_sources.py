@@ -17,7 +17,7 @@ def earlier_sources(folder: Path) -> str:
     assert newest is not None
     added = git("log", "-1", "--format=%H", "--diff-filter=A", "--", newest.path).decode().strip()
     before = f"{added}^" if added else "HEAD"  # a revision that is being written is in no commit
-    archive = git("archive", "--format=tar", before)
+    archive = git("archive", "--format=tar", before, "--", ".", ":!tests", ":!docs")  # tests hold words of notes
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
     head = ScriptDirectory(str(folder / "migrations")).get_current_head()

@@ -3,7 +3,7 @@
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.icd import (
@@ -76,6 +76,7 @@ def test_an_external_cause_with_its_dot_is_no_code_of_icd10() -> None:
                 normalise(ICD10CM, code.code)
 
 
+@settings(deadline=None)  # the first example reads the tables
 @given(st.sampled_from(SYSTEMS), st.data())
 def test_a_dot_elsewhere_is_refused(system: str, data: st.DataObject) -> None:
     """Wherever it is moved."""

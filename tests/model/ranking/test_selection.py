@@ -26,10 +26,10 @@ def test_the_classifier_ranks_with_ties_to_the_code_that_sorts_first() -> None:
 
 def test_a_policy_that_the_bundle_lacks_is_named() -> None:
     """For both kinds of bundle."""
-    with pytest.raises(InvalidOption, match="'best'"):
+    with pytest.raises(InvalidOption, match="no such threshold policy"):
         classifier_ranking(np.zeros(1), GlobalThreshold(0.5, "dev"), (OWN,), "best")
     note = invented_notes(1)[0]
-    with pytest.raises(InvalidOption, match="'best'"):
+    with pytest.raises(InvalidOption, match="no such threshold policy"):
         with_thresholds(tiny_ranker(30).rank(ReadNote(note.text), note.probabilities), "best")
 
 

@@ -40,5 +40,5 @@ def test_a_policy_that_is_none_is_refused(changed: dict[str, object]) -> None:
 def test_a_policy_is_found_by_name() -> None:
     """An unknown name lists the known ones."""
     assert policy_named([PER_CODE], "per-code") is PER_CODE
-    with pytest.raises(InvalidOption, match="'best'.*per-code"):
+    with pytest.raises(InvalidOption, match="no such threshold policy.*per-code"):
         policy_named([PER_CODE], "best")

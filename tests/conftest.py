@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, Engine
 
 from model.threads import choose_threads
 from tests.canary import CANARY
 from tests.postgres_server import PostgresServer, binaries, database_of
+
+settings.register_profile("suite", deadline=None)  # examples are counted, not timed: the machine may be busy
+settings.load_profile("suite")
 
 # Before any test imports torch: the workers share the cores, and threads that spin would take them from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

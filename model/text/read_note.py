@@ -38,14 +38,23 @@ class ReadNote:
         """The span of the text that a part of the text as sent is; empty where nothing is left of it."""
         return (start, end) if self.form is None else self.form.as_read(start, end)
 
-    @cached_property
+    @property
     def words(self) -> Words:
         """The words of the text, T of them. A name has no stem: "Mr. Parkinson" is no disease."""
+        return self._words_and_names[0]
+
+    @property
+    def personal(self) -> np.ndarray:
+        """Which words name a person or a thing of one person, bool (T,)."""
+        return self._words_and_names[1]
+
+    @cached_property
+    def _words_and_names(self) -> tuple[Words, np.ndarray]:
         check_budget()
         words = read_words(self.text, self.language)
-        named = personal_words(self.text, words)
-        stems = tuple("" if own else stem for stem, own in zip(words.stems, named.tolist(), strict=True))
-        return replace(words, stems=stems)
+        personal = personal_words(self.text, words)
+        stems = tuple("" if own else stem for stem, own in zip(words.stems, personal.tolist(), strict=True))
+        return replace(words, stems=stems), personal
 
     @cached_property
     def sections(self) -> tuple[Section, ...]:

@@ -77,7 +77,7 @@ def _places(notes: Sequence[TrainingNote], stems: tuple[str, ...]) -> _Places:
         np.concatenate([np.zeros(0, dtype=np.int64), *(s + o for s, o in zip(sentences, offsets, strict=False))]),
         np.repeat(np.arange(len(notes)), sizes),
         np.repeat(patient_numbers([note.subject for note in notes], [note.note.text for note in notes]), sizes),
-        np.concatenate([np.zeros(0, dtype=bool), *(note.personal for note in notes)]),
+        np.concatenate([np.zeros(0, dtype=bool), *(note.note.personal for note in notes)]),
         starts[:, 0],
         starts[:, 1],
         len(stems),

@@ -96,18 +96,19 @@ def titles_of(
     stems = tuple(sorted({one for term in terms for one in term}))
     taught = {span.column for note in notes for span in note.spans}
     learned = learn_title_words(notes, {column: term_stems(code_set[column].title) for column in taught})
-    tables = [_of_several_patients(table, notes, least) for table in (learned, dictionary or {})]
+    tables = _of_several_patients((learned, dictionary or {}), notes, least)
     return _index(terms, stems, _words(tables, stems, language), language)
 
 
-def _of_several_patients(table: WordTable, notes: Sequence[TrainingNote], least: int) -> WordTable:
-    """The words of a table that stand in the notes of enough patients and name no person; with 1 all words, since a
+def _of_several_patients(tables: Sequence[WordTable], notes: Sequence[TrainingNote], least: int) -> Sequence[WordTable]:
+    """The words of each table that stand in the notes of enough patients and name no person; with 1 all words, since a
     dictionary is learned from more texts than the training notes."""
     if least <= 1:
-        return table
+        return tables
     patients = patient_numbers([note.subject for note in notes], [note.note.text for note in notes])
-    known = of_several(patients, lambda place: compress(notes[place].note.words.stems, ~notes[place].personal), least)
-    return {word: strengths for word, strengths in table.items() if word in known}
+    read = [note.note for note in notes]
+    known = of_several(patients, lambda place: compress(read[place].words.stems, ~read[place].personal), least)
+    return [{word: strengths for word, strengths in table.items() if word in known} for table in tables]
 
 
 def _words(tables: Sequence[WordTable], stems: Sequence[str], language: str) -> dict[str, dict[int, float]]:

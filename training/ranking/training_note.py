@@ -2,13 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from model.dataset import Document
 from model.icd import Code
-from model.text.personal_words import personal_words
 from model.text.read_note import ReadNote, read_note
 
 
@@ -32,11 +30,6 @@ class TrainingNote:
     """Annotated spans with at least one word and a code that has a column."""
     subject: str = ""
     """Its patient; "" for one of its own."""
-
-    @cached_property
-    def personal(self) -> np.ndarray:
-        """Which of its words no phrase has, bool (T,)."""
-        return personal_words(self.note.text, self.note.words)
 
 
 def training_note(document: Document, columns: Callable[[Iterable[Code]], np.ndarray], language: str) -> TrainingNote:

@@ -1,7 +1,7 @@
 """Settings of the service, from the environment (``ICD_CODER_...``), a TOML file and the command line."""
 
 import tomllib
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +12,17 @@ from model.errors import InvalidOption, MalformedInput, MissingInput
 from model.text.note_text import MAX_CHARACTERS
 
 PREFIX = "ICD_CODER_"
+Network = IPv4Network | IPv6Network
 MetricsAccess = Literal["admin", "open", "off"]
+
+
+def networks_of(addresses: str) -> list[Network]:
+    """The addresses and networks of a list that is separated by commas.
+
+    Raises:
+        ValueError: one of them is neither.
+    """
+    return [ip_network(each.strip()) for each in addresses.split(",") if each.strip()]
 
 
 class Settings(BaseSettings):
@@ -146,11 +156,10 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _name_networks(cls, given: str) -> str:
-        for each in filter(None, map(str.strip, given.split(","))):
-            try:
-                ip_network(each)
-            except ValueError:
-                raise ValueError("write addresses and networks such as 10.0.0.5,172.16.0.0/12") from None
+        try:
+            networks_of(given)
+        except ValueError:
+            raise ValueError("write addresses and networks such as 10.0.0.5,172.16.0.0/12") from None
         return given
 
 

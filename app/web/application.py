@@ -24,7 +24,7 @@ from app.web.active_bundle import ActiveBundle
 from app.web.assembly import assemble, assemble_jobs
 from app.web.authentication import OPEN_PATHS, Authentication
 from app.web.authorization import require_declared
-from app.web.body_limit import BodyLimit
+from app.web.body_limit import BodyLimit, takes_body
 from app.web.concurrency_limit import MOST_STREAMS, ConcurrencyLimit
 from app.web.docs_page import install_docs_page
 from app.web.load_shedding import UNQUEUED_REQUESTS, Draining, LoadShedding
@@ -137,9 +137,7 @@ def _routes(app: FastAPI, with_body: bool) -> list[Route]:
     """What matches the routes that take a body, or those that take none."""
     found = []
     for route in iter_route_contexts(app.routes):
-        is_file = "requestBody" in (getattr(route, "openapi_extra", None) or {})
-        has_body = getattr(route, "body_field", None) is not None or is_file
-        if route.path is not None and has_body is with_body:
+        if route.path is not None and takes_body(route) is with_body:
             found.append(Route(route.path, _never, methods=list(route.methods or ())))
     return found
 

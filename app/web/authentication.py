@@ -8,13 +8,23 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access.gate import Gate
 from app.errors import DatabaseUnavailable
-from app.logs import error_fields
+from app.logs import NOBODY, error_fields
 from app.web.docs_page import ASSETS
 from app.web.problems import known_problem
 from model.errors import IcdCoderError
 
 OPEN_PATHS = frozenset({"/", "/healthz", "/readyz", "/docs", *ASSETS, "/openapi.json"})
 """Paths without authentication; they reveal nothing about notes, keys or bundles. Every other path needs a key."""
+
+
+def is_known(scope: Scope) -> bool:
+    """Whether the request of a scope was authenticated."""
+    return "caller" in scope.get("state", {})
+
+
+def who_asks(scope: Scope) -> str:
+    """The id of the key, "no-auth", or "nobody" without authentication, as on open paths."""
+    return str(getattr(scope.get("state", {}).get("caller"), "who", NOBODY))
 
 
 class Authentication:

@@ -15,6 +15,7 @@ from app.access.scopes import Scope
 from app.errors import MissingScope
 from app.problem_table import UNKNOWN_KIND
 from app.web.authentication import OPEN_PATHS
+from app.web.body_limit import takes_body
 
 # Only for the OpenAPI document; the key is checked by the middleware.
 _described = HTTPBearer(scheme_name="access key", auto_error=False)
@@ -53,8 +54,7 @@ ByAdmin = Annotated[Visit, Depends(Requires(Scope.ADMIN))]
 def _require_no_query(request: Request) -> None:
     """An option in the address of a route with a body would be ignored in silence, as in /v1/predict?top_k=3."""
     route = request.scope["route"]
-    has_body = route.body_field is not None or "requestBody" in (route.openapi_extra or {})
-    if has_body and not _takes_query(route.dependant):
+    if takes_body(route) and not _takes_query(route.dependant):
         names = dict.fromkeys(request.query_params)
         raise RequestValidationError([{"type": UNKNOWN_KIND, "loc": ("query", name), "msg": ""} for name in names])
 

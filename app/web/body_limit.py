@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded, RateLimited
+from app.web.authentication import who_asks
 from app.web.concurrency_limit import MOST_UPLOADS, WAIT_SECONDS, ConcurrencyLimit
 from app.web.message_framing import CODING, announces_body
 from app.web.problems import HTTP_PROBLEMS, known_problem, problem_response
@@ -78,7 +79,7 @@ class BodyLimit:
             return
         is_job = scope["method"] == "POST" and scope.get("path") == JOBS
         try:
-            with self.uploads.hold(_who(scope)) if is_job and self._may_be_large(scope) else nullcontext():
+            with self.uploads.hold(who_asks(scope)) if is_job and self._may_be_large(scope) else nullcontext():
                 await self._answer(scope, receive, send, is_job)
         except (RateLimited, Overloaded) as error:
             await known_problem(error, WAIT_SECONDS)(scope, receive, send)
@@ -138,6 +139,12 @@ class BodyLimit:
                 return messages
 
 
+def takes_body(route: object) -> bool:
+    """Whether a route of FastAPI takes a body: one that is parsed, or a file that only its description names."""
+    is_file = "requestBody" in (getattr(route, "openapi_extra", None) or {})
+    return is_file or getattr(route, "body_field", None) is not None
+
+
 def is_deeper(body: bytes, limit: int) -> bool:
     """Whether arrays and objects are nested more than ``limit`` deep; brackets in strings do not count."""
     if body.count(b"[") + body.count(b"{") <= limit:
@@ -179,10 +186,6 @@ async def _no_body() -> Message:
 
 def _matches(routes: Sequence[BaseRoute], scope: Scope) -> bool:
     return any(route.matches(scope)[0] is Match.FULL for route in routes)
-
-
-def _who(scope: Scope) -> str:
-    return str(getattr(scope.get("state", {}).get("caller"), "who", "nobody"))
 
 
 def _is_compressed(scope: Scope, messages: list[Message]) -> bool:

@@ -17,13 +17,12 @@ from typing import Protocol
 import structlog
 
 from app.access.rate_limit import network_of
+from app.settings import networks_of
 
 REPORT_SECONDS = 60.0
 MOST_ACCEPTED = 32
 """Connections that are accepted before the event loop looks at any: many fewer than an address may have, so that a
 newcomer's request is read before a crowd of later ones takes its place."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Standing(IntEnum):
@@ -62,15 +61,6 @@ class ConnectionLimits:
         """The wanted limits, lowered to half of the descriptors: database, model and newcomers need some too."""
         total = min(total, max(2, descriptors // 2))
         return cls(total, min(by_address, max(1, total // 2)), max(1, min(MOST_ACCEPTED, descriptors // 8)))
-
-
-def networks_of(addresses: str) -> list[Network]:
-    """The addresses and networks of a list that is separated by commas.
-
-    Raises:
-        ValueError: one of them is neither.
-    """
-    return [ipaddress.ip_network(each.strip()) for each in addresses.split(",") if each.strip()]
 
 
 def descriptor_limit() -> int:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded
 from app.inference.worker import STOPPING
+from app.web.authentication import is_known
 from app.web.problems import known_problem
 from app.web.state import Readiness
 
@@ -57,7 +58,7 @@ class LoadShedding:
         async def send_refusals_slowly(message: Message) -> None:
             nonlocal is_counted
             if message["type"] == "http.response.start":
-                is_slow = self._is_slow(message["status"], is_known="caller" in scope.get("state", {}))
+                is_slow = self._is_slow(message["status"], is_known(scope))
                 self.in_progress -= is_counted
                 is_counted = False
                 if is_slow:
@@ -74,9 +75,9 @@ class LoadShedding:
         finally:
             self.in_progress -= is_counted
 
-    def _is_slow(self, status: int, is_known: bool) -> bool:
+    def _is_slow(self, status: int, has_caller: bool) -> bool:
         is_loaded = 2 * (self.in_progress + self.delayed) >= self.max_requests
-        is_over_limit = status == HTTPStatus.TOO_MANY_REQUESTS and not is_known
+        is_over_limit = status == HTTPStatus.TOO_MANY_REQUESTS and not has_caller
         return not self.readiness.stopping and (is_over_limit or (is_loaded and status in REFUSALS))
 
     async def _delay(self) -> None:

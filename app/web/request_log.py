@@ -1,17 +1,15 @@
 """Middleware that gives each request an id, logs and counts it, and answers unexpected errors."""
 
 import re
-from collections.abc import Mapping
 from time import perf_counter
-from typing import Any
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.logs import NOBODY, error_fields
-from app.web.authentication import OPEN_PATHS
+from app.logs import error_fields
+from app.web.authentication import OPEN_PATHS, who_asks
 from app.web.metrics import Metrics
 from app.web.problems import unexpected
 
@@ -65,7 +63,7 @@ class RequestLog:
                 method=method,
                 route=route,
                 status=status,
-                who=_who(state),
+                who=who_asks(scope),
                 ms=round(seconds * 1000, 1),
             )
 
@@ -86,11 +84,6 @@ def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "").lower()
     bare = given.replace("-", "") if len(given) == 36 else given
     return bare if _GIVEN.fullmatch(bare) else uuid4().hex
-
-
-def _who(state: Mapping[str, Any]) -> str:
-    """The id of the key, "no-auth", or "nobody" without authentication, as on open paths."""
-    return str(getattr(state.get("caller"), "who", NOBODY))
 
 
 def template(scope: Scope) -> str:

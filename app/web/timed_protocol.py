@@ -13,6 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from app.web.authentication import is_known
 from app.web.connections import Connections, Standing
 
 
@@ -58,7 +59,7 @@ class TimedProtocol(H11Protocol):
     @property
     def _has_caller(self) -> bool:
         """Whether the current request was authenticated."""
-        return self.scope is not None and "caller" in self.scope.get("state", {})
+        return self.scope is not None and is_known(self.scope)  # type: ignore[arg-type] # uvicorn names its keys
 
     def abort(self) -> None:
         """Close at once and drop what was not sent."""

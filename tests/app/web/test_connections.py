@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.connections import ConnectionLimits, Connections, Standing, networks_of
+from app.settings import networks_of
+from app.web.connections import ConnectionLimits, Connections, Standing
 
 
 class Line:

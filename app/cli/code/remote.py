@@ -49,13 +49,18 @@ def open_client(server: str, key_file: Path | None) -> Iterator[Client]:
         InvalidOption, MissingInput: the address or the key cannot be used.
         ServiceError: what goes wrong while the client is used.
     """
-    _require_usable(server)
-    if server.startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
-        typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
-    key = None if key_file is None else _key_of(key_file)
-    try:
-        with Client(server, key) as client:
+    with _translated():
+        if require_address(server).startswith("http:") and not is_loopback(urlsplit(server).hostname or ""):
+            typer.echo("warning: the notes and the key travel in plain HTTP: use an https:// address", err=True)
+        with Client(server, None if key_file is None else _key_of(key_file)) as client:
             yield client
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the errors of the client into those of this program."""
+    try:
+        yield
     except InvalidArgument as error:
         raise InvalidOption(str(error)) from None
     except ClientError as error:
@@ -67,13 +72,6 @@ def _key_of(path: Path) -> str:
         return path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise MissingInput(f"the key file '{path}' cannot be read ({error.strerror}): fix the path") from None
-
-
-def _require_usable(server: str) -> None:
-    try:
-        require_address(server)
-    except InvalidArgument as error:
-        raise InvalidOption(str(error)) from None
 
 
 def code_by_server(
@@ -93,4 +91,5 @@ def require_one_place(bundle: Path | None, server: str | None, database: str | N
     if server is None and key_file is not None:
         raise InvalidOption("--key-file goes with --server: a bundle needs no key")
     if server is not None:
-        _require_usable(server)
+        with _translated():
+            require_address(server)

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.access.gate import OpenGate
-from app.inference.worker import FindNeighbours
 from app.settings import load_settings
 from app.web.application import create_app
 from app.wire import FHIR_JSON
-from model.icd import Code
 from model.prediction import CodedNote
 from model.processor_budget import check_budget
 from model.ranking.audit import AuditedNote
@@ -34,15 +32,9 @@ class CostlyCoder(FakeCoder):
         read(texts)
         return super().predict(texts, *args, **options)
 
-    def audit(
-        self,
-        text: str,
-        assigned: Collection[Code],
-        explain: str = "attention",
-        neighbours: FindNeighbours | None = None,
-    ) -> AuditedNote:
+    def audit(self, text: str, *args: Any, **options: Any) -> AuditedNote:
         read([text])
-        return super().audit(text, assigned, explain, neighbours)
+        return super().audit(text, *args, **options)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         read(texts)

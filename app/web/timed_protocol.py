@@ -6,6 +6,7 @@ does not read its answer, stays open for ever.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -15,6 +16,27 @@ from uvicorn.server import ServerState
 
 from app.web.authentication import is_known
 from app.web.connections import Connections, Standing
+
+
+class _TimeLimit:
+    """Acts after some seconds, unless it is stopped before; to start it twice changes nothing."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, act: Callable[[], None]) -> None:
+        self._loop = loop
+        self._seconds = seconds
+        self._act = act
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to count, where it does not yet."""
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._act)
+
+    def stop(self) -> None:
+        """Do not act; it can be started again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class TimedProtocol(H11Protocol):
@@ -42,10 +64,8 @@ class TimedProtocol(H11Protocol):
         """
         super().__init__(config, server_state, app_state, _loop)
         self._registry = connections
-        self._head_seconds = head_seconds
-        self._send_seconds = send_seconds
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
+        self._head = _TimeLimit(self.loop, head_seconds, self.abort)
+        self._reading = _TimeLimit(self.loop, send_seconds, self.abort)
         self._is_known = False
 
     @property
@@ -69,23 +89,23 @@ class TimedProtocol(H11Protocol):
         """Start the time limit of the first head."""
         super().connection_made(transport)
         self.client = _unmapped(self.client)
-        self._limit_head()
+        self._head.start()
         self._registry.enter(self, self.client[0] if self.client else "unknown")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
         self._registry.leave(self)
-        self._stop_head()
-        self._stop_sending()
+        self._head.stop()
+        self._reading.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Stop the time limit of the head when it is complete, or start that of the next one."""
         super().data_received(data)
         if self._is_awaited:
-            self._limit_head()
+            self._head.start()
         else:
-            self._stop_head()
+            self._head.stop()
 
     def on_response_complete(self) -> None:
         """Start the time limit for the rest of a body that nobody reads."""
@@ -93,18 +113,18 @@ class TimedProtocol(H11Protocol):
         self._registry.renew(self)
         super().on_response_complete()
         if self._is_awaited and self.conn.their_state is h11.SEND_BODY:
-            self._limit_head()
+            self._head.start()
         self._limit_close()
 
     def pause_writing(self) -> None:
         """Start the time limit for reading."""
         super().pause_writing()
-        self._limit_sending()
+        self._reading.start()
 
     def resume_writing(self) -> None:
         """The client has read."""
         super().resume_writing()
-        self._stop_sending()
+        self._reading.stop()
         self._limit_close()
 
     def timeout_keep_alive_handler(self) -> None:
@@ -129,27 +149,9 @@ class TimedProtocol(H11Protocol):
             return False
         return self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
 
-    def _limit_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(self._head_seconds, self.abort)
-
-    def _stop_head(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
     def _limit_close(self) -> None:
         if self.transport.is_closing():
-            self._limit_sending()
-
-    def _limit_sending(self) -> None:
-        if self._send_timer is None:
-            self._send_timer = self.loop.call_later(self._send_seconds, self.abort)
-
-    def _stop_sending(self) -> None:
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
+            self._reading.start()
 
 
 def _unmapped(client: tuple[str, int] | None) -> tuple[str, int] | None:

@@ -6,23 +6,21 @@ from model.dataset import Document
 from model.text.known_words import KnownWords, words_of
 from model.text.note_form import plain_note
 from model.text.personal_words import without_personal
-from training.ranking.patients import of_several, patients_of
+from training.ranking.patients import SEVERAL, of_several, patients_of
 
-LEAST_PATIENTS = 2
-"""Fewest patients of a word even of public notes, which keeps misspellings out."""
 LEAST_WORDS = 1000
 """Smallest useful vocabulary; with fewer words ordinary notes would be flagged."""
 
 
 def fit_known_words(
-    documents: Sequence[Document], least: int = LEAST_PATIENTS, least_words: int = LEAST_WORDS
+    documents: Sequence[Document], least: int = SEVERAL, least_words: int = LEAST_WORDS
 ) -> KnownWords | None:
     """The words in notes of at least ``least`` patients; None where there are fewer than ``least_words``.
 
     Args:
-        least: 1 counts as LEAST_PATIENTS.
+        least: 1 counts as SEVERAL.
     """
-    least = max(least, LEAST_PATIENTS)
+    least = max(least, SEVERAL)
     words = of_several(patients_of(documents), lambda place: learned_words(documents[place]), least)
     return KnownWords(frozenset(words)) if len(words) >= least_words else None
 

@@ -18,7 +18,7 @@ from model.text.note_kind import LARGEST_DISTANCE, Limits, NoteKind, Signs, dist
 from model.text.word_pairs import pair_numbers, share_known
 from training.ranking.candidate_pairs import note_folds
 from training.ranking.known_words_fit import fit_known_words, learned_words
-from training.ranking.patients import of_several, patients_of
+from training.ranking.patients import SEVERAL, of_several, patients_of
 from training.ranking.ranker_fit import RankerFold, some_of
 
 MOST_NOTES = 5_000
@@ -27,8 +27,6 @@ MOST_HELD = 1_000
 """Held-out notes of a fold that are measured, a random sample where there are more; untuned."""
 LEAST_PATIENTS = 50
 """Fewest patients of the training notes; with fewer, or too few words, ordinary notes would be called unusual."""
-LEAST_PATIENTS_OF_A_PAIR = 2
-"""And of a group of embeddings, even of public notes."""
 NOTES_A_CENTRE = 16
 MOST_CENTRES = 256
 FALSE_ALARMS = 0.005
@@ -71,14 +69,14 @@ def fit_note_kind(
     learned_from: Sequence[Document],
     embeddings: np.ndarray | None,
     parts: Sequence[RankerFold],
-    least: int = LEAST_PATIENTS_OF_A_PAIR,
+    least: int = SEVERAL,
 ) -> FittedKind | None:
     """Fit pairs and centres on training notes, and their limits on held-out ones; None where there are too few.
 
     Args:
         embeddings: of the training notes by the bundle's network, (n, H); None leaves the distance out.
         parts: held-out notes of a ranker.
-        least: fewest patients of a pair and of a group of embeddings; 1 counts as LEAST_PATIENTS_OF_A_PAIR.
+        least: fewest patients of a pair and of a group of embeddings; 1 counts as SEVERAL.
     """
     if len(np.unique(patients_of(learned_from))) < LEAST_PATIENTS:
         return None
@@ -95,18 +93,18 @@ def fit_note_kind(
     return FittedKind(kind, len(held), *_false_alarms(held))
 
 
-def known_pairs(documents: Sequence[Document], least: int = LEAST_PATIENTS_OF_A_PAIR) -> np.ndarray:
+def known_pairs(documents: Sequence[Document], least: int = SEVERAL) -> np.ndarray:
     """Pairs of neighbouring words in the notes of at least ``least`` patients, (P,) uint32, sorted."""
 
     def pairs_of(place: int) -> list[int]:
         pairs: list[int] = pair_numbers(learned_words(documents[place])).tolist()
         return pairs
 
-    known = of_several(patients_of(documents), pairs_of, max(least, LEAST_PATIENTS_OF_A_PAIR))
+    known = of_several(patients_of(documents), pairs_of, max(least, SEVERAL))
     return np.array(sorted(known), dtype=np.uint32)
 
 
-def centres(embeddings: np.ndarray | None, patients: np.ndarray, least: int = LEAST_PATIENTS_OF_A_PAIR) -> np.ndarray:
+def centres(embeddings: np.ndarray | None, patients: np.ndarray, least: int = SEVERAL) -> np.ndarray:
     """Centres of groups of embeddings, unit rows (K, H) float32; none of None.
 
     A group of fewer than ``least`` patients has no centre: that of one note is the note's embedding.
@@ -118,7 +116,7 @@ def centres(embeddings: np.ndarray | None, patients: np.ndarray, least: int = LE
         return np.zeros((0, 1), dtype=np.float32)
     number = min(MOST_CENTRES, max(1, len(embeddings) // NOTES_A_CENTRE))
     groups = KMeans(number, n_init=1, random_state=0).fit(embeddings).labels_
-    least = max(least, LEAST_PATIENTS_OF_A_PAIR)
+    least = max(least, SEVERAL)
     large = [group for group in range(number) if len(np.unique(patients[groups == group])) >= least]
     means = [embeddings[groups == group].mean(axis=0) for group in large] or [embeddings.mean(axis=0)]
     found = np.stack(means)

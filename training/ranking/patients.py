@@ -15,6 +15,9 @@ from model.dataset import Document
 from training.prepare.equal_texts import joined_patients, text_digest
 
 Item = TypeVar("Item", str, int)
+SEVERAL = 2
+"""Fewest patients of a word, of a pair of words and of a group of embeddings even of public notes, which keeps
+misspellings and single notes out."""
 
 
 def patient_numbers(subjects: Sequence[str], texts: Iterable[str]) -> np.ndarray:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from model.errors import UnwritableOutput
 from model.progress import progress_bar
@@ -152,7 +154,7 @@ def _in_order(places: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _append(spill: int, texts: pl.Series) -> int:
     """Append the texts; returns the number of bytes."""
-    content = memoryview("".join(texts).encode())
+    content = _utf8(texts)
     written = 0
     try:
         while written < len(content):
@@ -163,3 +165,13 @@ def _append(spill: int, texts: pl.Series) -> int:
             "another --out"
         ) from error
     return written
+
+
+def _utf8(texts: pl.Series) -> memoryview:
+    """The bytes of all texts, one after the other, without a Python string for each."""
+    array = texts.to_arrow().cast(pa.large_string())
+    _, offsets, content = array.buffers()
+    if content is None:
+        return memoryview(b"")
+    places = np.frombuffer(offsets, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    return memoryview(content)[places[0] : places[-1]]

@@ -279,3 +279,14 @@ def test_several_limits_hold_together() -> None:
     unlimited = RateLimits("none")
     for _ in range(1000):
         unlimited.count("a")
+
+
+def test_old_counters_are_removed_by_a_timer_that_seldom_runs_and_ends_with_the_process() -> None:
+    before = set(threading.enumerate())
+    limits = RateLimits("100000/minute")
+    for number in range(10):
+        limits.count(f"key {number}")
+    (timer,) = set(threading.enumerate()) - before
+    assert isinstance(timer, threading.Timer)
+    assert timer.interval >= 1.0
+    assert timer.daemon

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from model.errors import InvalidOption
@@ -25,6 +26,7 @@ class Scope(StrEnum):
     """Store and delete notes, manage bundles, read metrics, and see the jobs of all callers."""
 
 
+@lru_cache(256)
 def parse_scopes(names: str) -> frozenset[Scope]:
     """The scopes of a comma-separated list.
 

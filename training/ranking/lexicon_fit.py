@@ -1,4 +1,8 @@
-"""Counts the phrases of training notes: how often each goes with a code, in the note and in annotated spans."""
+"""Counts the phrases of training notes: how often each goes with a code, in the note and in annotated spans.
+
+Anybody can read the counts. A phrase of several patients may be denied by a single one, and the row of the denied
+phrase would list that patient's codes: so each row, too, must stand in the notes of several patients.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +12,7 @@ from model.lexicon.lexicon import DOCUMENT, FLOOR, SHRINK, SPAN, WHOLE, CountTab
 from model.lexicon.phrase_index import Occurrences, PhraseIndex
 from model.lexicon.phrase_matches import rows_of
 from model.progress import with_progress
+from training.ranking.patients import patient_numbers
 from training.ranking.phrase_choice import choose_phrases
 from training.ranking.training_note import TrainingNote
 
@@ -22,20 +27,27 @@ def fit_lexicon(notes: Sequence[TrainingNote], codes: int, language: str = "en",
         codes: columns of the label space, L.
         least: see :func:`training.ranking.phrase_choice.choose_phrases`.
     """
-    return count_phrases(choose_phrases(notes, least), notes, codes, language)
+    return count_phrases(choose_phrases(notes, least), notes, codes, language, least or 1)
 
 
-def count_phrases(index: PhraseIndex, notes: Sequence[TrainingNote], codes: int, language: str = "en") -> Lexicon:
+def count_phrases(
+    index: PhraseIndex, notes: Sequence[TrainingNote], codes: int, language: str = "en", least: int = 1
+) -> Lexicon:
     """A lexicon of given phrases.
 
     Cells that cannot reach FLOOR, whichever note is left out, are dropped.
+
+    Args:
+        least: fewest patients of a row; others are not counted.
     """
     rows = [_rows(index, note) for note in with_progress(notes, "count", len(notes), "note")]
     width = 2 * len(index)
+    several = _of_several(rows, notes, width, least)
+    rows = [row[several[row]] for row in rows]
     row_notes = np.bincount(_joined(rows), minlength=width)
     annotated = [row for row, note in zip(rows, notes, strict=True) if note.spans]
     annotated_notes = np.bincount(_joined(annotated), minlength=width)
-    cells = [span_cells(index, note) for note in notes]
+    cells = [_kept(span_cells(index, note), several) for note in notes]
     code_notes = np.bincount(_joined([n.columns for n in notes]), minlength=codes)
     tables = {
         DOCUMENT: _document_table(rows, notes, row_notes, codes),
@@ -43,6 +55,23 @@ def count_phrases(index: PhraseIndex, notes: Sequence[TrainingNote], codes: int,
         WHOLE: _span_table(WHOLE, [cell[WHOLE] for cell in cells], annotated_notes, codes),
     }
     return Lexicon(language, index, tables, code_notes, len(notes))
+
+
+def _of_several(rows: Sequence[np.ndarray], notes: Sequence[TrainingNote], width: int, least: int) -> np.ndarray:
+    """Which rows stand in the notes of enough patients, bool (R,)."""
+    patients = patient_numbers([note.subject for note in notes], [note.note.text for note in notes])
+    counts = np.zeros(width, dtype=np.int64)
+    order = np.argsort(patients, kind="stable")
+    for places in np.split(order, np.flatnonzero(np.diff(patients[order])) + 1):
+        counts[np.unique(_joined([rows[place] for place in places.tolist()]))] += 1
+    several: np.ndarray = counts >= least
+    return several
+
+
+def _kept(
+    cells: dict[str, tuple[np.ndarray, np.ndarray]], several: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    return {name: (rows[several[rows]], columns[several[rows]]) for name, (rows, columns) in cells.items()}
 
 
 def own_counts(lexicon: Lexicon, note: TrainingNote) -> OwnCounts:

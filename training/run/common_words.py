@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.dataset import Document
-from model.text.known_words import DEIDENTIFIED
 from model.text.note_form import plain_note
 from model.text.personal_words import name_spans, replaced
 from training.ranking.patients import of_several, patients_of
 
 HIDDEN = "___"
 """MIMIC-IV's placeholder, which a network meets in de-identified notes too."""
-_WORD = re.compile(rf"(?P<placeholder>{DEIDENTIFIED.pattern})|[^\W_]+", re.DOTALL)
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,11 @@ class CommonWords:
     words: frozenset[str]
 
     def learned_text(self, text: str) -> str:
-        """A plain text with HIDDEN for each other word and for names. Placeholders of de-identification stay."""
+        """A plain text with HIDDEN for each other word and for names.
+
+        In placeholders of de-identification too: "[**Known lastname 4711**]" numbers a patient, and "[JANE DOE]" has
+        their form.
+        """
         return _WORD.sub(self._shown, replaced(text, name_spans(text), HIDDEN))
 
     def hidden_share(self, documents: Sequence[Document]) -> float:
@@ -39,7 +42,7 @@ class CommonWords:
         return hidden / max(words, 1)
 
     def _shown(self, word: re.Match[str]) -> str:
-        return word[0] if word["placeholder"] or word[0].casefold() in self.words else HIDDEN
+        return word[0] if word[0].casefold() in self.words else HIDDEN
 
 
 def common_words(documents: Sequence[Document], least: int) -> CommonWords | None:
@@ -51,4 +54,4 @@ def common_words(documents: Sequence[Document], least: int) -> CommonWords | Non
 
 
 def _words(text: str) -> list[str]:
-    return [word[0].casefold() for word in _WORD.finditer(text) if not word["placeholder"]]
+    return [word[0].casefold() for word in _WORD.finditer(text)]

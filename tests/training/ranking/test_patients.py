@@ -50,6 +50,7 @@ def twin(notes: list[TrainingNote], least: int) -> set[tuple[str, ...]]:
 
 
 WORDS = ("fever", "cough", "zeppelin", "quagga", "rash")
+SAID = ("Fever.", "No fever.", "Rash.", "No rash.", "Denies cough.", "Cough.")
 
 
 @settings(deadline=None)
@@ -74,6 +75,39 @@ def test_five_notes_of_one_patient_teach_no_phrase() -> None:
     assert ("fever",) in found
     assert ("cough",) in found
     assert not any("zeppelin" in phrase or "quagga" in phrase for phrase in found)
+
+
+def test_what_a_single_patient_denies_tells_nothing_of_its_codes() -> None:
+    """The phrase is that of many patients, and one of them denies it: the denied phrase is of that patient alone."""
+    notes = [document(2 * n, f"p{n}", f"Bed {n}, fever was seen.") for n in range(6)]
+    notes += [document(101 + 2 * n, "q", f"Bed {n}, no fever was seen.") for n in range(3)]
+    lexicon = fit_lexicon(read(notes), len(LABELS), least=5)
+    assert lexicon.features("Fever was seen.").columns.tolist() == [0]
+    assert lexicon.features("No fever was seen.").columns.tolist() == [0]
+    assert set(lexicon.tables["document"].notes.tolist()) <= {0, 6, 9}
+    told = fit_lexicon(read(notes), len(LABELS), least=1).features("No fever was seen.")
+    assert told.columns.tolist() == [0, 1]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.lists(st.sampled_from(SAID), min_size=1, max_size=4)), max_size=14),
+    st.integers(1, 4),
+)
+def test_every_row_is_of_so_many_patients(said: list[tuple[int, list[str]]], least: int) -> None:
+    """What is said of one word, and what is denied; the twin counts with sets."""
+    notes = read([document(n, f"p{who}", f"no{n}. {' '.join(parts)}") for n, (who, parts) in enumerate(said)])
+    lexicon = fit_lexicon(notes, len(LABELS), least=least)
+    for number, stem in enumerate(lexicon.index.stems):
+        node = np.flatnonzero(lexicon.index.levels[0] == number)
+        for denied in (0, 1) if len(node) and lexicon.index.counted[node[0]] else ():
+            holders: dict[str, int] = {}
+            for note in notes:
+                words, bits = note.note.words.stems, note.note.contexts
+                if any(word == stem and bool(bit & 27) == bool(denied) for word, bit in zip(words, bits, strict=True)):
+                    holders[note.subject] = holders.get(note.subject, 0) + 1
+            expected = sum(holders.values()) if len(holders) >= least else 0
+            assert lexicon.tables["document"].notes[2 * node[0] + denied] == expected
 
 
 def test_an_annotated_span_of_one_patient_is_no_phrase_either() -> None:

@@ -235,7 +235,11 @@ def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[st
 
 
 def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> str:
-    """Hash of all that an embedding depends on: encoder, embedding projection, tokenizer, windows, precision."""
+    """Hash of all that the stored vectors of a note depend on.
+
+    The embedding: encoder, embedding projection, tokenizer, windows, precision. The code vector: the code set and its
+    weights.
+    """
     digest = hashlib.sha256()
     digest.update(f"{contents.network.encoder.arithmetic}\n".encode())
     digest.update(f"{contents.window} {contents.max_tokens} {contents.network.precision}\n".encode())
@@ -245,6 +249,10 @@ def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> s
             tensor = state[name].contiguous()
             digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    ranker = contents.ranker
+    if ranker is not None and ranker.code_vectors is not None:
+        digest.update(f"\ncodes {ranker.codes.fingerprint}\n".encode())
+        digest.update(ranker.code_vectors.weights.tobytes())
     return digest.hexdigest()
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.candidates import Channel
+from model.code_vectors import CodeVector, CodeVectors
 from model.errors import NoRanker
 from model.evidence.explainer import NONE, Explainer, language_of, no_span
 from model.icd import Code
@@ -16,7 +18,7 @@ from model.network.batch import batch_of_ids
 from model.network.int8_encoder import Int8Encoder
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote, window_notes
-from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.prediction import CodedNote, Evidence, NoteVectors, RankedCode, TokenCount
 from model.processor_budget import check_budget, not_counted
 from model.ranking.audit import AuditedNote, audit_note
 from model.ranking.neighbour_vote import RankingNeighbour
@@ -81,6 +83,11 @@ class Coder:
         """Whether similar notes change the ranking."""
         return self.ranker is not None and self.ranker.with_neighbours is not None
 
+    @property
+    def code_vectors(self) -> CodeVectors | None:
+        """How notes are written as code vectors; None without a ranker, and in bundles of earlier versions."""
+        return None if self.ranker is None else self.ranker.code_vectors
+
     def predict(
         self,
         texts: Sequence[str],
@@ -131,7 +138,7 @@ class Coder:
         """Every candidate code of a note in the order of an answer, without evidence or doubt."""
         note = self.read(text)
         scores = self._score(note)
-        return self._rank(note, scores, self._found(neighbours, scores), None)
+        return self._rank(self._text_channels(note), scores, self._found(neighbours, scores), None)
 
     def of_label_space(self, ranked: ThresholdedRanking) -> np.ndarray:
         """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
@@ -190,6 +197,30 @@ class Coder:
         """Document embeddings, unit rows (B, H) float32."""
         rows = [self._embed(text) for text in texts]
         return np.stack(rows) if rows else np.zeros((0, self.embedding_dim), dtype=np.float32)
+
+    def vectors(self, texts: Sequence[str]) -> list[NoteVectors]:
+        """What each text is searched by and stored by: its embedding, and the vector of its predicted codes.
+
+        Raises:
+            InvalidNote: as :meth:`predict`.
+        """
+        return [self._vectors(text) for text in texts]
+
+    def _vectors(self, text: str) -> NoteVectors:
+        check_note(text)
+        note = self.read(text)
+        scores = self._score(note)
+        return NoteVectors(scores.embedding, self._code_vector(self._text_channels(note), scores))
+
+    def _text_channels(self, note: ReadNote) -> Sequence[Channel]:
+        return [] if self.ranker is None else self.ranker.text_channels(note)
+
+    def _code_vector(self, from_text: Sequence[Channel], scores: NoteScores) -> CodeVector | None:
+        """Of the codes that are predicted without neighbours: what stored notes carry has no part in it."""
+        if self.ranker is None or self.ranker.code_vectors is None:
+            return None
+        ranking = self.ranker.rank_from(from_text, scores.probabilities, None)
+        return self.ranker.code_vectors.predicted(ranking.columns, ranking.probabilities)
 
     @property
     def explainer(self) -> Explainer:
@@ -263,7 +294,9 @@ class Coder:
         scores = self._score(note)
         neighbours = self._found(neighbours, scores)
         with stage("rank"):
-            ranked = self._rank(note, scores, neighbours, policy)
+            from_text = self._text_channels(note)
+            code_vector = self._code_vector(from_text, scores)
+            ranked = self._rank(from_text, scores, neighbours, policy)
         doubt = self.doubt(note.text, scores.embedding)
         if doubt is not None and doubt.is_strong:
             ranked = ranked.without_confidence()
@@ -274,7 +307,7 @@ class Coder:
         codes = tuple(self._ranked(place, ranked, spans) for place in range(len(ranked.columns)))
         tokens = TokenCount(scores.windowed.read_tokens, scores.windowed.total_tokens)
         warnings = (*_told(doubt), *self._without_neighbours(neighbours), *self._warnings(tokens, codes))
-        return CodedNote(codes, scores.embedding, tokens, warnings, self.precision)
+        return CodedNote(codes, scores.embedding, tokens, warnings, self.precision, code_vector)
 
     def doubt(self, text: str, embedding: np.ndarray) -> Doubt | None:
         """Why a plain text is unlike the training notes, first its language; None where it is like them."""
@@ -294,11 +327,15 @@ class Coder:
         return neighbours
 
     def _rank(
-        self, note: ReadNote, scores: NoteScores, neighbours: Sequence[RankingNeighbour] | None, policy: str | None
+        self,
+        from_text: Sequence[Channel],
+        scores: NoteScores,
+        neighbours: Sequence[RankingNeighbour] | None,
+        policy: str | None,
     ) -> ThresholdedRanking:
         if self.ranker is None:
             return classifier_ranking(scores.probabilities, self.threshold, self.policies, policy)
-        return with_thresholds(self.ranker.rank(note, scores.probabilities, neighbours), policy)
+        return with_thresholds(self.ranker.rank_from(from_text, scores.probabilities, neighbours), policy)
 
     def _ranked(
         self, place: int, ranked: ThresholdedRanking, spans: dict[int, tuple[Evidence, ...]] | None

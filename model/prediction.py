@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.code_vectors import CodeVector
+
 ATTENTION, ATTINGRAD, LEXICON, TITLES = SOURCES = ("attention", "attingrad", "lexicon", "titles")
 """Sources of evidence: the classifier's attention, AttInGrad, a phrase of the lexicon, a name of the code."""
 
@@ -66,8 +68,18 @@ class TokenCount:
 
 
 @dataclass(frozen=True)
+class NoteVectors:
+    """What a note is searched by, and stored by."""
+
+    embedding: np.ndarray
+    """Unit row (D,), float32."""
+    codes: CodeVector | None = None
+    """Of the codes that are predicted without any neighbour; None where the bundle writes none."""
+
+
+@dataclass(frozen=True)
 class CodedNote:
-    """Ranked codes of one note, best first, and its document embedding."""
+    """Ranked codes of one note, best first, and its vectors."""
 
     codes: tuple[RankedCode, ...]
     embedding: np.ndarray
@@ -76,3 +88,10 @@ class CodedNote:
     warnings: tuple[str, ...]
     precision: str
     """Of the encoder: fp32, bf16 or int8."""
+    code_vector: CodeVector | None = None
+    """See :class:`NoteVectors`."""
+
+    @property
+    def vectors(self) -> NoteVectors:
+        """What the note is searched by."""
+        return NoteVectors(self.embedding, self.code_vector)

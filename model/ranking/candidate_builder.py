@@ -46,8 +46,11 @@ class CandidateBuilder:
             probabilities: the classifier's, of the label space (L,).
             neighbours: nearest first.
         """
-        from_text = [] if self.text_channels is None else self.text_channels.channels(note)
-        return self.joined(from_text, probabilities, neighbours)
+        return self.joined(self.text_channels_of(note), probabilities, neighbours)
+
+    def text_channels_of(self, note: ReadNote) -> Sequence[Channel]:
+        """What the text channels say of a note, nothing where there are none."""
+        return [] if self.text_channels is None else self.text_channels.channels(note)
 
     def joined(
         self, from_text: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None

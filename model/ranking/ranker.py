@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from model.candidates import Channel
+from model.code_vectors import CodeVectors
 from model.labels import LabelSpace
 from model.lexicon.lexical_channels import LexicalChannels
 from model.ranking.candidate_builder import CandidateBuilder
@@ -47,6 +49,8 @@ class Ranker:
     candidate_builder: CandidateBuilder
     without_neighbours: Fusion
     with_neighbours: Fusion | None = None
+    code_vectors: CodeVectors | None = None
+    """How notes are written as code vectors; bundles made before there were any have none."""
 
     @property
     def codes(self) -> LabelSpace:
@@ -70,10 +74,20 @@ class Ranker:
             neighbours: similar notes, nearest first; None where there is no database. Then the fusion that was
                 fitted without them answers.
         """
+        return self.rank_from(self.text_channels(note), probabilities, neighbours)
+
+    def text_channels(self, note: ReadNote) -> Sequence[Channel]:
+        """What the channels that read the text say, for :meth:`rank_from`."""
+        return self.candidate_builder.text_channels_of(note)
+
+    def rank_from(
+        self, from_text: Sequence[Channel], probabilities: np.ndarray, neighbours: Sequence[RankingNeighbour] | None
+    ) -> Ranking:
+        """As :meth:`rank`, from the output of the text channels, which a note that is ranked twice shares."""
         fusion, used = self.without_neighbours, None
         if neighbours is not None and self.with_neighbours is not None:
             fusion, used = self.with_neighbours, neighbours
-        candidates = self.candidate_builder.candidates(note, probabilities, used)
+        candidates = self.candidate_builder.joined(from_text, probabilities, used)
         scores = fusion.scores(candidates)
         calibrated = fusion.calibration.apply(scores, candidates.columns)
         order = np.lexsort((candidates.columns, -scores, -calibrated))

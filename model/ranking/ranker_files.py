@@ -2,7 +2,7 @@
 
 ranker.json lists the fusions; each has a file FUSION.safetensors with its combiner and calibration. codes.parquet
 holds the codes of the code set beyond the label space, where there are any; lexicon.* and titles.* are the lexical
-channels.
+channels; code_vectors.safetensors the weights of the codes in the search for neighbours.
 """
 
 import json
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from model.code_vectors import CodeVectors
 from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
 from model.lexicon.lexical_channels import LexicalChannels
@@ -30,7 +31,7 @@ from model.ranking.ranker import Ranker
 from model.ranking.thresholds import GLOBAL, policy_from_json
 
 FORMAT = "icd-coder ranker 2"
-RANKER, CODES = "ranker.json", "codes.parquet"
+RANKER, CODES, CODE_VECTORS = "ranker.json", "codes.parquet", "code_vectors.safetensors"
 WITHOUT, WITH = "without_neighbours", "with_neighbours"
 
 
@@ -52,12 +53,16 @@ def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
     if ranker.lexical is not None:
         save_lexicon(folder, ranker.lexical.lexicon)
         save_titles(folder, ranker.lexical.titles)
+    if ranker.code_vectors is not None:
+        save_file({"weights": ranker.code_vectors.weights}, folder / CODE_VECTORS)
     described = {
         "format": FORMAT,
         "documents": ranker.candidate_builder.documents,
         "lexical": ranker.lexical is not None,
         "fusions": {name: _described(fusion) for name, fusion in fusions.items()},
     }
+    if ranker.code_vectors is not None:
+        described["code_share"] = ranker.code_vectors.code_share
     (folder / RANKER).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -80,7 +85,8 @@ def load_ranker(folder: Path, labels: LabelSpace, text_channels: TextChannels | 
         if described["lexical"]:
             text_channels = LexicalChannels(load_lexicon(folder), load_titles(folder), Siblings(codes.labels))
         candidate_builder = CandidateBuilder(codes, int(described["documents"]), text_channels)
-        return Ranker(candidate_builder, fusions[WITHOUT], fusions.get(WITH))
+        vectors = _code_vectors(folder, described["code_share"], len(codes)) if "code_share" in described else None
+        return Ranker(candidate_builder, fusions[WITHOUT], fusions.get(WITH), vectors)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
         raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error
 
@@ -110,6 +116,15 @@ def _fusion(folder: Path, name: str, described: dict[str, Any]) -> Fusion:
         policies,
         tuple(ConformalSet(**value) for value in described["conformal"]),
     )
+
+
+def _code_vectors(folder: Path, code_share: float, columns: int) -> CodeVectors:
+    weights: np.ndarray = load_file(folder / CODE_VECTORS)["weights"]
+    if weights.shape != (columns,) or weights.dtype != np.float32 or not (weights > 0).all():
+        raise MalformedInput("the weights of its codes are not one number above 0 for each code")
+    if not 0 <= code_share <= 1:
+        raise MalformedInput("the share of its codes in a similarity is not between 0 and 1")
+    return CodeVectors(weights, float(code_share))
 
 
 def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

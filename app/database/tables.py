@@ -7,10 +7,11 @@ later): the neighbour search relies on it to read only what is new (``app/neighb
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import Double, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import Double, ForeignKey, Index, LargeBinary, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.database.column_types import HalfVector, UtcDateTime
+from app.database.column_types import HalfVector, SparseVector, UtcDateTime
+from model.code_vectors import CodeVector
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -90,7 +91,7 @@ class Bundle(Base):
 
 
 class Embedding(Base):
-    """The document embedding of a note by one encoder: a unit row, rounded to float16."""
+    """A note by one encoder: its document embedding, a unit row rounded to float16, and its codes, a sparse one."""
 
     __tablename__ = "embeddings"
     # AUTOINCREMENT: an id is never given twice, so a row above the highest known id is new.
@@ -101,6 +102,10 @@ class Embedding(Base):
     embedding_id: Mapped[str] = mapped_column(String(64))
     dimension: Mapped[int]
     vector: Mapped[np.ndarray] = mapped_column(HalfVector)
+    codes: Mapped[CodeVector | None] = mapped_column(SparseVector)
+    """The note as its codes; None where the bundle had none to write, or was of an earlier version."""
+    codes_predicted: Mapped[bool] = mapped_column(server_default=false())
+    """Whether they are the bundle's predictions, for a note without assigned codes."""
 
 
 class EmbeddingChanges(Base):

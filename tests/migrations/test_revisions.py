@@ -15,8 +15,9 @@ from sqlalchemy import Connection, ForeignKeyConstraint, UniqueConstraint, func,
 
 import migrations
 from app.database import sqlite
-from app.database.engine import alembic_config, migrate, open_engine, revisions, write
+from app.database.engine import alembic_config, is_sqlite, migrate, open_engine, revisions, write
 from app.database.tables import AssignedCode, Base, Embedding, EmbeddingChanges, Note
+from model.code_vectors import CodeVector
 
 ROOT = Path(migrations.__path__[0]).parent
 FIRST = "20261123_1400"
@@ -97,6 +98,50 @@ def test_rows_survive_every_revision(url: str) -> None:
             old = connection.execute(text("SELECT vector FROM embeddings ORDER BY id")).scalars().all()
         assert b"".join(bytes(vector) for vector in old) == vectors.tobytes()
         migrate(url)
+
+
+CODES = CodeVector(np.array([0, 7, 2**24 - 1], dtype=np.int32), np.array([0.1, 1e-30, 0.7], dtype=np.float32))
+
+
+def test_codes_come_with_their_revision_and_go_with_it(url: str) -> None:
+    """Rows of before have none and are nobody's prediction; what is stored then is read bit for bit, also without a
+    code; taken back and made again, the rows are as they were before.
+    """
+    move(url, "20261124_0420")
+    engine = open_engine(url)
+    with write(engine) as connection:
+        for number in (1, 2, 3):
+            connection.execute(
+                text("INSERT INTO notes (id, note_id, split, source, text_hash) VALUES (:n, :name, 'train', 's', 'h')"),
+                {"n": number, "name": f"n{number}"},
+            )
+        connection.execute(text(OLD_ROW), {"v": np.ones(3, dtype="<f2").tobytes() if is_sqlite(engine) else "[1,1,1]"})
+    for _ in range(2):
+        migrate(url)
+        with write(engine) as connection:
+            assert connection.execute(select(Embedding.codes, Embedding.codes_predicted)).all() == [(None, False)]
+            same = {"embedding_id": "e", "dimension": 3, "vector": np.ones(3, dtype=np.float16)}
+            connection.execute(insert(Embedding).values(note_id=2, codes=CODES, codes_predicted=True, **same))
+            connection.execute(insert(Embedding).values(note_id=3, codes=CodeVector.empty(), **same))
+            rows = connection.execute(
+                select(Embedding.codes, Embedding.codes_predicted).where(Embedding.note_id > 1).order_by(Embedding.id)
+            ).all()
+            connection.execute(text("DELETE FROM embeddings WHERE note_id > 1"))
+        assert [row.codes_predicted for row in rows] == [True, False]
+        for found, stored in zip([row.codes for row in rows], [CODES, CodeVector.empty()], strict=True):
+            assert (found.columns.dtype, found.values.dtype) == (np.int32, np.float32)
+            assert (found.columns.tolist(), found.values.tobytes()) == (
+                stored.columns.tolist(),
+                stored.values.tobytes(),
+            )
+        move(url, "20261124_0420")
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT note_id FROM embeddings")).all() == [(1,)]
+            names = {column["name"] for column in inspect(connection).get_columns("embeddings")}
+        assert names == {"id", "note_id", "embedding_id", "dimension", "vector"}
+
+
+OLD_ROW = "INSERT INTO embeddings (note_id, embedding_id, dimension, vector) VALUES (1, 'e', 3, :v)"
 
 
 def test_a_new_row_after_the_revisions_has_a_new_number(url: str) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Column, Table
 
 from app.database.backup.table_files import TABLES, batches, schema_of
-from app.database.column_types import VECTOR_TYPE
+from app.database.column_types import CODE_TYPE, VECTOR_TYPE, are_codes, unpacked_codes
 from app.database.tables import Base, Bundle, Embedding, Note
 from model.progress import progress_bar
 from model.text.note_text import MAX_CHARACTERS
@@ -72,12 +72,14 @@ def _check_values(column: Column[Any], values: pa.Array) -> None:
 
 
 def _check_vectors(batch: pa.RecordBatch, dimensions: set[tuple[str, int]]) -> None:
-    """Each is as long as its row says, and as its encoder's bundle."""
+    """Each is as long as its row says, and as its encoder's bundle; codes are whole and in their order."""
     stated = batch.column(Embedding.dimension.name)
     found = set(zip(batch.column(Embedding.embedding_id.name).to_pylist(), stated.to_pylist(), strict=True))
     _require(found <= dimensions)
     lengths = pc.binary_length(batch.column(Embedding.vector.name))
     _require(pc.all(pc.equal(lengths, pc.multiply(stated, VECTOR_TYPE.itemsize))).as_py() is not False)
+    for codes in batch.column(Embedding.codes.name).drop_null().to_pylist():
+        _require(len(codes) % CODE_TYPE.itemsize == 0 and are_codes(unpacked_codes(codes)))
 
 
 def _dimensions(folder: Path) -> set[tuple[str, int]]:

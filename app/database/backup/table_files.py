@@ -10,8 +10,16 @@ import pyarrow.parquet as pq
 from sqlalchemy import Boolean, Column, Connection, Float, Integer, LargeBinary, Table, select
 from sqlalchemy.types import TypeEngine
 
-from app.database.column_types import VECTOR_TYPE, HalfVector, UtcDateTime
+from app.database.column_types import (
+    VECTOR_TYPE,
+    HalfVector,
+    SparseVector,
+    UtcDateTime,
+    packed_codes,
+    unpacked_codes,
+)
 from app.database.tables import Base
+from model.code_vectors import CodeVector
 
 BATCH = 1024
 GROUP_CHARACTERS = 16_000_000
@@ -56,12 +64,15 @@ def batches(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
 def read_table(table: Table, path: Path) -> Iterator[list[dict[str, Any]]]:
     """Batches of rows as the table's columns take them."""
     vectors = [column.name for column in table.columns if isinstance(column.type, HalfVector)]
+    sparse = [column.name for column in table.columns if isinstance(column.type, SparseVector)]
     with pq.ParquetFile(path) as file:
         for batch in batches(file):
             rows: list[dict[str, Any]] = batch.to_pylist()
             for row in rows:
                 for name in vectors:
                     row[name] = np.frombuffer(row[name], dtype=VECTOR_TYPE)
+                for name in sparse:
+                    row[name] = None if row[name] is None else unpacked_codes(row[name])
             yield rows
 
 
@@ -87,6 +98,8 @@ def _groups(rows: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, CodeVector):
+        return packed_codes(value)
     return value.astype(VECTOR_TYPE).tobytes() if isinstance(value, np.ndarray) else value
 
 
@@ -99,4 +112,4 @@ def _arrow_type(kind: TypeEngine[Any]) -> pa.DataType:
         return pa.float64()
     if isinstance(kind, UtcDateTime):
         return pa.timestamp("us", tz="UTC")
-    return pa.binary() if isinstance(kind, LargeBinary | HalfVector) else pa.large_string()
+    return pa.binary() if isinstance(kind, LargeBinary | HalfVector | SparseVector) else pa.large_string()

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,10 @@ HOSTILE: dict[str, Change] = {
         "embeddings",
         lambda t: column("dimension", lambda c: [1] * len(c))(column("vector", lambda c: [b"\0\0"] * len(c))(t)),
     ),
+    "half a code": table("embeddings", column("codes", first(b"\0" * 12))),
+    "codes in no order": table("embeddings", column("codes", first(struct.pack("<ifif", 5, 0.6, 2, 0.8)))),
+    "a code of no code set": table("embeddings", column("codes", first(struct.pack("<if", 2**30, 1.0)))),
+    "a code without a number": table("embeddings", column("codes", first(struct.pack("<if", 1, float("nan"))))),
     "an embedding of no bundle": table("embeddings", column("embedding_id", first("0" * 64))),
     "no id": table("notes", column("note_id", first(None))),
     "one id twice": table("notes", column("note_id", lambda c: ["n1"] * len(c))),

@@ -10,10 +10,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from model.bundle import NOT_COUNTED, load_bundle, sign_bundle, verify_bundle
+from model.code_vectors import CodeVectors
 from model.errors import BundleDamaged, MissingInput, OutputExists, UnwritableOutput
 from model.network.encoder_source import open_encoder
 from model.text.note_kind import Limits, NoteKind
 from tests.factories import LABELS, NOTE, POLICY, SHORT_NOTE, save_tiny_bundle, tiny_coder, tiny_network
+from tests.tiny_ranker import CODES, tiny_ranker
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +189,8 @@ def test_identities(tmp_path: Path) -> None:
 
 
 def test_the_embedding_id_names_what_embeds_and_nothing_else(tmp_path: Path) -> None:
-    """Same after loading and saving again; deaf to labels and classifier; changed by weights, windows, arithmetic."""
+    """Same after loading and saving again; deaf to labels and classifier; changed by weights, windows, arithmetic,
+    and by the weights of code vectors."""
     from dataclasses import replace
 
     from model.bundle import BundleContents, save_bundle
@@ -211,6 +214,16 @@ def test_the_embedding_id_names_what_embeds_and_nothing_else(tmp_path: Path) -> 
         return str(json.loads((tmp_path / name / "config.json").read_text())["embedding_id"])
 
     assert identity("again", contents) == coder.embedding_id
+    ranker, weights = tiny_ranker(30), np.ones(len(CODES), dtype=np.float32)
+    assert identity("ranker", replace(contents, ranker=ranker)) == coder.embedding_id
+
+    def with_vectors(name: str, weights: np.ndarray, share: float) -> str:
+        vectors = CodeVectors(weights, share)
+        return identity(name, replace(contents, ranker=replace(ranker, code_vectors=vectors)))
+
+    assert with_vectors("vectors", weights, 0.5) != coder.embedding_id
+    assert with_vectors("share", weights, 0.9) == with_vectors("vectors again", weights, 0.5)
+    assert with_vectors("other weights", 2 * weights, 0.5) != with_vectors("same weights", weights, 0.5)
     with torch.no_grad():
         coder.network.label_attention.bias += 1
         coder.network.projection_head.outer.bias += 1

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.code_vectors import CodeVectors
 from model.coder import Coder
 from model.icd import Code
 from model.labels import Label, LabelSpace
@@ -170,3 +171,26 @@ def test_the_classifier_alone_answers_as_before(tmp_path: Path) -> None:
     assert {code.channels for code in answer.codes} == {()}
     np.testing.assert_array_equal(plain.probabilities(NOTE), plain.score(NOTE).probabilities)
     assert "ranked without neighbours" not in answer.warnings
+
+
+def test_the_code_vector_of_a_note_knows_nothing_of_neighbours(coder: Coder) -> None:
+    """Planted neighbours turn the answer, and leave the vector that finds similar notes as it was."""
+    assert coder.ranker is not None
+    vectors = CodeVectors(np.ones(len(CODES), dtype=np.float32), 0.5)
+    coder = replace(coder, ranker=replace(coder.ranker, code_vectors=vectors))
+    planted = [RankingNeighbour(0.9, [LABELS[0].key])] * 50
+    alone, led = (coder.predict([NOTE], neighbours=[found])[0] for found in (None, planted))
+    assert led.codes[0].code != alone.codes[0].code
+    assert alone.code_vector is not None
+    assert led.code_vector is not None
+    np.testing.assert_array_equal(led.code_vector.values, alone.code_vector.values)
+    (stored,) = coder.vectors([NOTE])
+    assert stored.codes is not None
+    np.testing.assert_array_equal(stored.codes.values, alone.code_vector.values)
+    np.testing.assert_array_equal(stored.embedding, alone.embedding)
+
+
+def test_a_bundle_without_weights_of_codes_writes_no_code_vector(coder: Coder) -> None:
+    assert coder.code_vectors is None
+    assert coder.predict([NOTE])[0].code_vector is None
+    assert coder.vectors([NOTE])[0].codes is None

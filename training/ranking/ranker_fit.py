@@ -16,6 +16,7 @@ from model.ranking.channels import NEAREST
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.ranker import Ranker
 from model.text.read_note import read_note
+from training.ranking.code_vectors_fit import FittedCodeVectors, HeldOutQuery, SearchedPart, fit_code_vectors
 from training.ranking.fusion_fit import FittedFusion, ValidationNote, fit_fusion
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.training_note import TrainingNote
@@ -49,10 +50,13 @@ class FittedRanker:
     ranker: Ranker
     without_neighbours: FittedFusion
     with_neighbours: FittedFusion
+    code_vectors: FittedCodeVectors
 
 
 def fit_ranker(folds: Sequence[RankerFold], learned_from: Sequence[Document], lexical: LexicalFit) -> FittedRanker:
     """Fit two fusions on the notes of all folds, without and with neighbours, and the channels on ``learned_from``.
+
+    What the first predicts of the notes, out of fold, then chooses how similar notes are searched for.
 
     Raises:
         EmptyDataset: the notes are of fewer than two patients, or no candidate was assigned.
@@ -62,8 +66,28 @@ def fit_ranker(folds: Sequence[RankerFold], learned_from: Sequence[Document], le
     notes = [pair for fold in folds for pair in validation_notes(fold, lexical, read, most)]
     fusions = [fit_fusion([pair[used] for pair in notes]) for used in (0, 1)]
     builder = candidate_builder_of(lexical, learned_from, lexical.fit(read.of(learned_from)))
-    ranker = Ranker(builder, fusions[0].fusion, fusions[1].fusion)
-    return FittedRanker(ranker, fusions[0], fusions[1])
+    parts = searched_parts(folds, fusions[0], most)
+    vectors = fit_code_vectors(parts, builder.codes, builder.documents)
+    ranker = Ranker(builder, fusions[0].fusion, fusions[1].fusion, vectors.vectors)
+    return FittedRanker(ranker, fusions[0], fusions[1], vectors)
+
+
+def searched_parts(folds: Sequence[RankerFold], fitted: FittedFusion, most: int) -> list[SearchedPart]:
+    """The held-out notes of each fold as queries among the notes that its channels learned from.
+
+    Args:
+        fitted: on at most ``most`` notes of each fold, in their order, without neighbours.
+    """
+    ends = iter(np.searchsorted(fitted.pairs.notes, np.arange(1, fitted.pairs.num_notes + 1)).tolist())
+    parts, start = [], 0
+    for fold in folds:
+        queries = []
+        for place in some_of(range(len(fold.notes)), most):
+            own = slice(start, start := next(ends))
+            columns, probabilities = fitted.pairs.columns[own], fitted.probabilities[own]
+            queries.append(HeldOutQuery(fold.notes[place], columns, probabilities, fold.embeddings[place]))
+        parts.append(SearchedPart(fold.corpus, fold.corpus_embeddings, queries))
+    return parts
 
 
 class TrainingNoteCache:

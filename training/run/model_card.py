@@ -89,7 +89,16 @@ def ranker_card(fitted: FittedRanker) -> dict[str, Any]:
         name: fusion_card(fusion, prior) | {"thresholds": policies_card(fusion.policies)}
         for name, fusion in fusions.items()
     }
-    return {"codes": len(candidate_builder.codes), "training_documents": candidate_builder.documents, **measured}
+    share = fitted.code_vectors.vectors.code_share
+    return {
+        "codes": len(candidate_builder.codes),
+        "training_documents": candidate_builder.documents,
+        **measured,
+        "similar_notes": {
+            "code_share": share,
+            "ndcg_10_by_share": {f"{tried:g}": value for tried, value in fitted.code_vectors.ndcg.items()},
+        },
+    }
 
 
 def _rounded(value: float | None) -> float | None:
@@ -148,7 +157,18 @@ def _ranker(ranker: dict[str, Any]) -> str:
             f"  - {name.replace('_', ' ')}: MAP {ranker[name]['map']['value']:.3f}, "
             f"ECE of the 20 best {error['value']:.3f} [{error['low']:.3f}, {error['high']:.3f}]."
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + similar_notes(ranker.get("similar_notes", {}))
+
+
+def similar_notes(measured: dict[str, Any]) -> str:
+    """How much the codes count where similar notes are searched for; "" in bundles that search by the text alone."""
+    if not measured.get("ndcg_10_by_share"):
+        return ""
+    share, by_share = measured["code_share"], measured["ndcg_10_by_share"]
+    return (
+        f"- Similar notes: codes count {share:.0%}, the text {1 - share:.0%}. On held-out notes nDCG@10 is "
+        f"{by_share[f'{share:g}']:.3f}, by the text alone {by_share['0']:.3f}.\n"
+    )
 
 
 def note_kind_card(measured: dict[str, Any]) -> str:

@@ -1,12 +1,14 @@
 """A ranker in a folder: what is loaded ranks the same, and what does not fit is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from model.code_vectors import CodeVectors
 from model.errors import BundleDamaged
 from model.labels import LabelSpace
 from model.ranking.ranker import Ranker
@@ -67,3 +69,17 @@ def test_files_that_do_not_fit_are_refused(folder: Path) -> None:
     (folder / "with_neighbours.safetensors").unlink()
     with pytest.raises(BundleDamaged):
         load_ranker(folder, LABELS, CHANNELS)
+
+
+def test_weights_of_code_vectors_come_back_and_wrong_ones_are_refused(ranker: Ranker, folder: Path) -> None:
+    weights = np.linspace(0.5, 2.0, len(CODES)).astype(np.float32)
+    assert load_ranker(folder, LABELS, CHANNELS).code_vectors is None
+    save_ranker(folder, replace(ranker, code_vectors=CodeVectors(weights, 0.75)), TRAINED)
+    loaded = load_ranker(folder, LABELS, CHANNELS).code_vectors
+    assert loaded is not None
+    assert loaded.code_share == 0.75
+    np.testing.assert_array_equal(loaded.weights, weights)
+    for wrong in (weights[1:], np.where(weights == weights[0], 0, weights), np.append(weights[1:], np.nan)):
+        save_file({"weights": wrong.astype(np.float32)}, folder / "code_vectors.safetensors")
+        with pytest.raises(BundleDamaged, match="no usable ranker"):
+            load_ranker(folder, LABELS, CHANNELS)

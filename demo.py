@@ -235,12 +235,13 @@ def show(note: dict[str, Any], answer: dict[str, Any]) -> None:
     shown = {(code["system"], code["code"]) for code in answer["codes"]}
     missed = sorted(code for system, code in assigned if (system, code) not in shown)
     console.print(f"Assigned, not among the first {SHOWN_CODES}: {', '.join(missed) or 'none'}")
-    console.print("\nMost similar summaries of other patients (✓ = code shared with this note)")
+    console.print("\nMost similar summaries of other patients (✓ = code that this note was assigned too, first)")
     for neighbour in answer["neighbours"]:
-        codes = " ".join(
-            code["code"] + ("✓" if (code["system"], code["code"]) in assigned else "") for code in neighbour["codes"]
-        )
-        console.print(f"  {neighbour['similarity']:.3f}  {neighbour['note_id']}  {codes}", soft_wrap=True)
+        shared = {code["code"] for code in neighbour["codes"] if (code["system"], code["code"]) in assigned}
+        codes = sorted((code["code"] for code in neighbour["codes"]), key=lambda code: code not in shared)
+        marked = " ".join(code + ("✓" if code in shared else "") for code in codes)
+        count = f"{len(shared)} of {len(codes)} codes"
+        console.print(f"  {neighbour['similarity']:.3f}  {neighbour['note_id']}  {count}: {marked}", soft_wrap=True)
     for warning in answer["warnings"]:
         console.print(f"  note: {warning}", soft_wrap=True)
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from model.code_vectors import CodeVector, CodeVectors
 from model.dataset import Document
 from model.labels import LabelSpace
 from model.progress import with_progress
+from training.retrieval.code_search import stored_codes
 from training.retrieval.measures import K, Relevance, discounts, label_weights
 from training.retrieval.search import highest, own_patient
 
@@ -74,7 +74,7 @@ class StoredNotes:
         self.subjects = np.array([document.subject_id for document in documents], dtype=object)
         self.relevance = Relevance(rows, len(codes))
         self._embeddings = embeddings
-        self._vectors = stacked([vectors.assigned(columns) for columns in rows], len(codes))
+        self._vectors = stored_codes(documents, codes, vectors)
 
     def by_text(self, embedding: np.ndarray) -> np.ndarray:
         """Cosines of a query's embedding (H,) with those of the notes, (T,)."""
@@ -87,14 +87,6 @@ class StoredNotes:
         dense[query.columns] = query.values
         found: np.ndarray = self._vectors @ dense
         return found
-
-
-def stacked(vectors: Sequence[CodeVector], columns: int) -> csr_array:
-    """The vectors as a sparse matrix (n, U)."""
-    starts = np.cumsum([0, *map(len, vectors)])
-    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(vector.columns for vector in vectors)])
-    values = np.concatenate([np.zeros(0, dtype=np.float32), *(vector.values for vector in vectors)])
-    return csr_array((values, indices, starts), shape=(len(vectors), columns))
 
 
 def ndcg_by_share(query: HeldOutQuery, stored: StoredNotes, columns: np.ndarray, vectors: CodeVectors) -> np.ndarray:

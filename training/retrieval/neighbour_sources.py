@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 
 from model.bundle import load_bundle
 from model.coder import Coder
@@ -15,6 +16,7 @@ from model.errors import InvalidOption, LabelSpaceMismatch, MissingInput
 from model.network.encoder_source import MINILM, TINY, open_encoder
 from model.network.network import CodingNetwork
 from training.evaluation.baselines import NeighbourSettings, fit_tfidf
+from training.retrieval.code_search import predicted_codes, stored_codes
 from training.retrieval.encoded_notes import EncodedNotes, embed_means, encode_notes, same_encoder
 from training.retrieval.search import Neighbours, nearest
 
@@ -95,13 +97,12 @@ def find_all(bundles: Bundles, corpus: Corpus, seed: int) -> Found:
     encoded = {"train": encode_notes(coder, corpus.train, f"embed train, {bundles.name}", cache=corpus.cache)}
     for split, documents in corpus.queries.items():
         encoded[split] = encode_notes(coder, documents, f"embed {split}, {bundles.name}", True, corpus.cache)
-    vectors = {bundles.name: {split: notes.embeddings for split, notes in encoded.items()}}
+    probabilities = {split: notes.probabilities for split, notes in encoded.items() if notes.probabilities is not None}
+    neighbours = _served(bundles, encoded, probabilities, corpus)
     for name, other in {**bundles.others, RAW: bundles.encoder}.items():
-        vectors[name] = _embeddings(name, other, coder, encoded, corpus)
-    neighbours = {name: _search_vectors(name, by_split, corpus) for name, by_split in vectors.items()}
+        neighbours[name] = _search_vectors(name, _embeddings(name, other, coder, encoded, corpus), corpus)
     neighbours[TFIDF] = _search_tfidf(corpus)
     neighbours[RANDOM] = _search_vectors(RANDOM, _random_vectors(corpus, seed), corpus)
-    probabilities = {split: notes.probabilities for split, notes in encoded.items() if notes.probabilities is not None}
     return Found(neighbours, probabilities)
 
 
@@ -132,6 +133,45 @@ def _embeddings(
         split: encode_notes(other, documents, f"embed {split}, {name}", cache=corpus.cache).embeddings
         for split, documents in splits.items()
     }
+
+
+def _served(
+    bundles: Bundles, encoded: dict[str, EncodedNotes], probabilities: dict[str, np.ndarray], corpus: Corpus
+) -> dict[str, dict[str, Neighbours]]:
+    """The bundle's neighbours as a service finds them; where codes have a share in it, by codes and text alone too."""
+    coder, name = bundles.coder, bundles.name
+    vectors = coder.code_vectors
+    if vectors is None:
+        return {name: _search_vectors(name, {split: notes.embeddings for split, notes in encoded.items()}, corpus)}
+    stored = stored_codes(corpus.train, coder.codes, vectors)
+    codes = {
+        split: predicted_codes(coder, documents, probabilities[split], f"rank {split}, {name}")
+        for split, documents in corpus.queries.items()
+    }
+    systems = {name: vectors.code_share, f"{name}, codes alone": 1.0, f"{name}, text alone": 0.0}
+    return {system: _search_mixed(system, share, encoded, codes, stored, corpus) for system, share in systems.items()}
+
+
+def _search_mixed(
+    name: str,
+    share: float,
+    encoded: dict[str, EncodedNotes],
+    codes: dict[str, csr_array],
+    stored: csr_array,
+    corpus: Corpus,
+) -> dict[str, Neighbours]:
+    train = encoded["train"].embeddings
+
+    def search(split: str) -> Neighbours:
+        def similarity(start: int, stop: int) -> np.ndarray:
+            by_text = encoded[split].embeddings[start:stop] @ train.T
+            by_codes = (codes[split][start:stop] @ stored.T).toarray()
+            found: np.ndarray = share * by_codes + (1 - share) * by_text
+            return found
+
+        return _nearest(similarity, split, name, corpus)
+
+    return {split: search(split) for split in corpus.queries}
 
 
 def _search_vectors(name: str, vectors: dict[str, np.ndarray], corpus: Corpus) -> dict[str, Neighbours]:

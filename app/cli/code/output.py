@@ -16,7 +16,10 @@ CONTEXT_CHARACTERS = 24
 FLAGS = ("negated", "family", "historical", "hypothetical")
 CODES_PER_NEIGHBOUR = 6
 DISAGREES = "≠"
-LEGEND = "neighbours: how many carry the code, their share of the similarity, ≠ where their majority and sel. differ"
+LEGEND = (
+    "neighbours: of the notes with the most similar text, how many carry the code, their share of the similarity, "
+    "≠ where their majority and sel. differ"
+)
 WIDTH_IN_A_PIPE = 140
 
 

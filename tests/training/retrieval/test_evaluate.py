@@ -265,3 +265,61 @@ def test_a_window_longer_than_the_raw_encoder_reads_is_refused(
     monkeypatch.setattr(neighbour_sources, "load_bundle", lambda *_: wide)
     with pytest.raises(InvalidOption, match="512 positions"):
         evaluate_retrieval(request(folder, tmp_path / "out"))
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset and a bundle with a ranker trained on it."""
+    from tests.training.retrieval.frozen_bundle import train_frozen
+
+    folder = tmp_path_factory.mktemp("ranked")
+    write_tiny_dataset(folder / "data")
+    train_frozen(folder / "data", folder / "bundle", ranker=True)
+    return folder
+
+
+def test_notes_are_searched_by_text_and_predicted_codes_as_the_service_does(ranked: Path) -> None:
+    """By loops over the coder's own vectors and the assigned codes of the training notes."""
+    bundles = open_bundles(ranked / "bundle", [], "tiny", "cpu")
+    vectors = bundles.coder.code_vectors
+    assert vectors is not None
+    dataset = load_dataset(ranked / "data")
+    train, test = dataset.documents("train"), dataset.documents("test")
+    found = find_all(bundles, Corpus(train, {"test": test}), 0).neighbours
+    shares = {
+        bundles.name: vectors.code_share,
+        f"{bundles.name}, codes alone": 1.0,
+        f"{bundles.name}, text alone": 0.0,
+    }
+    assert list(found)[:3] == list(shares)
+    embeddings = bundles.coder.embed([document.text for document in train])
+    columns = len(bundles.coder.codes)
+    stored = np.zeros((len(train), columns))
+    for place, document in enumerate(train):
+        assigned = vectors.assigned(bundles.coder.codes.columns(document.codes))
+        stored[place, assigned.columns] = assigned.values
+    for name, share in shares.items():
+        for place, (document, asked) in enumerate(
+            zip(test, bundles.coder.vectors([document.text for document in test]), strict=True)
+        ):
+            assert asked.codes is not None
+            query = np.zeros(columns)
+            query[asked.codes.columns] = asked.codes.values
+            expected = share * stored @ query + (1 - share) * embeddings @ asked.embedding
+            expected[[other.subject_id == document.subject_id for other in train]] = -np.inf
+            similarities = found[name]["test"].similarities[place]
+            chosen = similarities > 0
+            assert similarities[chosen] == pytest.approx(np.sort(expected)[::-1][: len(similarities)][chosen], abs=1e-4)
+
+
+def test_a_query_never_uses_its_own_assigned_codes(ranked: Path, tmp_path: Path) -> None:
+    """Gold codes that contradict the text change no neighbour."""
+    bundles = open_bundles(ranked / "bundle", [], "tiny", "cpu")
+    dataset = load_dataset(ranked / "data")
+    train, test = dataset.documents("train"), dataset.documents("test")
+    assigned = [replace(each, codes=(LABELS[place % 6].key,)) for place, each in enumerate(test)]
+    assert any(set(one.codes) != set(other.codes) for one, other in zip(test, assigned, strict=True))
+    planted = load_dataset(write_documents(tmp_path / "planted", [*train, *assigned])).documents("test")
+    before, after = (find_all(bundles, Corpus(train, {"test": asked}), 0).neighbours for asked in (test, planted))
+    for name in (bundles.name, f"{bundles.name}, codes alone"):
+        assert np.array_equal(before[name]["test"].indices, after[name]["test"].indices)

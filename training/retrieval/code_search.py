@@ -1,0 +1,43 @@
+"""Notes as rows of a sparse matrix of their codes, to search them by what is predicted of a query."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from model.code_vectors import CodeVector, CodeVectors
+from model.coder import Coder
+from model.dataset import Document
+from model.labels import LabelSpace
+from model.progress import with_progress
+
+
+def stacked(vectors: Sequence[CodeVector], columns: int) -> csr_array:
+    """The vectors as a sparse matrix (n, U) float32."""
+    starts = np.cumsum([0, *map(len, vectors)])
+    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(vector.columns for vector in vectors)])
+    values = np.concatenate([np.zeros(0, dtype=np.float32), *(vector.values for vector in vectors)])
+    return csr_array((values, indices, starts), shape=(len(vectors), columns))
+
+
+def stored_codes(documents: Iterable[Document], codes: LabelSpace, vectors: CodeVectors) -> csr_array:
+    """Documents as a service stores them, by their assigned codes: (n, U)."""
+    return stacked([vectors.assigned(codes.columns(document.codes)) for document in documents], len(codes))
+
+
+def predicted_codes(
+    coder: Coder, documents: Sequence[Document], probabilities: np.ndarray, description: str
+) -> csr_array:
+    """Documents as queries, by the codes that are predicted without neighbours: (n, U), empty rows without a ranker.
+
+    Shape:
+        probabilities: (n, L), the classifier's.
+    """
+    ranker = coder.ranker
+    if ranker is None or ranker.code_vectors is None:
+        return stacked([CodeVector.empty()] * len(documents), len(coder.codes))
+    found = []
+    for place, document in enumerate(with_progress(documents, description, len(documents), "note")):
+        ranking = ranker.rank(coder.read(document.text), probabilities[place].astype(np.float64))
+        found.append(ranker.code_vectors.predicted(ranking.columns, ranking.probabilities))
+    return stacked(found, len(ranker.codes))

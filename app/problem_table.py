@@ -96,6 +96,8 @@ FOR_CLIENTS: dict[type[IcdCoderError], str] = {
     EmbeddingMismatch: "the database has no embeddings that fit this bundle",
 }
 """What a client is told of errors whose message names the database and how to mend it; the log has that."""
+MOST_ERRORS = 100
+"""Errors of one body that are listed: an answer must not be larger and slower than its request."""
 INTERNAL = ("internal-error", "the service failed: the log has the request id")
 SAFE_MESSAGES = frozenset(
     {
@@ -142,13 +144,14 @@ def shape_problem(found: Sequence[Any]) -> Problem:
     """The problem of a body, or a part of one, that does not match the schema; repeats nothing of the input.
 
     Args:
-        found: errors as :meth:`pydantic.ValidationError.errors` returns them.
+        found: errors as :meth:`pydantic.ValidationError.errors` returns them; MOST_ERRORS are listed.
     """
+    listed = "errors" if len(found) <= MOST_ERRORS else f"errors, the first {MOST_ERRORS} of {len(found)}"
     return make_problem(
         422,
         "invalid-request",
-        "the request does not have the shape of the route: see errors, and /docs",
-        [field_problem(item) for item in found],
+        f"the request does not have the shape of the route: see {listed}, and /docs",
+        [field_problem(item) for item in found[:MOST_ERRORS]],
     )
 
 

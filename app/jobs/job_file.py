@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from app.errors import InvalidLine
 from app.jobs.schemas import JobLine
+from app.json_size import MOST_TOKENS, is_larger
 from app.problem_table import field_problem
 from model.errors import InvalidNote, InvalidOption
 from model.text.note_text import check_note
@@ -40,6 +41,10 @@ def read_job_file(body: bytes, limits: LineLimits) -> list[JobLine]:
         if len(line) > limits.max_bytes:
             raise InvalidLine(
                 f"line {number}", f"has {len(line)} bytes, the limit is {limits.max_bytes}", NOTHING_STORED
+            )
+        if is_larger(line):
+            raise InvalidLine(
+                f"line {number}", f"has more than {MOST_TOKENS} strings, commas and brackets", NOTHING_STORED
             )
         note = _parsed(number, line)
         _require_usable(number, note, limits)

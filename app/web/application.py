@@ -110,6 +110,7 @@ def _add_middleware(app: FastAPI, settings: Settings, state: ServiceState, gate:
         max_depth=settings.max_depth,
         max_job_bytes=settings.max_job_bytes,
         max_uploads_by_key=settings.max_uploads_by_key,
+        max_requests=settings.max_waiting + UNQUEUED_REQUESTS,
         bodied=_routes(app, with_body=True),
         bodiless=_routes(app, with_body=False),
     )

@@ -1,7 +1,6 @@
-"""Middleware that refuses bodies which are compressed, too large, too slow or too deeply nested, before the parsing."""
+"""Middleware that refuses bodies which are compressed, too large, too slow, too deep or too complex, before parsing."""
 
 import asyncio
-import re
 from collections.abc import Awaitable, Sequence
 from contextlib import nullcontext
 
@@ -9,6 +8,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import Overloaded, RateLimited
+from app.json_size import MOST_TOKENS, is_deeper, is_larger
 from app.web.authentication import who_asks
 from app.web.concurrency_limit import MOST_UPLOADS, WAIT_SECONDS, ConcurrencyLimit
 from app.web.message_framing import CODING, announces_body
@@ -22,23 +22,27 @@ BODY_TOO_DEEP = (
     "body-too-deep",
     "the body's arrays and objects are nested deeper than the service's max_depth: send the shape of the route",
 )
+BODY_TOO_COMPLEX = (
+    "body-too-complex",
+    f"the body has more than {MOST_TOKENS} strings, commas and brackets: send the shape of the route, or parts of it",
+)
 UNWANTED = ("unwanted-body", "the route takes no body: send the request without one")
 COMPRESSED = (
     "compressed-body",
     "the body is compressed: send it as it is, without the header Content-Encoding",
 )
+PROMPT_SECONDS = 1.0
+"""A body that is not there by then is slow; untuned."""
 GZIP = b"\x1f\x8b"
 """No text in UTF-8 begins so."""
-# An unclosed string extends to the end of the body. Possessive quantifiers keep the time linear.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class BodyLimit:
     """Reads the whole body before the application does.
 
     Answers 415 if the body is compressed, 413 as soon as it is too large, also if it is chunked, 408 if it is slow, and
-    422 if it is nested too deeply. The file of a job has its own size limit and is not checked for depth, because it is
-    parsed line by line.
+    422 if it is nested too deeply or has too many values. The file of a job has its own size limit and is not checked
+    for its shape here, because it is parsed line by line.
     """
 
     def __init__(
@@ -49,12 +53,15 @@ class BodyLimit:
         max_depth: int,
         max_job_bytes: int = 0,
         max_uploads_by_key: int = 2,
+        max_requests: int = 40,
         bodied: Sequence[BaseRoute] | None = None,
         bodiless: Sequence[BaseRoute] = (),
     ) -> None:
         """Around an application.
 
         Args:
+            max_requests: in progress at a time; a quarter of them may wait for slow bodies of one key, half for those
+                of all.
             bodied: routes that take a body; None: every one does. For no other request a body is read.
             bodiless: routes that take none: a request that announces one is refused; for unknown routes the
                 application says that.
@@ -63,6 +70,7 @@ class BodyLimit:
         self.bodied = bodied
         self.bodiless = bodiless
         self.uploads = ConcurrencyLimit("files of jobs", MOST_UPLOADS, max_uploads_by_key)
+        self.slow = ConcurrencyLimit("slow bodies", max(1, max_requests // 2), max(1, max_requests // 4))
         self.max_body_bytes = max_body_bytes
         self.max_job_bytes = max_job_bytes
         self.max_depth = max_depth
@@ -103,8 +111,9 @@ class BodyLimit:
             # RFC 9110, 15.5.16: the header of the answer names what would be read.
             await problem_response(415, *COMPRESSED, headers={"Accept-Encoding": "identity"})(scope, receive, send)
             return
-        if has_body and not is_job and self._is_too_deep(messages):
-            await problem_response(422, *BODY_TOO_DEEP)(scope, receive, send)
+        wrong = self._wrong_shape(messages) if has_body and not is_job else None
+        if wrong is not None:
+            await problem_response(422, *wrong)(scope, receive, send)
             return
         waiting = iter(messages)
 
@@ -120,45 +129,34 @@ class BodyLimit:
     def _takes_body(self, scope: Scope) -> bool:
         return self.bodied is None or _matches(self.bodied, scope)
 
-    def _is_too_deep(self, messages: list[Message]) -> bool:
-        return is_deeper(b"".join(message.get("body", b"") for message in messages), self.max_depth)
+    def _wrong_shape(self, messages: list[Message]) -> tuple[str, str] | None:
+        body = b"".join(message.get("body", b"") for message in messages)
+        if is_deeper(body, self.max_depth):
+            return BODY_TOO_DEEP
+        return BODY_TOO_COMPLEX if is_larger(body) else None
 
     async def _read(self, scope: Scope, receive: Receive, limit: int) -> list[Message] | None:
-        """The messages of the body, or None if it is larger than the limit."""
+        """The messages of the body, or None if it is larger than the limit.
+
+        Raises:
+            RateLimited, Overloaded: it is slow, and the key or all keys have their most of slow ones: each keeps the
+                place of a request, and a few dozen of one key would otherwise keep out everybody.
+        """
         if _declared_length(scope) > limit:
             return None
-        messages: list[Message] = []
-        size = 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(message.get("body", b""))
-            if size > limit:
-                return None
-            if message["type"] != "http.request" or not message.get("more_body", False):
-                return messages
+        reading = asyncio.ensure_future(_messages(receive, limit))
+        try:
+            done, _ = await asyncio.wait({reading}, timeout=PROMPT_SECONDS)
+            with nullcontext() if done else self.slow.hold(who_asks(scope)):
+                return await reading
+        finally:
+            reading.cancel()
 
 
 def takes_body(route: object) -> bool:
     """Whether a route of FastAPI takes a body: one that is parsed, or a file that only its description names."""
     is_file = "requestBody" in (getattr(route, "openapi_extra", None) or {})
     return is_file or getattr(route, "body_field", None) is not None
-
-
-def is_deeper(body: bytes, limit: int) -> bool:
-    """Whether arrays and objects are nested more than ``limit`` deep; brackets in strings do not count."""
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return False
-    depth = 0
-    for token in _TOKEN.finditer(body):
-        first = body[token.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > limit:
-                return True
-        elif first in b"]}":
-            depth -= 1
-    return False
 
 
 async def _while_connected(answering: Awaitable[None], receive: Receive) -> None:
@@ -173,6 +171,19 @@ async def _while_connected(answering: Awaitable[None], receive: Receive) -> None
         gone.cancel()
         answer.cancel()
         await asyncio.wait({answer, gone})
+
+
+async def _messages(receive: Receive, limit: int) -> list[Message] | None:
+    messages: list[Message] = []
+    size = 0
+    while True:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        if size > limit:
+            return None
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return messages
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -5,7 +5,7 @@ import structlog
 from app.access.caller import Visit
 from app.access.gate import Gate
 from app.access_log.journal import Journal
-from app.coding.batch import BatchRequest, InvalidItem
+from app.coding.batch import BatchRequest, InvalidItem, read_item
 from app.coding.recording import Recorder
 from app.coding.schemas import PredictRequest
 from app.coding.service import CodingService
@@ -49,7 +49,7 @@ class Predictor:
         if len(request.items) > max_batch:
             raise InvalidOption(f"the batch has {len(request.items)} items, the limit is {max_batch}: send it in parts")
         self.gate.charge(visit.caller, len(request.items) - 1)  # the request itself was counted at the gate
-        results = [await self._result(item, visit) for item in request.items]
+        results = [await self._result(read_item(item), visit) for item in request.items]
         failed = sum(result.problem is not None for result in results)
         return BatchAnswer(bundle_id=self.coding.bundle_id, results=results, failed=failed)
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import gzip
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.responses import PlainTextResponse
 
 from app.access.caller import Caller
 from app.access.gate import OpenGate
 from app.settings import load_settings
+from app.web import body_limit
 from app.web.application import create_app
 from app.web.body_limit import BodyLimit
 from app.wire import FHIR_JSON
@@ -39,6 +43,36 @@ def test_a_slow_body_is_refused_and_the_connection_closed() -> None:
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
     assert b"slow-body" in sent[1]["body"]
+
+
+def test_slow_bodies_of_one_key_leave_places_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of the requests in progress may wait for them, half for those of all keys; prompt ones do not count."""
+    monkeypatch.setattr(body_limit, "PROMPT_SECONDS", 0.05)
+    statuses: Counter[tuple[str, int]] = Counter()
+
+    async def ask(limit: BodyLimit, who: str, seconds: float) -> None:
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(seconds)
+            return {"type": "http.request", "body": b"{}", "more_body": False}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses[who, message["status"]] += 1
+
+        caller = Caller(who, frozenset(), who)
+        await limit({"type": "http", "headers": [], "method": "POST", "state": {"caller": caller}}, receive, send)
+
+    async def everybody() -> None:
+        limit = BodyLimit(PlainTextResponse("read"), max_body_bytes=9, seconds=9, max_depth=9, max_requests=8)
+        slow = [ask(limit, who, 0.4) for who in ("a", "b", "c") for _ in range(3)]
+        await asyncio.gather(*slow, ask(limit, "a", 0))
+        assert statuses["a", 429] == statuses["b", 429] == 1
+        assert statuses["c", 503] + statuses["c", 429] == 3
+        assert (statuses["a", 200], statuses["b", 200]) == (3, 2)
+        await ask(limit, "c", 0.1)
+        assert statuses["c", 200] == 1
+
+    asyncio.run(everybody())
 
 
 def test_the_answer_stops_when_the_client_goes_away() -> None:
@@ -98,6 +132,30 @@ def test_a_compressed_body_names_the_header(client: TestClient, kind: str, named
         assert problem(answer) == (415, "compressed-body")
         assert "without the header Content-Encoding" in answer.json()["detail"]
         assert answer.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("wrong", [b'"k%d":1', b'"k%d":{}', b'"k%d":["a"]'])
+def test_a_body_of_many_values_is_refused_before_it_is_parsed(client: TestClient, wrong: bytes) -> None:
+    """Naming 100,000 unknown fields held up every other request for 4 seconds."""
+    body = b'{"text": "a", ' + b",".join(wrong % number for number in range(100_000)) + b"}"
+    started = process_time()
+    answer = client.post("/v1/predict", content=body, headers={"Content-Type": "application/json"})
+    assert process_time() - started < 0.5
+    assert problem(answer) == (422, "body-too-complex")
+    assert "more than 50000" in answer.json()["detail"]
+
+
+def test_of_many_wrong_fields_the_first_are_listed(client: TestClient) -> None:
+    """The answer says how many there are."""
+    answer = client.post("/v1/predict", json={"text": NOTE} | {f"k{number}": 1 for number in range(1_000)})
+    assert problem(answer) == (422, "invalid-request")
+    assert len(answer.json()["errors"]) == 100
+    assert "the first 100 of 1000" in answer.json()["detail"]
+
+
+def test_a_long_note_of_commas_and_brackets_is_read(client: TestClient) -> None:
+    """In a string they count for nothing."""
+    assert client.post("/v1/predict", json={"text": NOTE + ', [ "' * 60_000}).status_code == 200
 
 
 def test_every_route_with_a_body_is_tried() -> None:

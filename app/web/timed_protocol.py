@@ -7,6 +7,7 @@ does not read its answer, stays open for ever.
 
 import asyncio
 from collections.abc import Callable
+from time import thread_time
 from typing import Any
 
 import h11
@@ -16,6 +17,12 @@ from uvicorn.server import ServerState
 
 from app.web.authentication import is_known
 from app.web.connections import Connections, Standing
+
+MOST_PARSING_SECONDS = 0.1
+"""Of the processor for what a client sent at once, 256 kB at most. Usual requests need a hundredth of it; as chunks of
+one byte it would hold up every other connection for a second or more."""
+PIECE = 8192
+"""Bytes that are parsed before the time is looked at."""
 
 
 class _TimeLimit:
@@ -100,8 +107,16 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Stop the time limit of the head when it is complete, or start that of the next one."""
-        super().data_received(data)
+        """Stop the time limit of the head when it is complete, or start that of the next one; what costs too much to
+        parse is dropped with its connection."""
+        start = thread_time()
+        for place in range(0, len(data), PIECE):
+            super().data_received(data[place : place + PIECE])
+            if self.transport.is_closing():
+                break
+            if thread_time() - start > MOST_PARSING_SECONDS:
+                self.abort()
+                return
         if self._is_awaited:
             self._head.start()
         else:

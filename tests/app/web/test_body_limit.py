@@ -255,6 +255,15 @@ def test_two_lengths_of_a_body_close_the_connection(client: TestClient) -> None:
         assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize("parameter", ["k%d=1", "%d", "l=%d", ""])
+def test_an_address_of_thousands_of_parameters_is_not_parsed(client: TestClient, parameter: str) -> None:
+    """Their time grows with the square of their number; 200 are read, and the wrong ones named."""
+    named = [parameter % number if parameter else "" for number in range(7_000)]
+    answer = client.get("/v1/codes?" + "&".join(named))
+    assert problem(answer) == (422, "too-many-parameters")
+    assert client.get("/v1/codes?" + "&".join(named[:100])).status_code in (200, 422)
+
+
 @pytest.mark.parametrize("large", [(b"content-length", b"10"), (b"transfer-encoding", b"chunked")])
 def test_one_key_sends_two_large_files_at_a_time(large: tuple[bytes, bytes]) -> None:
     """The next one is refused before it is read; another key is not, and a file that is answered frees its place."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from time import process_time
 
 import pytest
 import uvicorn
@@ -9,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from app.web.connections import ConnectionLimits, Connections
-from app.web.timed_protocol import TimedProtocol
+from app.web.timed_protocol import MOST_PARSING_SECONDS, TimedProtocol
 from tests.app.virtual_time import run
 from tests.app.web.memory_transport import BUFFER, MemoryTransport
 
@@ -114,6 +115,37 @@ def test_a_connection_that_owes_the_server_something_is_closed(
     transport = run(scenario())
     assert transport.closed_at == pytest.approx(closed_at)
     assert transport.received.count(b"HTTP/1.1 200 OK") == answers
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n"])
+def test_a_body_that_costs_too_much_to_parse_is_cut_off(chunk: bytes) -> None:
+    """A quarter of a megabyte of chunks of one byte, whether the body is read or not, holds up nobody for long."""
+
+    async def scenario() -> tuple[MemoryTransport, float]:
+        transport = Server(Application()).dial()
+        transport.client_sends(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        start = process_time()
+        transport.client_sends(chunk * (4_000_000 // len(chunk)))
+        return transport, process_time() - start
+
+    transport, seconds = run(scenario())
+    assert transport.is_closing()
+    assert seconds < 2 * MOST_PARSING_SECONDS
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 2000000\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_large_body_is_parsed_at_once(length: bytes) -> None:
+    """Two megabytes in one piece, or in chunks of a kilobyte, are no cost."""
+
+    async def scenario() -> MemoryTransport:
+        transport = Server(Application()).dial()
+        body = b"x" * 2_000_000 if b"Content" in length else (b"400\r\n" + b"x" * 1024 + b"\r\n") * 256 + b"0\r\n\r\n"
+        transport.client_sends(b"POST / HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n" + body)
+        await asyncio.sleep(1)
+        return transport
+
+    transport = run(scenario())
+    assert transport.received.count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_an_answer_may_take_longer_than_a_head_or_reading() -> None:

@@ -20,6 +20,8 @@ ICD10GM = "icd10gm"
 ICD10AM = "icd10am"
 ICD10CA = "icd10ca"
 SYSTEMS = (ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, ICD10WHO, ICD10GM, ICD10AM, ICD10CA)
+LABELS = "labels"
+"""System of the labels of a corpus without ICD codes: free names, spelled as they are, none beneath another."""
 NATIONAL_EDITIONS = (ICD10WHO, ICD10GM, ICD10AM, ICD10CA)
 """ICD-10 of the WHO, and the German, Australian and Canadian modifications, whose titles are not installed."""
 

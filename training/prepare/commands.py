@@ -1,18 +1,27 @@
 """The verb ``prepare``: turns each source into a dataset directory."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from training.prepare.dataset_directory import Written
+from training.prepare.command_options import (
+    Delimiter,
+    DevShare,
+    Encoding,
+    LabelList,
+    Out,
+    Seed,
+    TableSource,
+    TestShare,
+)
+from training.prepare.label_command import LABEL_EXAMPLES, labels
+from training.prepare.terminal import show_written
 
 commands = typer.Typer(
     name="prepare",
-    help="Turn MIMIC-III, MIMIC-IV, CodiEsp, Ohsumed, Yeast or a table into a dataset directory.",
+    help="Turn MIMIC-III, MIMIC-IV, CodiEsp, Ohsumed, Yeast or a table of codes or labels into a dataset directory.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -51,17 +60,6 @@ class Task(StrEnum):
 class InvalidCodes(StrEnum):
     refuse = "refuse"
     drop = "drop"
-
-
-DROPPED = " dropped: "
-LabelList = Annotated[
-    Path | None,
-    typer.Option(help="For --labels 50 or full-caml: a file with one dotted code a line, such as the published list."),
-]
-Out = Annotated[Path, typer.Option(help="Dataset directory to write; must not be there yet.")]
-Seed = Annotated[int, typer.Option(help="Seed of the split by patient.")]
-DevShare = Annotated[float, typer.Option(help="Share of the patients in dev, for the split by patient.")]
-TestShare = Annotated[float, typer.Option(help="Share of the patients in test, for the split by patient.")]
 
 
 @commands.command()
@@ -107,7 +105,7 @@ def mimic3(
         test_share=test_share,
         show=typer.echo,
     )
-    _report(written, "check that the tables are of MIMIC-III v1.4 and hold codes as text")
+    show_written(written, "check that the tables are of MIMIC-III v1.4 and hold codes as text")
 
 
 @commands.command()
@@ -153,7 +151,7 @@ def mimic4(
         dev_share=dev_share,
         test_share=test_share,
     )
-    _report(written, "codes of editions before or after the installed tables keep an empty title")
+    show_written(written, "codes of editions before or after the installed tables keep an empty title")
 
 
 @commands.command()
@@ -170,7 +168,7 @@ def codiesp(
     from training.prepare.codiesp import prepare_codiesp
 
     written = prepare_codiesp(source, out, language.value, codes.value)
-    _report(written, "CodiEsp has category codes and codes of the Spanish edition, which keep an empty title")
+    show_written(written, "CodiEsp has category codes and codes of the Spanish edition, which keep an empty title")
 
 
 @commands.command()
@@ -186,7 +184,7 @@ def ohsumed(
     """
     from training.prepare.ohsumed import prepare_ohsumed
 
-    _report(prepare_ohsumed(source, out, seed, dev_share), "only the categories C01 to C23 have a title")
+    show_written(prepare_ohsumed(source, out, seed, dev_share), "only the categories C01 to C23 have a title")
 
 
 @commands.command()
@@ -200,15 +198,12 @@ def yeast(
     """
     from training.prepare.yeast import prepare_yeast
 
-    _report(prepare_yeast(source, out), "every class has a title")
+    show_written(prepare_yeast(source, out), "every class has a title")
 
 
 @commands.command()
 def table(
-    source: Annotated[
-        Path,
-        typer.Option(help="A .csv, .tsv, .txt or .jsonl file (also .gz), .parquet or .xlsx; one note or code a row."),
-    ],
+    source: TableSource,
     text: Annotated[str, typer.Option(help="Column with the note.")],
     codes: Annotated[
         list[str],
@@ -252,12 +247,8 @@ def table(
     code_table: Annotated[
         Path | None, typer.Option(help="Your own titles: a table with the columns code, title and perhaps system.")
     ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="comma, semicolon, tab, pipe or one character. Default: by the header.")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option(help="Such as utf-8, utf-16 or windows-1252. Default: by the file's bytes.")
-    ] = None,
+    delimiter: Delimiter = None,
+    encoding: Encoding = None,
     seed: Seed = 0,
     dev_share: DevShare = 0.1,
     test_share: TestShare = 0.1,
@@ -279,7 +270,10 @@ def table(
         dev_share=dev_share,
         test_share=test_share,
     )
-    _report(written, None)
+    show_written(written, None)
+
+
+commands.command("labels", epilog=LABEL_EXAMPLES)(labels)
 
 
 def _known_systems(given: list[str] | None) -> list[str]:
@@ -290,36 +284,3 @@ def _known_systems(given: list[str] | None) -> list[str]:
         return list(named_systems(given or ["icd10cm"]))
     except InvalidOption as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def _report(written: "Written", remedy: str | None) -> None:
-    """``remedy``: what to do about codes without a title; None where the warnings speak of them."""
-    from training.prepare.icd_titles import untitled_warning
-
-    documents = ", ".join(f"{split} {count:,}" for split, count in written.documents.items())
-    labels = ", ".join(f"{count:,} {system}" for system, count in written.labels.items())
-    typer.echo(f"{sum(written.documents.values()):,} documents ({documents}), {labels} codes -> {written.path}")
-    manifest = json.loads((written.path / "manifest.json").read_text(encoding="utf-8"))
-    if read_as := manifest.get("read_as"):
-        typer.echo(f"read as {', '.join(f'{what}: {how}' for what, how in read_as.items())}", err=True)
-    for what, steps in (("left out", _dropped(manifest)), ("changed", _changed(manifest))):
-        if steps:
-            typer.echo(f"{what}: {'; '.join(steps)} (every step is in {written.path / 'manifest.json'})", err=True)
-    for warning in written.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    if written.untitled and remedy is not None:
-        typer.echo(f"warning: {untitled_warning(written.untitled, remedy)}", err=True)
-
-
-def _dropped(manifest: dict[str, Any]) -> list[str]:
-    """What was left out, such as "3 rows: code but no text"."""
-    steps = ((row["rows"], *row["step"].split(DROPPED, 1)) for row in manifest["rows"] if DROPPED in row["step"])
-    return [f"{count:,} {what}: {why}" for count, what, why in steps if count]
-
-
-def _changed(manifest: dict[str, Any]) -> list[str]:
-    """What was read from another form, or joined, such as "3 pieces of code cells: NULL words passed over"."""
-    marks = ("pieces of code cells", "rows joined", "notes that are")
-    return [
-        f"{row['rows']:,} {row['step']}" for row in manifest["rows"] if row["rows"] and row["step"].startswith(marks)
-    ]

@@ -93,14 +93,22 @@ def _text(value: Value) -> str | None:
     if isinstance(value, float) and math.isnan(value):
         return None
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            pass
-        raise WrongCell("bytes that are no UTF-8, expected text")
+        return utf8_text(value)
     if isinstance(value, Sequence | dict):
         raise WrongCell(f"{_kind(value)}, expected text")
     return str(value)
+
+
+def utf8_text(value: str | bytes) -> str:
+    """A text of the bytes of a parquet file.
+
+    Raises:
+        WrongCell: they are no UTF-8.
+    """
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        raise WrongCell("bytes that are no UTF-8, expected text") from None
 
 
 def _kind(value: Value) -> str:

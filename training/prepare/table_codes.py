@@ -5,13 +5,17 @@ No message shows a piece that is no code: it may be words of a note.
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from model.errors import InvalidOption, MalformedInput
 from model.icd import ICD9CM, ICD9PCS, ICD10CM, ICD10PCS, NATIONAL_EDITIONS, SYSTEMS, Code, add_dot, readings
-from training.prepare.code_cells import Refusal, Resolved, of_version, without_leading_zeros
+from training.prepare.code_cells import CodeColumn, Refusal, Resolved, of_version, without_leading_zeros
 from training.prepare.dataset_directory import Record
 from training.prepare.icd_titles import published_titles
+from training.prepare.table_cells import codes_of
+from training.prepare.table_rows.rows import Value
 
 GROUPS = {"icd9": (ICD9CM, ICD9PCS), "icd10": (ICD10CM, ICD10PCS)}
 TITLED = (ICD9CM, ICD9PCS, ICD10CM, ICD10PCS)
@@ -33,6 +37,41 @@ def named_systems(given: Sequence[str]) -> tuple[str, ...]:
     if not found:
         raise InvalidOption(f"no system is named: name {', '.join((*GROUPS, *SYSTEMS))}, or several")
     return tuple(dict.fromkeys(found))
+
+
+@dataclass
+class CodeCells:
+    """Cells with ICD codes, see :class:`training.prepare.table_documents.AssignedCells`."""
+
+    systems: tuple[str, ...]
+    titles: Mapping[Code, str]
+    """Of the codes that a table names."""
+    drop_invalid: bool = False
+    word: str = "code"
+
+    def __post_init__(self) -> None:
+        self._column = CodeColumn(self.systems, self.titles.keys())
+
+    def value(self, cell: Value) -> str | list[str | None] | None:
+        """The codes as text."""
+        return codes_of(cell)
+
+    def add(self, value: str | list[str | None] | None, row: int, version: str | None) -> tuple[int, ...]:
+        """Numbers of the pieces."""
+        return self._column.add(value, row, version)
+
+    @cached_property
+    def _resolved(self) -> Resolved:
+        return self._column.resolve()
+
+    def codes(self, numbers: Sequence[int]) -> tuple[Code, ...]:
+        """Distinct codes of the pieces."""
+        return self._resolved.codes(numbers)
+
+    def check(self, source: Path, record: Record) -> Mapping[Code, str]:
+        """See :func:`check_codes`."""
+        check_codes(source, self._resolved, self.systems, self.titles, record, drop_invalid=self.drop_invalid)
+        return self.titles
 
 
 def check_codes(

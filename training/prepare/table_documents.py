@@ -1,24 +1,51 @@
 """Gathers the rows of a user's table into documents: rows of one id are one, and their other columns must agree."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from model.errors import InvalidNote, MalformedInput
+from model.icd import Code
 from model.text.note_text import check_note
-from training.prepare.code_cells import CodeColumn
 from training.prepare.dataset_directory import Record
 from training.prepare.equal_texts import text_digest
 from training.prepare.icd_version import version_of, version_on
 from training.prepare.splits import canonical_split
-from training.prepare.table_cells import WrongCell, codes_of, id_of, is_guarded, is_null_word, text_of
+from training.prepare.table_cells import WrongCell, id_of, is_guarded, is_null_word, text_of
 from training.prepare.table_columns import Positions, TableColumns
 from training.prepare.table_rows.rows import Row, Value
 
 EXCEL_CELL = 32_767
 """Characters that a cell of Excel holds at most; what is longer is cut off when it is saved."""
 T = TypeVar("T")
+
+
+class AssignedCells(Protocol):
+    """The cells that say what a note is assigned: codes, or names of labels."""
+
+    word: str
+    """What they hold, as messages call it and as its option is named: code or label."""
+
+    def value(self, cell: Value) -> Any:
+        """The content of a cell; empty where it assigns nothing.
+
+        Raises:
+            WrongCell: it cannot be taken.
+        """
+
+    def add(self, value: Any, row: int, version: str | None, /) -> tuple[int, ...]:
+        """Numbers of the pieces of a value of data row ``row``; ``version`` is the row's revision of ICD, if known."""
+
+    def codes(self, numbers: Sequence[int]) -> tuple[Code, ...]:
+        """Distinct codes of some pieces in their order, once every row was added."""
+
+    def check(self, source: Path, record: Record) -> Mapping[Code, str]:
+        """Count what was changed and left out, warn of what looks wrong, and give the titles.
+
+        Raises:
+            MalformedInput: the cells are not what they should be.
+        """
 
 
 @dataclass(slots=True)
@@ -30,17 +57,17 @@ class Entry:
     split: str
     digest: bytes | None
     cells: list[tuple[int, ...]]
-    """Numbers of the pieces in the code cells of each of its rows, see :class:`CodeColumn`."""
+    """Numbers of the pieces in the code cells of each of its rows, see :class:`AssignedCells`."""
 
 
 @dataclass
 class Gathering:
-    """The documents of the rows that were added; rows without anything in their code cells are counted only."""
+    """The documents of the rows that were added; rows to which nothing is assigned are counted only."""
 
     source: Path
     columns: TableColumns
     positions: Positions
-    codes: CodeColumn
+    assigned: AssignedCells
     entries: dict[str, Entry] = field(default_factory=dict)
     rows: int = 0
     without_codes: int = 0
@@ -97,7 +124,7 @@ class Gathering:
             )
 
     def _pieces(self, number: int, cells: dict[int, Value]) -> tuple[int, ...]:
-        found = [self._cell(number, cells, place, codes_of) for place in self.positions.codes]
+        found = [self._cell(number, cells, place, self.assigned.value) for place in self.positions.codes]
         if not any(cell.strip() if isinstance(cell, str) else cell for cell in found):
             return ()
         version = None
@@ -105,7 +132,7 @@ class Gathering:
             version = self._cell(number, cells, self.positions.version, version_of)
         elif self.positions.date is not None:
             version = self._cell(number, cells, self.positions.date, version_on)
-        return tuple(piece for cell in found for piece in self.codes.add(cell, number, version))
+        return tuple(piece for cell in found for piece in self.assigned.add(cell, number, version))
 
     def _text(self, number: int, cells: dict[int, Value]) -> str | None:
         text = self._cell(number, cells, self.positions.text, text_of)

@@ -55,7 +55,7 @@ def test_notes_without_rows_show_a_table(tmp_path: Path) -> None:
     assert "PROCEDURES_ICD" in result.stdout
 
 
-@pytest.mark.parametrize("verb", ["mimic3", "codiesp", "table"])
+@pytest.mark.parametrize("verb", ["mimic3", "codiesp", "table", "labels"])
 def test_help_has_an_example(verb: str) -> None:
     """Every verb shows a command to copy."""
     result = RUNNER.invoke(commands, [verb, "--help"])

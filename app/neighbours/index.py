@@ -12,10 +12,11 @@ from app.database.shown_url import shown_url
 from app.neighbours import repository
 from app.neighbours.postgresql_candidates import InServerSource
 from app.neighbours.repository import StoredNote
-from app.neighbours.search import CandidateSource, Excluded, Hit, require_dimension, search
+from app.neighbours.search import CandidateSource, Excluded, Hit, SearchQuery, require_dimension, search
 from app.neighbours.sqlite_candidates import InProcessSource
 from icd_coder_client.answer import CodeTitle
 from icd_coder_client.neighbours import Neighbour
+from model.code_vectors import CodeVector
 from model.errors import EmbeddingMismatch
 from model.icd import Code
 from model.stage_timing import stage
@@ -28,6 +29,9 @@ class StoredEmbedding(NamedTuple):
 
     note: StoredNote
     vector: np.ndarray | None
+    codes: CodeVector | None
+    """Its assigned codes, or what a bundle has predicted; None where neither is stored."""
+    codes_predicted: bool
 
 
 @dataclass(frozen=True)
@@ -39,20 +43,17 @@ class NeighbourIndex:
     dimension: int
     source: CandidateSource
 
-    def find(self, query: np.ndarray, k: int, excluded: Excluded) -> list[Neighbour]:
+    def find(self, query: SearchQuery, k: int, excluded: Excluded) -> list[Neighbour]:
         """The k most similar notes with their codes, all from one state of the database.
-
-        Shape:
-            query: (D,)
 
         Raises:
             EmbeddingMismatch: the query has another dimension.
             DatabaseUnavailable: the database cannot be read.
         """
-        require_dimension(query, self.dimension)
+        require_dimension(query.text, self.dimension)
         with stage("neighbours"), read(self.engine) as connection:
             hits = search(self.source, connection, query, k, excluded)
-            return _with_codes(connection, hits)
+            return _with_codes(connection, hits, query.reads_codes)
 
     def stored(self, note_id: str) -> StoredEmbedding | None:
         """A stored note by its id, or None."""
@@ -60,7 +61,8 @@ class NeighbourIndex:
             note = repository.stored_note(connection, note_id)
             if note is None:
                 return None
-            return StoredEmbedding(note, repository.vector_of(connection, self.embedding_id, note_id))
+            found = repository.vectors_of(connection, self.embedding_id, note_id)
+            return StoredEmbedding(note, None, None, False) if found is None else StoredEmbedding(note, *found)
 
     def assigned(self, note_id: str) -> list[Code]:
         """The codes that human coders gave a stored note, in order of priority."""
@@ -126,7 +128,7 @@ def require_same_dimension(engine: Engine, known: Mapping[str, int], embedding_i
         )
 
 
-def _with_codes(connection: Connection, hits: list[Hit]) -> list[Neighbour]:
+def _with_codes(connection: Connection, hits: list[Hit], by_codes: bool) -> list[Neighbour]:
     note_ids = [hit.note_id for hit in hits]
     codes = repository.assigned_codes(connection, note_ids)
     snippets = repository.text_starts(connection, note_ids, SNIPPET_CHARACTERS)
@@ -136,6 +138,9 @@ def _with_codes(connection: Connection, hits: list[Hit]) -> list[Neighbour]:
             similarity=hit.similarity,
             codes=[CodeTitle(system=code.system, code=code.code, title=title) for code, title in codes[hit.note_id]],
             snippet=snippets.get(hit.note_id),
+            text_similarity=hit.text_similarity if by_codes else None,
+            code_similarity=hit.code_similarity,
+            codes_predicted=None if hit.code_similarity is None else hit.codes_predicted,
         )
         for hit in hits
     ]

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, union
 
 from app.database.sqlite import FILE
 from app.database.tables import AssignedCode, Bundle, DatabaseId, Embedding, EmbeddingChanges, Note, Patient
+from model.code_vectors import CodeVector
 from model.icd import Code
 
 # Made once: building a statement takes longer than running it, and a search runs all of these.
@@ -40,6 +41,17 @@ class EmbeddingRow(NamedTuple):
     patient: int | None
     vector: np.ndarray
     """(D,) float16."""
+    codes: CodeVector | None = None
+    codes_predicted: bool = False
+
+
+class StoredVectors(NamedTuple):
+    """A note as one embedding id has stored it."""
+
+    vector: np.ndarray
+    """(D,) float16."""
+    codes: CodeVector | None
+    codes_predicted: bool
 
 
 class StoredNote(NamedTuple):
@@ -75,9 +87,8 @@ def highest_embedding(connection: Connection, embedding_id: str) -> int:
 
 def read_embeddings(connection: Connection, embedding_id: str, above: int = 0) -> Iterator[EmbeddingRow]:
     """The rows of one embedding id with a row id above the given one, in the order of their row ids."""
-    query = select(Embedding.id, Note.id, Note.note_id, Note.patient_id, Embedding.vector).join(
-        Note, Embedding.note_id == Note.id
-    )
+    columns = (Note.id, Note.note_id, Note.patient_id, Embedding.vector, Embedding.codes, Embedding.codes_predicted)
+    query = select(Embedding.id, *columns).join(Note, Embedding.note_id == Note.id)
     found = connection.execute(
         _of(query, embedding_id, above).order_by(Embedding.id), execution_options={"yield_per": 1024}
     )
@@ -91,11 +102,12 @@ def embedding_rows(connection: Connection, embedding_id: str, upto: int) -> np.n
     return np.fromiter(connection.scalars(query), dtype=np.int64)
 
 
-def vector_of(connection: Connection, embedding_id: str, note_id: str) -> np.ndarray | None:
-    """The stored vector (D,) float16 of a note, or None."""
-    query = _of(select(Embedding.vector), embedding_id).join(Note, Embedding.note_id == Note.id)
-    vector: np.ndarray | None = connection.scalar(query.where(Note.note_id == note_id))
-    return vector
+def vectors_of(connection: Connection, embedding_id: str, note_id: str) -> StoredVectors | None:
+    """The stored vectors of a note, or None."""
+    query = _of(select(Embedding.vector, Embedding.codes, Embedding.codes_predicted), embedding_id)
+    found = query.join(Note, Embedding.note_id == Note.id).where(Note.note_id == note_id)
+    row = connection.execute(found).one_or_none()
+    return None if row is None else StoredVectors(*row)
 
 
 def embedding_dimensions(connection: Connection) -> dict[str, int]:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 from sqlalchemy import Connection
 
 from app.database.column_types import VECTOR_TYPE
+from app.neighbours.code_rows import cosines as code_cosines
+from model.code_vectors import CodeVector
 from model.errors import EmbeddingMismatch
 
 EXTRA_CANDIDATES = 32
@@ -22,12 +25,45 @@ class Excluded:
     notes: frozenset[str] = frozenset()
 
 
+class SearchQuery(NamedTuple):
+    """What similar notes are looked for with."""
+
+    text: np.ndarray
+    """The document embedding (D,), of any scale but zero."""
+    codes: CodeVector | None = None
+    """The codes; None or empty for a search by text."""
+    share: float = 0.0
+    """Of the codes in the similarity: 0 by text, 1 by codes."""
+
+    @property
+    def reads_codes(self) -> bool:
+        """Whether the codes change the order."""
+        return self.codes is not None and len(self.codes) > 0 and self.share > 0.0
+
+
 class Hit(NamedTuple):
     """A similar note."""
 
     note_id: str
     similarity: float
-    """Cosine, -1 to 1."""
+    """``share`` times the cosine of the codes and ``1 - share`` times that of the texts, -1 to 1."""
+    text_similarity: float
+    """Cosine of the document embeddings."""
+    code_similarity: float | None = None
+    """Cosine of the codes; None where the search was by text, or the note has none."""
+    codes_predicted: bool = False
+    """Whether these codes of the note are a bundle's prediction."""
+
+
+class StoredCodes(NamedTuple):
+    """The codes of candidates, for a search that reads them.
+
+    Shape:
+        rows: (C, U), empty for a note without codes; predicted: (C,) bool
+    """
+
+    rows: csr_array
+    predicted: np.ndarray
 
 
 class Candidates(NamedTuple):
@@ -40,36 +76,38 @@ class Candidates(NamedTuple):
     note_ids: Sequence[str]
     vectors: np.ndarray
     ceiling: float
-    """No note that is neither excluded nor among these has a cosine above it; -inf when there is none."""
+    """No note that is neither excluded nor among these is more similar; -inf when none of those belongs to the
+    ``wanted`` first of the order."""
+    codes: StoredCodes | None = None
+    """None for a search by text."""
 
 
 class CandidateSource(Protocol):
     """The part of the search that differs between the engines."""
 
-    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, excluded: Excluded) -> Candidates:
-        """About the ``wanted`` nearest notes that are not excluded, in the transaction's state.
+    def nearest(self, connection: Connection, query: SearchQuery, wanted: int, excluded: Excluded) -> Candidates:
+        """About the ``wanted`` most similar notes that are not excluded, in the transaction's state.
 
-        Shape:
-            query: (D,) float16, a unit row
+        Args:
+            query: as :func:`as_stored` leaves it.
         """
 
 
-def search(source: CandidateSource, connection: Connection, query: np.ndarray, k: int, excluded: Excluded) -> list[Hit]:
+def search(
+    source: CandidateSource, connection: Connection, query: SearchQuery, k: int, excluded: Excluded
+) -> list[Hit]:
     """The k most similar notes, by (-similarity, note_id); fewer where fewer are stored.
 
     More candidates are asked for until none that is missing can belong to the answer: byte-identical notes may be
     many, and are ordered by their ids like all others.
-
-    Shape:
-        query: (D,) of any scale but zero.
     """
     if k <= 0:
         return []
-    target = as_stored(query)
+    target = _as_stored_query(query)
     wanted = k + EXTRA_CANDIDATES
     while True:
         candidates = source.nearest(connection, target, wanted, excluded)
-        hits = order_by_cosine(candidates.vectors, candidates.note_ids, target)[:k]
+        hits = ordered(candidates, target)[:k]
         if candidates.ceiling == -np.inf or (len(hits) == k and hits[-1].similarity > candidates.ceiling):
             return hits
         wanted *= 4
@@ -85,22 +123,43 @@ def as_stored(vector: np.ndarray) -> np.ndarray:
     return (wide / norm if norm > 0.0 else wide).astype(VECTOR_TYPE)
 
 
-def order_by_cosine(vectors: np.ndarray, note_ids: Sequence[str], query: np.ndarray) -> list[Hit]:
-    """Hits by (-similarity, note_id), the cosine in float64 from the stored float16 values.
+def _as_stored_query(query: SearchQuery) -> SearchQuery:
+    """The query with its text as stored rows are; one whose codes change nothing has none."""
+    if not 0.0 <= query.share <= 1.0:
+        raise ValueError(f"share must be from 0 to 1, got {query.share}")
+    text = as_stored(query.text)
+    return query._replace(text=text) if query.reads_codes else SearchQuery(text)
 
-    The one place where similarities of an answer are computed, whichever engine found the candidates; equal
-    vectors get equal similarities wherever they stand.
 
-    Shape:
-        vectors: (C, D) holding float16 values; query: (D,)
+def ordered(candidates: Candidates, query: SearchQuery) -> list[Hit]:
+    """Hits by (-similarity, note_id), in float64 from the stored values.
+
+    The one place where similarities of an answer are computed, whichever engine found the candidates; equal rows get
+    equal similarities wherever they stand.
     """
+    texts = _text_cosines(candidates.vectors, query.text)
+    if candidates.codes is None or query.codes is None:
+        hits = [Hit(note_id, text, text) for note_id, text in zip(candidates.note_ids, texts.tolist(), strict=True)]
+    else:
+        rows, predicted = candidates.codes
+        codes = code_cosines(rows, query.codes)
+        mixed = query.share * codes + (1.0 - query.share) * texts
+        columns = (mixed.tolist(), texts.tolist(), codes.tolist(), np.diff(rows.indptr).tolist(), predicted.tolist())
+        hits = [
+            Hit(note_id, similarity, text, code if count else None, is_predicted)
+            for note_id, similarity, text, code, count, is_predicted in zip(candidates.note_ids, *columns, strict=True)
+        ]
+    return sorted(hits, key=lambda hit: (-hit.similarity, hit.note_id))
+
+
+def _text_cosines(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Cosines (C,) of rows (C, D) of float16 values with a query (D,)."""
     wide = vectors.astype(np.float64)
     target = query.astype(np.float64)
     products = (wide * target).sum(axis=1)  # not `@`: BLAS may round equal rows differently
     norms = np.sqrt((wide * wide).sum(axis=1)) * np.sqrt((target * target).sum())
-    cosines = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0.0)
-    hits = [Hit(note_id, float(cosine)) for note_id, cosine in zip(note_ids, cosines, strict=True)]
-    return sorted(hits, key=lambda hit: (-hit.similarity, hit.note_id))
+    cosines: np.ndarray = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0.0)
+    return cosines
 
 
 def require_dimension(query: np.ndarray, dimension: int) -> None:

@@ -31,7 +31,18 @@ class NearestRows(NamedTuple):
 
     places: np.ndarray
     ceiling: float
-    """No row that passes the mask and is not among these has a cosine above it; -inf when there is none."""
+    """No row that passes the mask and is not among these has a similarity above it; -inf when there is none."""
+
+
+class Scan(NamedTuple):
+    """The rows of a scan by text, nearest first, with their inner products.
+
+    Shape:
+        places: (C,) int64; products: (C,) float32
+    """
+
+    places: np.ndarray
+    products: np.ndarray
 
 
 def nearest_rows(segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: int) -> NearestRows:
@@ -42,17 +53,28 @@ def nearest_rows(segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: 
     """
     allowed = int(np.count_nonzero(mask))
     wanted = min(wanted, allowed)
+    found = scan_text(segment, mask, query, wanted)
+    if wanted in (0, allowed):
+        return NearestRows(found.places, -np.inf)
+    return NearestRows(found.places, _ceiling(float(found.products[-1]), query, segment.norm_slack))
+
+
+def scan_text(segment: Segment, mask: np.ndarray, query: np.ndarray, wanted: int) -> Scan:
+    """The ``wanted`` rows that pass the mask and have the largest products; at least so many have to pass.
+
+    Shape:
+        mask: (N,) bool; query: (D,) float16, a unit row
+    """
     if wanted == 0:
-        return NearestRows(np.empty(0, dtype=np.int64), -np.inf)
-    depth = _depth(len(segment), allowed, wanted)
+        return Scan(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+    depth = _depth(len(segment), int(np.count_nonzero(mask)), wanted)
     if depth is not None:
         places, products = _scan(segment, query, depth, None)
         passing = mask[places]
         places, products = places[passing][:wanted], products[passing][:wanted]
     if depth is None or len(places) < wanted:
         places, products = _scan(segment, query, wanted, np.packbits(mask, bitorder="little"))
-    ceiling = -np.inf if wanted == allowed else _ceiling(float(products[-1]), query, segment.norm_slack)
-    return NearestRows(places, ceiling)
+    return Scan(places, products)
 
 
 def _depth(rows: int, allowed: int, wanted: int) -> int | None:

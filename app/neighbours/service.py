@@ -8,7 +8,7 @@ import numpy as np
 
 from app.errors import NoDatabase, NoteTextNotStored, UnknownNote
 from app.neighbours.index import NeighbourIndex
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from app.wire import NoteQuery
 from icd_coder_client.neighbours import Neighbour
 from model.errors import InvalidOption
@@ -63,7 +63,7 @@ class NeighbourSearch:
         Raises:
             As :meth:`app.neighbours.index.NeighbourIndex.find`.
         """
-        self.found = self.index.find(vector, self.neighbours, self.note.excluded)
+        self.found = self.index.find(SearchQuery(vector), self.neighbours, self.note.excluded)
         return self.found
 
 
@@ -116,7 +116,7 @@ class NeighbourService:
             return [], []
         if self.index is None:
             return [], [NO_DATABASE]
-        found = await asyncio.to_thread(self.index.find, vector, neighbours, note.excluded)
+        found = await asyncio.to_thread(self.index.find, SearchQuery(vector), neighbours, note.excluded)
         return found, self._warnings(found, note)
 
     def search(self, note: QueryNote, neighbours: int) -> "NeighbourSearch | None":

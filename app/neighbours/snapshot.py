@@ -12,8 +12,10 @@ from typing import NamedTuple, Self
 
 import faiss
 import numpy as np
+from scipy.sparse import csr_array
 
-from app.database.column_types import VECTOR_TYPE
+from app.database.column_types import CODE_COLUMNS, VECTOR_TYPE
+from app.neighbours.code_rows import code_rows, joined, memory
 from app.neighbours.repository import EmbeddingRow, State
 from model.errors import MalformedInput
 
@@ -37,11 +39,13 @@ class Rows(NamedTuple):
     """object: the notes' own ids (str)."""
     patients: np.ndarray
     """int32: row ids of the table ``patients``, 0 where the patient is not known."""
+    codes_predicted: np.ndarray
+    """bool: whether a bundle has predicted the row's codes."""
 
     @classmethod
     def empty(cls, count: int) -> Self:
         """Room for ``count`` rows."""
-        types = (np.int64, np.int64, np.object_, np.int32)
+        types = (np.int64, np.int64, np.object_, np.int32, np.bool_)
         return cls(*(np.empty(count, dtype=kind) for kind in types))
 
 
@@ -56,6 +60,8 @@ class Segment:
     index: faiss.IndexScalarQuantizer
     vectors: np.ndarray
     rows: Rows
+    codes: csr_array
+    """(N, U) float32: the rows as their codes, empty where a row has none."""
     norm_slack: float
     """Largest distance of a row's norm from 1, from the rounding to float16."""
 
@@ -83,7 +89,11 @@ class Snapshot:
     def bytes(self) -> int:
         """Memory of all arrays."""
         return sum(
-            segment.vectors.nbytes + sum(array.nbytes for array in segment.rows) + _names(segment.rows) + mask.nbytes
+            segment.vectors.nbytes
+            + sum(array.nbytes for array in segment.rows)
+            + _names(segment.rows)
+            + memory(segment.codes)
+            + mask.nbytes
             for segment, mask in zip(self.segments, self.alive, strict=True)
         )
 
@@ -97,10 +107,11 @@ def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> S
     """A segment of ``count`` rows ordered by embedding, read in chunks into memory that is allocated once.
 
     Raises:
-        MalformedInput: a vector has another dimension.
+        MalformedInput: a vector has another dimension, or codes are damaged.
     """
     index, vectors = _allocate(count, dimension)
     columns = Rows.empty(count)
+    codes = [code_rows([])]
     slack, place = 0.0, 0
     for chunk in _chunks(rows):
         _require_dimension(chunk, dimension)
@@ -109,8 +120,9 @@ def build_segment(rows: Iterable[EmbeddingRow], count: int, dimension: int) -> S
         for column, values in zip(columns, zip(*map(_values, chunk), strict=True), strict=True):
             column[part] = values
         slack = max(slack, _norm_slack(vectors[part]))
+        codes.append(_codes(chunk))
         place += len(chunk)
-    return _frozen(index, vectors, columns, slack)
+    return _frozen(index, vectors, columns, joined(codes), slack)
 
 
 def refresh(old: Snapshot, state: State, added: Segment, present: np.ndarray | None) -> Snapshot:
@@ -154,8 +166,9 @@ def _merged(parts: Sequence[tuple[Segment, np.ndarray]], dimension: int) -> tupl
         for target, source in zip(columns, segment.rows, strict=True):
             np.compress(mask, source, out=target[part])
         place = part.stop
+    codes = joined([segment.codes[mask] for segment, mask in parts])
     slack = max(segment.norm_slack for segment, _ in parts)
-    return _frozen(index, vectors, columns, slack), np.ones(count, dtype=bool)
+    return _frozen(index, vectors, columns, codes, slack), np.ones(count, dtype=bool)
 
 
 def _allocate(count: int, dimension: int) -> tuple[faiss.IndexScalarQuantizer, np.ndarray]:
@@ -171,14 +184,28 @@ def _allocate(count: int, dimension: int) -> tuple[faiss.IndexScalarQuantizer, n
     return index, memory.view(VECTOR_TYPE).reshape(count, dimension)
 
 
-def _frozen(index: faiss.IndexScalarQuantizer, vectors: np.ndarray, rows: Rows, slack: float) -> Segment:
-    for array in (vectors, *rows):
+def _frozen(
+    index: faiss.IndexScalarQuantizer, vectors: np.ndarray, rows: Rows, codes: csr_array, slack: float
+) -> Segment:
+    for array in (vectors, *rows, codes.data, codes.indices, codes.indptr):
         array.flags.writeable = False
-    return Segment(index, vectors, rows, slack)
+    return Segment(index, vectors, rows, codes, slack)
 
 
-def _values(row: EmbeddingRow) -> tuple[int, int, str, int]:
-    return row.embedding, row.note, row.note_id, row.patient or 0
+def _values(row: EmbeddingRow) -> tuple[int, int, str, int, bool]:
+    return row.embedding, row.note, row.note_id, row.patient or 0, row.codes_predicted
+
+
+def _codes(rows: Sequence[EmbeddingRow]) -> csr_array:
+    """The codes of some rows, whose columns the search uses as addresses."""
+    for row in rows:
+        found = None if row.codes is None else row.codes.columns
+        if found is not None and len(found) and not (found.min() >= 0 and found.max() < CODE_COLUMNS):
+            raise MalformedInput(
+                f"the stored codes of the embedding {row.embedding} are none of a code set: "
+                "store them again with `icd-coder index --rebuild`"
+            )
+    return code_rows([row.codes for row in rows])
 
 
 def _require_dimension(rows: Sequence[EmbeddingRow], dimension: int) -> None:

@@ -9,34 +9,49 @@ from sqlalchemy import Connection
 
 from app.database.column_types import VECTOR_TYPE
 from app.neighbours import repository
+from app.neighbours.code_rows import code_rows, joined
+from app.neighbours.mixed_search import most_similar_rows
 from app.neighbours.repository import State
-from app.neighbours.search import Candidates, Excluded
-from app.neighbours.segment_search import nearest_rows
-from app.neighbours.snapshot import Snapshot, build_segment, refresh
+from app.neighbours.search import Candidates, Excluded, SearchQuery, StoredCodes
+from app.neighbours.segment_search import NearestRows
+from app.neighbours.snapshot import Segment, Snapshot, build_segment, refresh
 
 
 @dataclass
 class InProcessSource:
-    """Exact candidates by faiss over float16; the snapshot follows the rows. Safe to use from many threads."""
+    """Exact candidates by faiss over float16 and a sparse product over the codes; the snapshot follows the rows. Safe
+    to use from many threads.
+    """
 
     embedding_id: str
     dimension: int
     _snapshot: Snapshot | None = field(default=None, init=False, repr=False)
     _refreshing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
-    def nearest(self, connection: Connection, query: np.ndarray, wanted: int, excluded: Excluded) -> Candidates:
+    def nearest(self, connection: Connection, query: SearchQuery, wanted: int, excluded: Excluded) -> Candidates:
         """See :class:`app.neighbours.search.CandidateSource`."""
         snapshot = self.current(connection)
         notes = repository.note_rows(connection, excluded.notes)
         patients = repository.patient_rows(connection, excluded.subjects)
-        names: list[str] = []
-        vectors, ceiling = [np.empty((0, self.dimension), dtype=VECTOR_TYPE)], -np.inf
+        found = []
         for place, segment in enumerate(snapshot.segments):
-            nearest = nearest_rows(segment, _passing(snapshot, place, notes, patients), query, wanted)
+            passing = _passing(snapshot, place, notes, patients)
+            found.append((segment, most_similar_rows(segment, passing, query, wanted)))
+        return self._candidates(found, query.reads_codes)
+
+    def _candidates(self, found: Sequence[tuple[Segment, NearestRows]], with_codes: bool) -> Candidates:
+        names: list[str] = []
+        vectors, codes = [np.empty((0, self.dimension), dtype=VECTOR_TYPE)], [code_rows([])]
+        predicted = [np.empty(0, dtype=bool)]
+        for segment, nearest in found:
             names += segment.rows.note_ids[nearest.places].tolist()
             vectors.append(segment.vectors[nearest.places])
-            ceiling = max(ceiling, nearest.ceiling)
-        return Candidates(names, np.concatenate(vectors), ceiling)
+            if with_codes:
+                codes.append(segment.codes[nearest.places])
+                predicted.append(segment.rows.codes_predicted[nearest.places])
+        ceiling = max((nearest.ceiling for _, nearest in found), default=-np.inf)
+        stored = StoredCodes(joined(codes), np.concatenate(predicted)) if with_codes else None
+        return Candidates(names, np.concatenate(vectors), ceiling, stored)
 
     def current(self, connection: Connection) -> Snapshot:
         """The snapshot of the transaction's state; only rows that came since the last one are read."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from app.database.engine import is_sqlite, read, require_current
 from app.neighbours import repository
 from app.neighbours.index import candidate_source
-from app.neighbours.search import Excluded, search
+from app.neighbours.search import Excluded, SearchQuery, search
 from app.notes import verify_repository as queries
 from app.notes.rebuilding import hash_text
 from app.notes.repository import hash_key
@@ -120,7 +120,7 @@ def _check_search(
     source = candidate_source(connection.engine, embedding_id, dimension)
     lost = []
     for note_id, vector in with_progress(_sampled(connection, embedding_id, sample), "search", unit="note"):
-        hits = search(source, connection, vector, 1, Excluded())
+        hits = search(source, connection, SearchQuery(vector), 1, Excluded())
         found.searched += 1
         if not hits or hits[0].similarity < SELF_SIMILARITY:
             lost.append(note_id)

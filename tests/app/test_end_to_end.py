@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from app.database.engine import default_url, migrate
 from app.inference.worker import load_coder
 from app.neighbours.index import open_index
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from icd_coder import root
 from model.dataset import Document
 from model.errors import MissingInput
@@ -144,7 +144,7 @@ def test_a_stored_document_of_a_real_bundle_finds_itself(tmp_path: Path) -> None
     index_into(url, coder, write_dataset(tmp_path / "data", DOCUMENTS))
     index = open_index(url, coder.embedding_id, coder.embedding_dim)
     for document in DOCUMENTS[:3]:
-        best = index.find(coder.predict([document.text])[0].embedding, 1, Excluded())[0]
+        best = index.find(SearchQuery(coder.predict([document.text])[0].embedding), 1, Excluded())[0]
         assert best.note_id == document.document_id
         assert best.similarity >= 0.999
 

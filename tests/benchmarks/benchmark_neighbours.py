@@ -21,7 +21,7 @@ from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Bundle, Embedding, Note, Patient
 from app.neighbours.postgresql_candidates import InServerSource
-from app.neighbours.search import CandidateSource, Excluded, search
+from app.neighbours.search import CandidateSource, Excluded, SearchQuery, search
 from app.neighbours.sqlite_candidates import InProcessSource
 from tests.app.neighbours.stores import EMBEDDING_ID, FIRST
 from tests.postgres_server import PostgresServer
@@ -97,7 +97,7 @@ def timed(
     for query in rows(TURNS, 9):
         started = clocks()
         with engine.connect() as connection:
-            search(source, connection, query, K, excluded)
+            search(source, connection, SearchQuery(query), K, excluded)
         between = clocks()
         flat.search(query[None], K)
         times.append((between - started, clocks() - between))

@@ -20,7 +20,7 @@ from app.errors import DatabaseOutOfStep
 from app.jobs.repository import NewJob, add_job
 from app.jobs.schemas import JobLine
 from app.neighbours.index import open_index
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from app.notes.verify_index import verify_index
 from app.reviews.replay import Action, ActionKind
 from app.reviews.repository import NewReview, add_review, note_row
@@ -105,7 +105,7 @@ def test_a_backup_restores_every_row_into_either_engine(
     queries = coder.embed(["hypertension and diabetes", "angioplasty"])
     indexes = [open_index(url, coder.embedding_id, coder.embedding_dim) for url in (indexed, target)]
     for query in queries:
-        assert indexes[0].find(query, 9, Excluded()) == indexes[1].find(query, 9, Excluded())
+        assert indexes[0].find(SearchQuery(query), 9, Excluded()) == indexes[1].find(SearchQuery(query), 9, Excluded())
     assert verify_index(open_engine(target)).problems == []
     more = write_dataset(tmp_path / "more", random_documents(3))
     assert index_into(target, coder, more).added == 3

@@ -9,7 +9,7 @@ import pytest
 from app.database.engine import open_engine, write
 from app.errors import DatabaseUnavailable
 from app.neighbours.index import NeighbourIndex, open_index
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from model.errors import EmbeddingMismatch
 from tests.app.fakes import NOTES, FakeCoder, index_into, random_documents, write_dataset
 
@@ -25,14 +25,14 @@ def opened(url: str, coder: FakeCoder) -> NeighbourIndex:
 
 
 def names(index: NeighbourIndex, query: np.ndarray, excluded: Excluded | None = None, k: int = 50) -> list[str]:
-    return [neighbour.note_id for neighbour in index.find(query, k, excluded or Excluded())]
+    return [neighbour.note_id for neighbour in index.find(SearchQuery(query), k, excluded or Excluded())]
 
 
 def test_a_stored_documents_own_text_finds_it(indexed: str, coder: FakeCoder) -> None:
     """Rank 1, similarity at least 0.999, with its codes in order and the start of its text."""
     index = opened(indexed, coder)
     for note in NOTES[:3]:
-        best = index.find(coder.embed([note.text])[0], 1, Excluded())[0]
+        best = index.find(SearchQuery(coder.embed([note.text])[0]), 1, Excluded())[0]
         assert best.note_id == note.document_id
         assert best.similarity >= 0.999
         assert [(code.system, code.code) for code in best.codes] == [tuple(code) for code in note.codes]
@@ -41,7 +41,7 @@ def test_a_stored_documents_own_text_finds_it(indexed: str, coder: FakeCoder) ->
 
 def test_a_planted_test_document_is_never_a_neighbour(indexed: str, coder: FakeCoder) -> None:
     """After the default index not even its own text finds it, nor does its code appear."""
-    found = opened(indexed, coder).find(coder.embed([NOTES[4].text])[0], 50, Excluded())
+    found = opened(indexed, coder).find(SearchQuery(coder.embed([NOTES[4].text])[0]), 50, Excluded())
     assert {neighbour.note_id for neighbour in found} == {"n1", "n2", "n3"}
     assert "999.9" not in {code.code for neighbour in found for code in neighbour.codes}
 
@@ -49,7 +49,7 @@ def test_a_planted_test_document_is_never_a_neighbour(indexed: str, coder: FakeC
 def test_a_database_without_texts_has_no_snippets(url: str, coder: FakeCoder, tmp_path: Path) -> None:
     """Snippets are None."""
     index_into(url, coder, write_dataset(tmp_path / "data"))
-    found = opened(url, coder).find(coder.embed(["x"])[0], 3, Excluded())
+    found = opened(url, coder).find(SearchQuery(coder.embed(["x"])[0]), 3, Excluded())
     assert [neighbour.snippet for neighbour in found] == [None, None, None]
 
 
@@ -111,4 +111,4 @@ def test_a_database_that_goes_away_is_one_sentence(indexed: str, coder: FakeCode
     with write(open_engine(indexed)) as connection:
         connection.exec_driver_sql("DROP TABLE embeddings")
     with pytest.raises(DatabaseUnavailable, match="failed .(SQLITE_ERROR|UndefinedTable)."):
-        index.find(coder.embed(["x"])[0], 1, Excluded())
+        index.find(SearchQuery(coder.embed(["x"])[0]), 1, Excluded())

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from app.database.engine import open_engine, write
 from app.neighbours.postgresql_candidates import InServerSource
-from app.neighbours.search import Excluded, search
+from app.neighbours.search import Excluded, SearchQuery, search
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 from tests.conftest import disposed_engines
 from tests.postgres_server import PostgresServer
@@ -37,12 +37,12 @@ def test_an_approximate_index_changes_no_answer(engine: Engine) -> None:
     query = unit_rows(ROWS, 1, DIMENSION)[5]
     source = InServerSource(EMBEDDING_ID, DIMENSION)
     with engine.connect() as connection:
-        before = search(source, connection, query, 20, Excluded())
+        before = search(source, connection, SearchQuery(query), 20, Excluded())
     with write(engine) as connection:
         connection.execute(text(HNSW))
         connection.execute(text("UPDATE embeddings SET vector = vector WHERE note_id = 6"))
         connection.execute(text("SET LOCAL enable_sort = off"))  # for few rows sorting them all can be cheaper
-        after = search(source, connection, query, 20, Excluded())
+        after = search(source, connection, SearchQuery(query), 20, Excluded())
     assert before == after
     assert before[0].similarity == pytest.approx(1.0, abs=1e-3)
     assert np.isfinite([hit.similarity for hit in after]).all()

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete
 
 from app.database.engine import migrate, open_engine, write
 from app.database.tables import Note
-from app.neighbours.search import Excluded, Hit, search
+from app.neighbours.search import Excluded, Hit, SearchQuery, search
 from app.neighbours.sqlite_candidates import InProcessSource
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
 
@@ -31,7 +31,7 @@ def remove_note(engine: Engine, row: int) -> None:
 
 def found(engine: Engine, source: InProcessSource) -> list[Hit]:
     with engine.connect() as connection:
-        return search(source, connection, unit_rows(1, 9, DIMENSION)[0], ROWS, Excluded())
+        return search(source, connection, SearchQuery(unit_rows(1, 9, DIMENSION)[0]), ROWS, Excluded())
 
 
 @pytest.fixture

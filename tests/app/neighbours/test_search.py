@@ -11,7 +11,7 @@ from app.database.column_types import VECTOR_TYPE
 from app.database.engine import is_sqlite, migrate, open_engine, write
 from app.database.tables import Embedding, Note
 from app.neighbours.index import candidate_source
-from app.neighbours.search import CandidateSource, Excluded, Hit, as_stored, search
+from app.neighbours.search import CandidateSource, Excluded, Hit, SearchQuery, as_stored, search
 from app.neighbours.sqlite_candidates import InProcessSource
 from model.errors import MalformedInput
 from tests.app.neighbours.stores import EMBEDDING_ID, fill, unit_rows
@@ -33,7 +33,7 @@ def source_of(engine: Engine, dimension: int = DIMENSION) -> CandidateSource:
 
 def found(engine: Engine, query: np.ndarray, k: int, excluded: Excluded, dimension: int = DIMENSION) -> list[Hit]:
     with engine.connect() as connection:
-        return search(source_of(engine, dimension), connection, query, k, excluded)
+        return search(source_of(engine, dimension), connection, SearchQuery(query), k, excluded)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def slow_search(vectors: np.ndarray, query: np.ndarray, k: int, excluded: Exclud
         if passes(place, excluded):
             product = math.fsum(x * y for x, y in zip(row, target, strict=True))
             cosine = product / math.sqrt(math.fsum(x * x for x in row) * math.fsum(y * y for y in target))
-            hits.append(Hit(f"n{place:05}", cosine))
+            hits.append(Hit(f"n{place:05}", cosine, cosine))
     return sorted(hits, key=lambda hit: (-round(hit.similarity, 12), hit.note_id))[:k]
 
 
@@ -104,7 +104,7 @@ def test_both_engines_give_the_same_list(tmp_path: Path, postgres: PostgresServe
         lists = []
         for engine, source in zip(engines, sources, strict=True):
             with engine.connect() as connection:
-                lists.append(search(source, connection, query, 1 + turn * 2, excluded))
+                lists.append(search(source, connection, SearchQuery(query), 1 + turn * 2, excluded))
         assert lists[0] == lists[1]
     for engine in engines:
         engine.dispose()
@@ -153,7 +153,7 @@ def test_rows_without_length_are_found_last_and_harm_nothing(engine: Engine) -> 
     vectors[0] = 0.0
     fill(engine, vectors)
     if is_sqlite(engine):  # pgvector's cosine distance of a zero row is no number: sorted last, not searched
-        assert Hit("n00000", 0.0) in found(engine, vectors[1], 60, Excluded())
+        assert ("n00000", 0.0) in [hit[:2] for hit in found(engine, vectors[1], 60, Excluded())]
     assert found(engine, vectors[1], 1, Excluded())[0].note_id == "n00001"
 
 

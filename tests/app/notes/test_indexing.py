@@ -16,7 +16,7 @@ from app.access.gate import OpenGate
 from app.database.engine import migrate, open_engine, write
 from app.database.tables import AssignedCode, Bundle, Embedding, HashKey, Note, Patient, Review
 from app.neighbours.index import open_index
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from app.notes.indexing import BATCH_SIZE
 from app.notes.rebuilding import hash_text
 from app.notes.verify_index import verify_index
@@ -167,10 +167,10 @@ def test_two_bundles_index_side_by_side(indexed: str, coder: FakeCoder, tmp_path
     assert [count(indexed, table) for table in (Note, Embedding, Bundle)] == [3, 6, 2]
     for each in (coder, other):
         index = open_index(indexed, each.embedding_id, each.embedding_dim)
-        best = index.find(each.embed([NOTES[2].text])[0], 1, Excluded())[0]
+        best = index.find(SearchQuery(each.embed([NOTES[2].text])[0]), 1, Excluded())[0]
         assert (best.note_id, best.similarity) == ("n3", pytest.approx(1.0, abs=1e-3))
         with pytest.raises(EmbeddingMismatch, match="use the bundle that has indexed it|has indexed it"):
-            index.find(np.ones(5), 1, Excluded())
+            index.find(SearchQuery(np.ones(5)), 1, Excluded())
 
 
 def test_one_embedding_id_has_one_dimension(indexed: str, tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_p
     e, f = "e" * 64, "f" * 64  # the other bundle's embedding of the old text went with it
     assert embedded == [("n1", e), ("n2", e), ("n2", f), ("n3", e), ("n3", f)]
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
-    assert index.find(coder.embed([changed[0].text])[0], 1, Excluded())[0].note_id == "n1"
+    assert index.find(SearchQuery(coder.embed([changed[0].text])[0]), 1, Excluded())[0].note_id == "n1"
     assert verify_index(open_engine(indexed)).problems == []
 
 
@@ -254,7 +254,7 @@ def test_rebuild_keeps_the_reviews_of_a_note_with_the_same_text(indexed: str, co
     n1, n2, n3 = NOTES[:3]
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     vector = coder.embed([n3.text])[0]
-    assert index.find(vector, 1, Excluded())[0].note_id == "n3"
+    assert index.find(SearchQuery(vector), 1, Excluded())[0].note_id == "n3"
     changed = [replace(n1, codes=(*n1.codes, LABELS[2].key)), replace(n2, split="dev"), replace(n3, subject_id="p7")]
     data = write_dataset(tmp_path / "new", changed)
     report = index_into(indexed, coder, data, splits=("train", "dev"), store_text=True, rebuild=True)
@@ -267,8 +267,8 @@ def test_rebuild_keeps_the_reviews_of_a_note_with_the_same_text(indexed: str, co
     assert codes == ["401.9", "250.00", "428.0"]
     assert sorted(rows) == [("n1", "p1", "train"), ("n2", "p1", "dev"), ("n3", "p7", "train")]
     assert sorted(patients) == ["p1", "p7"]
-    assert index.find(vector, 3, Excluded(frozenset({"p7"})))[0].note_id != "n3"
-    assert index.find(vector, 1, Excluded(frozenset({"p2"})))[0].note_id == "n3"
+    assert index.find(SearchQuery(vector), 3, Excluded(frozenset({"p7"})))[0].note_id != "n3"
+    assert index.find(SearchQuery(vector), 1, Excluded(frozenset({"p2"})))[0].note_id == "n3"
     assert verify_index(open_engine(indexed)).problems == []
 
 

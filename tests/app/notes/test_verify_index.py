@@ -11,7 +11,7 @@ from app.database.engine import is_sqlite, open_engine, write
 from app.database.tables import AssignedCode, Bundle, Embedding, Note, Patient
 from app.errors import DatabaseUnavailable, UnknownNote
 from app.neighbours.index import open_index
-from app.neighbours.search import Excluded
+from app.neighbours.search import Excluded, SearchQuery
 from app.notes.repository import Deleted
 from app.notes.service import delete_note
 from app.notes.verify_index import verify_index
@@ -77,9 +77,9 @@ def test_deleting_a_note_leaves_nothing_of_it(indexed: str, coder: FakeCoder, tm
     engine = open_engine(indexed)
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     query = coder.embed([NOTES[2].text])[0]
-    assert index.find(query, 1, Excluded())[0].note_id == "n3"
+    assert index.find(SearchQuery(query), 1, Excluded())[0].note_id == "n3"
     assert delete_note(engine, "n3", deletion_of("n3")) == Deleted(codes=2, embeddings=2, codings=0, reviews=0)
-    assert {neighbour.note_id for neighbour in index.find(query, 9, Excluded())} == {"n1", "n2"}
+    assert {neighbour.note_id for neighbour in index.find(SearchQuery(query), 9, Excluded())} == {"n1", "n2"}
     assert verify_index(engine).problems == []
     with engine.connect() as connection:
         assert connection.scalars(select(Patient.subject_id)).all() == ["p1"]

@@ -86,6 +86,8 @@ def index(
     report = index_dataset(engine, coder, dataset, wanted, store_text, rebuild, delete_reviews)
     engine.dispose()
     typer.echo(f"{database_name(url)}: {report.added} added, {report.present} were there", err=True)
+    if report.codes_added:
+        typer.echo(f"{report.codes_added} that were there can be found by their codes now", err=True)
     if report.lost.reviews:
         lost = report.lost
         typer.echo(f"{lost.reviews} reviews of {lost.notes} notes with another text were deleted", err=True)
@@ -97,19 +99,25 @@ def index(
 def verify_index(
     database: DatabaseOption,
     sample: Annotated[int, typer.Option("--sample", min=1, help="Rows that search for themselves.")] = 1000,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Compare the codes of its rows with the assigned ones.")
+    ] = None,
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Check that every stored note is whole and that the search finds it.
 
     \b
-    Example:
+    Examples:
       icd-coder verify-index --database sqlite:///out/bundle.sqlite3
+      icd-coder verify-index --database sqlite:///out/bundle.sqlite3 --bundle out/bundle
     """
     from app.database.engine import database_name, open_engine
+    from app.inference.worker import load_coder
     from app.notes.verify_index import verify_index as verify
     from model.errors import MalformedInput
 
     engine = open_engine(database)
-    found = verify(engine, sample)
+    found = verify(engine, sample, None if bundle is None else load_coder(bundle, precision=precision))
     engine.dispose()
     for problem in found.problems:
         typer.echo(problem)

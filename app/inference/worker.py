@@ -18,9 +18,10 @@ from app.errors import OutOfTime, Overloaded
 from app.inference.attingrad_limit import ALL_CODES, explaining
 from app.inference.bounded_queue import BoundedQueue, QueueClosed, QueueFull
 from app.inference.work_item import MeanSeconds, Result, WorkItem
+from model.code_vectors import CodeVectors
 from model.icd import Code
 from model.labels import LabelSpace
-from model.prediction import CodedNote
+from model.prediction import CodedNote, NoteVectors
 from model.processor_budget import processor_budget
 from model.ranking.audit import AuditedNote
 from model.ranking.neighbour_vote import RankingNeighbour
@@ -56,6 +57,8 @@ class Coder(Protocol):
     def embedding_dim(self) -> int: ...
     @property
     def precision(self) -> str: ...
+    @property
+    def code_vectors(self) -> CodeVectors | None: ...
 
     @property
     def uses_neighbours(self) -> bool: ...
@@ -91,6 +94,9 @@ class Coder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Document embeddings, unit rows (B, D) float32."""
+
+    def vectors(self, texts: Sequence[str]) -> list[NoteVectors]:
+        """The embedding of each text, and its predicted codes where the bundle writes notes as codes."""
 
 
 def load_coder(bundle: Path, device: str = "cpu", precision: str = "auto", threads: int = 0) -> Coder:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-import numpy as np
 from sqlalchemy import Connection, Engine
 
 from app.access_log.hash_chain import COMMAND_LINE, Entry, append
@@ -29,12 +28,14 @@ from app.notes.document_checks import (
     require_notes,
     require_short_ids,
 )
+from app.notes.note_encoder import NoteEncoder
 from app.notes.rebuilding import Lost, Rebuilding, all_lost, hash_text, is_unchanged, lost_reviews
 from app.notes.repository import NewNote, StoredDocument
 from model.dataset import Dataset, Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
 from model.icd import Code
 from model.labels import SPLITS, LabelSpace
+from model.prediction import NoteVectors
 from model.progress import progress_bar
 
 BATCH_SIZE = 16
@@ -49,6 +50,8 @@ class Added(NamedTuple):
     notes: int = 0
     texts: int = 0
     """Texts of notes that were stored without them."""
+    codes: int = 0
+    """Notes that were embedded, and are written as their codes now."""
     lost: Lost = Lost()
 
 
@@ -59,6 +62,8 @@ class IndexReport:
     added: int
     present: int
     texts_added: int
+    codes_added: int
+    """Notes that were embedded before, and are written as their codes now."""
     code_use: CodeUse
     """How the codes of the documents fit the bundle."""
     lost: Lost
@@ -106,13 +111,15 @@ class Indexer:
         return Added(
             sum(each.notes for each in done),
             sum(each.texts for each in done),
+            sum(each.codes for each in done),
             all_lost(each.lost for each in done),
         )
 
-    def store(self, document: Document, vector: np.ndarray, entry: Callable[[bool], Entry]) -> bool:
-        """Store one document with the embedding (D,) that was made of it, and the row of the access log with it.
+    def store(self, document: Document, vectors: NoteVectors, entry: Callable[[bool], Entry]) -> bool:
+        """Store one document with what was made of it, and the row of the access log with it.
 
         Args:
+            vectors: the embedding; the predicted codes of a document without codes, which else has none.
             entry: the row, by whether the document is new.
 
         Returns:
@@ -131,8 +138,8 @@ class Indexer:
                 raise NoteStored("another note is stored under this note_id: delete it first, or choose another id")
             self._record_bundle(connection)
             self._add_texts(connection, [document], stored)
-            if known is None or not known.is_embedded:
-                self._insert(connection, document, vector, stored)
+            if not self._encoder.is_complete(known):
+                self._write(connection, document, vectors, known)
             append(connection, entry(known is None))
         return known is None
 
@@ -154,16 +161,17 @@ class Indexer:
         return Rebuilding(self.coder.embedding_id, self.source, self._title, self.delete_reviews)
 
     def _add(self, batch: Sequence[Document]) -> Added:
-        """Embed outside of the transaction, then write under the lock what is still missing."""
+        """Encode outside of the transaction, then write under the lock what is still missing."""
         for document in batch:
             require_short_ids(document)
         with read(self.engine) as connection:
             stored = self._stored_with_same_texts(connection, batch)
-        missing = [document for document in batch if self.rebuild or not _is_embedded(stored, document)]
+            missing = [each for each in batch if self.rebuild or not self._is_complete(stored, each)]
+            without_codes = [each.document_id for each in missing if not self._codes(connection, each, stored)]
         if not missing and not self._text_is_missing(batch, stored):
             return Added()
-        rows = self.coder.embed([document.text for document in missing]) if missing else np.empty((0, 0))
-        vectors = {document.document_id: row for document, row in zip(missing, rows, strict=True)}
+        embedded = [] if self.rebuild else [name for name, known in stored.items() if known.is_embedded]
+        made = self._encoder.encode(missing, without_codes, embedded)
         with write(self.engine) as connection:
             stored = self._stored_with_same_texts(connection, batch)  # another indexer may have written meanwhile
             self._record_bundle(connection)
@@ -171,13 +179,28 @@ class Indexer:
             if self.rebuild:
                 stored, lost = self._rebuilding().make_room(connection, missing, stored)
             texts = self._add_texts(connection, batch, stored)
-            missing = [document for document in missing if not _is_embedded(stored, document)]
+            missing = [document for document in missing if not self._is_complete(stored, document)]
             for document in missing:
-                self._insert(connection, document, vectors[document.document_id], stored)
+                known = stored.get(document.document_id)
+                self._write(connection, document, made.get(document.document_id), known)
             changed = [document.document_id for document in (batch if texts else missing)]
             if changed:
                 append(connection, Entry(COMMAND_LINE, "index", changed))
-        return Added(len(missing), texts, lost)
+        known_before = [stored.get(document.document_id) for document in missing]
+        codes = sum(known is not None and known.is_embedded for known in known_before)
+        return Added(len(missing) - codes, texts, codes, lost)
+
+    @property
+    def _encoder(self) -> NoteEncoder:
+        return NoteEncoder(self.coder)
+
+    def _is_complete(self, stored: Stored, document: Document) -> bool:
+        return self._encoder.is_complete(stored.get(document.document_id))
+
+    def _codes(self, connection: Connection, document: Document, stored: Stored) -> Sequence[Code]:
+        """The codes of a document as the database will have them."""
+        known = stored.get(document.document_id)
+        return document.codes if known is None or self.rebuild else repository.codes_of(connection, known.row)
 
     def _stored(self, connection: Connection, batch: Sequence[Document]) -> Stored:
         ids = [document.document_id for document in batch]
@@ -218,10 +241,20 @@ class Indexer:
                 added += 1
         return added
 
-    def _insert(self, connection: Connection, document: Document, vector: np.ndarray, stored: Stored) -> None:
-        known = stored.get(document.document_id)
+    def _write(
+        self, connection: Connection, document: Document, made: NoteVectors | None, known: StoredDocument | None
+    ) -> None:
+        """Store what is missing of a document."""
         row = known.row if known is not None else self._insert_note(connection, document)
-        repository.add_embedding(connection, row, self.coder.embedding_id, as_stored(vector))
+        assigned = repository.codes_of(connection, row)
+        is_embedded = known is not None and known.is_embedded
+        if made is None and not (is_embedded and assigned):
+            made = self.coder.vectors([document.text])[0]  # somebody has deleted its row or its codes meanwhile
+        codes = self._encoder.codes_of_note(assigned, None if made is None else made.codes)
+        if made is not None and not is_embedded:
+            repository.add_embedding(connection, row, self.coder.embedding_id, as_stored(made.embedding), codes)
+        elif codes.vector is not None:
+            repository.add_codes(connection, row, self.coder.embedding_id, codes)
 
     def _insert_note(self, connection: Connection, document: Document) -> int:
         note = NewNote(
@@ -273,9 +306,5 @@ def index_dataset(
     code_use = require_codes(dataset, documents, coder.codes)
     indexer = Indexer(engine, coder, source, dataset.labels, store_text, rebuild, delete_reviews)
     added = indexer.run(documents)
-    return IndexReport(added.notes, len(documents) - added.notes, added.texts, code_use, added.lost)
-
-
-def _is_embedded(stored: Stored, document: Document) -> bool:
-    known = stored.get(document.document_id)
-    return known is not None and known.is_embedded
+    present = len(documents) - added.notes
+    return IndexReport(added.notes, present, added.texts, added.codes, code_use, added.lost)

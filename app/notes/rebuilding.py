@@ -72,10 +72,10 @@ class Rebuilding:
                 continue
             if is_unchanged(connection, document, known):
                 repository.delete_embedding(connection, known.row, self.embedding_id)
-                left[document.document_id] = known._replace(is_embedded=False)
+                left[document.document_id] = known._replace(is_embedded=False, has_codes=False)
             elif has_same_text(connection, document, known):
                 self._change(connection, document, known)
-                left[document.document_id] = known._replace(is_embedded=False)
+                left[document.document_id] = known._replace(is_embedded=False, has_codes=False)
             else:
                 replaced.append(document)
                 del left[document.document_id]

@@ -19,6 +19,7 @@ from app.database.tables import (
     ReviewAction,
 )
 from app.neighbours.repository import AssignedTitle
+from model.code_vectors import CodeVector
 from model.icd import Code
 
 
@@ -38,6 +39,8 @@ class StoredDocument(NamedTuple):
     has_text: bool
     is_embedded: bool
     """By the embedding id that was asked for."""
+    has_codes: bool
+    """Beside that embedding, written as a vector."""
     split: str
     subject_id: str | None
 
@@ -53,6 +56,17 @@ class NewNote(NamedTuple):
     text: str | None
     text_hash: str
     stored_at: datetime
+
+
+class CodesOfNote(NamedTuple):
+    """A note as its codes."""
+
+    vector: CodeVector | None
+    predicted: bool
+    """By the bundle, for a note without assigned codes."""
+
+
+WITHOUT_CODES = CodesOfNote(None, False)
 
 
 class ChangedNote(NamedTuple):
@@ -86,8 +100,9 @@ def hash_key(connection: Connection) -> bytes:
 
 def stored_documents(connection: Connection, note_ids: Sequence[str], embedding_id: str) -> dict[str, StoredDocument]:
     """Those of the notes that are stored, by their ids."""
-    embedded = select(Embedding.id).where(Embedding.note_id == Note.id, Embedding.embedding_id == embedding_id).exists()
-    columns = (Note.id, Note.text_hash, Note.text.is_not(None), embedded, Note.split, Patient.subject_id)
+    own = select(Embedding.id).where(Embedding.note_id == Note.id, Embedding.embedding_id == embedding_id)
+    is_stored = (Note.text.is_not(None), own.exists(), own.where(Embedding.codes.is_not(None)).exists())
+    columns = (Note.id, Note.text_hash, *is_stored, Note.split, Patient.subject_id)
     query = select(Note.note_id, *columns).outerjoin(Patient, Note.patient_id == Patient.id)
     rows = connection.execute(query.where(Note.note_id.in_(note_ids)))
     return {row[0]: StoredDocument(*row[1:]) for row in rows}
@@ -144,10 +159,21 @@ def add_text(connection: Connection, note: int, text: str) -> None:
     connection.execute(update(Note).where(Note.id == note).values(text=text))
 
 
-def add_embedding(connection: Connection, note: int, embedding_id: str, vector: np.ndarray) -> None:
-    """Store the embedding (D,) float16 of a note."""
+def add_embedding(
+    connection: Connection, note: int, embedding_id: str, vector: np.ndarray, codes: CodesOfNote = WITHOUT_CODES
+) -> None:
+    """Store the embedding (D,) float16 of a note, and the note as its codes."""
     values = {"note_id": note, "embedding_id": embedding_id, "dimension": len(vector), "vector": vector}
-    connection.execute(insert(Embedding).values(values))
+    written = {"codes": codes.vector, "codes_predicted": codes.predicted}
+    connection.execute(insert(Embedding).values(**values, **written))
+
+
+def add_codes(connection: Connection, note: int, embedding_id: str, codes: CodesOfNote) -> None:
+    """Store a note as its codes beside its embedding, in a new row: rows are never changed."""
+    own = (Embedding.note_id == note, Embedding.embedding_id == embedding_id)
+    vector = connection.execute(select(Embedding.vector).where(*own)).scalar_one()
+    delete_embedding(connection, note, embedding_id)
+    add_embedding(connection, note, embedding_id, vector, codes)
 
 
 def delete_embedding(connection: Connection, note: int, embedding_id: str) -> None:

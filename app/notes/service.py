@@ -25,6 +25,7 @@ from icd_coder_client.answer import CodeTitle
 from icd_coder_client.notes import NoteDeleted, NoteKept, StoredNote
 from model.dataset import Document
 from model.errors import InvalidOption
+from model.prediction import NoteVectors
 from model.text.note_text import check_note
 
 SPLIT = "service"
@@ -59,10 +60,10 @@ class NoteService:
         if difference := other_systems(codes, self.tree.systems):
             raise InvalidOption(f"the note cannot be stored, {difference}: give its codes of these systems")
         document = Document(request.note_id, request.subject_id or "", SPLIT, request.text, codes)
-        vector = await self.inference.embed(request.text)
+        vectors = NoteVectors(await self.inference.embed(request.text))
         indexer = Indexer(index.engine, self.coder, SOURCE, self.coder.codes, self.store_text)
         created = await asyncio.to_thread(
-            indexer.store, document, vector, lambda new: visit.entry([request.note_id], 201 if new else 200)
+            indexer.store, document, vectors, lambda new: visit.entry([request.note_id], 201 if new else 200)
         )
         told = code_use(Counter(codes), self.coder.codes).warning
         return NoteKept(

@@ -1,22 +1,28 @@
 """Checks the stored notes: every row is complete, every vector is a unit row, and the search finds every row."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from sqlalchemy import Connection, Engine
 
+from app.database.column_types import are_codes
 from app.database.engine import is_sqlite, read, require_current
+from app.inference.worker import Coder
 from app.neighbours import repository
-from app.neighbours.index import candidate_source
+from app.neighbours.index import candidate_source, require_embedding
 from app.neighbours.search import Excluded, SearchQuery, search
 from app.notes import verify_repository as queries
 from app.notes.rebuilding import hash_text
 from app.notes.repository import hash_key
+from model.code_vectors import CodeVector
+from model.icd import Code
 from model.progress import with_progress
 
 NORM_TOLERANCE = 1e-2
 """Rounding to float16 moves a norm by about 1e-4."""
+CODES_TOLERANCE = 1e-5
+"""Of values in float32."""
 SELF_SIMILARITY = 0.999
 NAMED = 5
 """Notes that a problem names at most."""
@@ -39,13 +45,19 @@ class Verification:
             self.problems.append(f"{what}: {len(notes)} ({', '.join(sorted(notes)[:NAMED])}{more})")
 
 
-def verify_index(engine: Engine, sample: int | None = 1000) -> Verification:
+def verify_index(engine: Engine, sample: int | None = 1000, coder: Coder | None = None) -> Verification:
     """Check every row, and let a sample of the rows (all for None) search for themselves.
+
+    Args:
+        coder: of the bundle whose embeddings are stored: their codes are compared with the assigned ones.
 
     Raises:
         MissingInput, DatabaseOutOfStep, DatabaseUnavailable: the database cannot be read.
+        EmbeddingMismatch: it holds no embeddings of this coder.
     """
     require_current(engine)
+    if coder is not None:
+        require_embedding(engine, coder.embedding_id, coder.embedding_dim)
     found = Verification()
     with read(engine) as connection:
         if is_sqlite(engine):
@@ -53,7 +65,8 @@ def verify_index(engine: Engine, sample: int | None = 1000) -> Verification:
         _check_rows(connection, found)
         _check_texts(connection, found)
         for embedding_id, dimension in sorted(_dimensions(connection, found).items()):
-            if _check_vectors(connection, embedding_id, dimension, found):
+            are_codes_sound = _check_codes(connection, embedding_id, coder, found)
+            if _check_vectors(connection, embedding_id, dimension, found) and are_codes_sound:
                 _check_search(connection, embedding_id, dimension, sample, found)
     return found
 
@@ -112,6 +125,47 @@ def _check_vectors(connection: Connection, embedding_id: str, dimension: int, fo
     found.add(f"embeddings of {short} that hold no number", wrong["value"])
     found.add(f"embeddings of {short} that are no unit row", wrong["length"])
     return count > 0 and not any(wrong.values())
+
+
+def _check_codes(connection: Connection, embedding_id: str, coder: Coder | None, found: Verification) -> bool:
+    """Every note as its codes: a sparse unit row or an empty one, of the assigned codes where there are any.
+
+    Returns:
+        Whether they can be searched.
+    """
+    wrong: dict[str, list[str]] = {"row": [], "source": [], "absent": [], "other": []}
+    own = coder if coder is not None and coder.embedding_id == embedding_id else None
+    for note in queries.stored_codes(connection, embedding_id):
+        if note.vector is None:
+            if note.predicted or (own is not None and own.code_vectors is not None):
+                wrong["absent"].append(note.note_id)
+        elif not _is_unit(note.vector):
+            wrong["row"].append(note.note_id)
+        elif note.predicted == bool(note.assigned):
+            wrong["source"].append(note.note_id)
+        elif own is not None and note.assigned and not _is_of(note.vector, note.assigned, own):
+            wrong["other"].append(note.note_id)
+    short = embedding_id[:12]
+    found.add(f"notes of {short} that are not written as codes", wrong["absent"])
+    found.add(f"codes of {short} that are no sparse unit row", wrong["row"])
+    found.add(f"codes of {short} that are predicted beside assigned ones, or neither", wrong["source"])
+    found.add(f"codes of {short} that are not the assigned ones", wrong["other"])
+    return not wrong["row"]
+
+
+def _is_unit(codes: CodeVector) -> bool:
+    length = float(np.linalg.norm(codes.values.astype(np.float64)))
+    return are_codes(codes) and (len(codes) == 0 or abs(length - 1.0) <= CODES_TOLERANCE)
+
+
+def _is_of(codes: CodeVector, assigned: Sequence[Code], coder: Coder) -> bool:
+    """Whether these are the assigned codes in the bundle's weights."""
+    if coder.code_vectors is None:
+        return False
+    expected = coder.code_vectors.assigned(coder.codes.columns(assigned))
+    if not np.array_equal(codes.columns, expected.columns):
+        return False
+    return bool(np.abs(codes.values - expected.values).max(initial=0.0) <= CODES_TOLERANCE)
 
 
 def _check_search(

@@ -1,12 +1,17 @@
 """The queries of ``verify-index``; every function runs inside the caller's transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, func, select
 
 from app.database.tables import AssignedCode, Bundle, Coding, Embedding, Note, RankedCode
+from app.neighbours.repository import assigned_codes
+from model.code_vectors import CodeVector
+from model.icd import Code
+
+BATCH = 500
 
 
 class StoredText(NamedTuple):
@@ -24,6 +29,15 @@ class StoredVector(NamedTuple):
     dimension: int
     vector: np.ndarray
     """(D,) float16."""
+
+
+class StoredCodes(NamedTuple):
+    """A note as its codes, with its assigned ones."""
+
+    note_id: str
+    vector: CodeVector | None
+    predicted: bool
+    assigned: Sequence[Code]
 
 
 def file_is_damaged(connection: Connection) -> bool:
@@ -97,6 +111,24 @@ def stored_vectors(connection: Connection, embedding_id: str) -> Iterator[Stored
     )
     for row in connection.execute(query, execution_options={"yield_per": 1024}):
         yield StoredVector(*row)
+
+
+def stored_codes(connection: Connection, embedding_id: str) -> Iterator[StoredCodes]:
+    """The codes of every embedding of one embedding id."""
+    query = (
+        select(Embedding.id, Note.note_id, Embedding.codes, Embedding.codes_predicted)
+        .join(Note, Embedding.note_id == Note.id)
+        .where(Embedding.embedding_id == embedding_id)
+        .order_by(Embedding.id)
+        .limit(BATCH)
+    )
+    last = 0
+    while rows := connection.execute(query.where(Embedding.id > last)).all():
+        codes = assigned_codes(connection, [row.note_id for row in rows])
+        for row in rows:
+            assigned = [each.code for each in codes[row.note_id]]
+            yield StoredCodes(row.note_id, row.codes, row.codes_predicted, assigned)
+        last = rows[-1].id
 
 
 def vector_in_row(connection: Connection, row: int) -> tuple[str, np.ndarray]:

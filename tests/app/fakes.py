@@ -16,11 +16,12 @@ import pyarrow.parquet as pq
 from app.database.engine import open_engine
 from app.inference.worker import FindNeighbours
 from app.notes.indexing import IndexReport, index_dataset
+from model.code_vectors import CodeVector, CodeVectors
 from model.dataset import DOCUMENTS_SCHEMA, FORMAT, Document, load_dataset
 from model.errors import InvalidOption
 from model.icd import Code
 from model.labels import Label, LabelSpace
-from model.prediction import CodedNote, Evidence, RankedCode, TokenCount
+from model.prediction import CodedNote, Evidence, NoteVectors, RankedCode, TokenCount
 from model.ranking.audit import AuditedNote, CodeAudit, NoteAudit
 from model.ranking.neighbour_vote import RankingNeighbour
 from model.ranking.selection import CodeChoice
@@ -66,6 +67,7 @@ class FakeCoder:
         self.card: dict[str, Any] = {"loss": "sd"}
         self.embedding_dim = dimension
         self.precision = "fp32"
+        self.code_vectors: CodeVectors | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
@@ -133,6 +135,15 @@ class FakeCoder:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         self.embedded += len(texts)
         return np.stack([self._vector(text) for text in texts])
+
+    def vectors(self, texts: Sequence[str]) -> list[NoteVectors]:
+        return [NoteVectors(row, self._predicted(text)) for text, row in zip(texts, self.embed(texts), strict=True)]
+
+    def _predicted(self, text: str) -> CodeVector | None:
+        if self.code_vectors is None:
+            return None
+        probabilities = [0.9 if re.search(word, text, re.IGNORECASE) else 0.001 for word in KEYWORDS]
+        return self.code_vectors.predicted(np.arange(len(LABELS)), np.array(probabilities))
 
     def _vector(self, text: str) -> np.ndarray:
         # The canary, which all notes have, says nothing of one.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select
 
@@ -14,8 +15,9 @@ from app.database.backup.archive import unpacked
 from app.database.backup.dump import dump
 from app.database.backup.load import load
 from app.database.backup.table_files import TABLES
+from app.database.column_types import packed_codes
 from app.database.engine import open_engine, write
-from app.database.tables import DatabaseId, Note
+from app.database.tables import DatabaseId, Embedding, Note
 from app.errors import DatabaseOutOfStep
 from app.jobs.repository import NewJob, add_job
 from app.jobs.schemas import JobLine
@@ -24,10 +26,12 @@ from app.neighbours.search import Excluded, SearchQuery
 from app.notes.verify_index import verify_index
 from app.reviews.replay import Action, ActionKind
 from app.reviews.repository import NewReview, add_review, note_row
+from model.code_vectors import CodeVectors
+from model.dataset import Document
 from model.errors import MalformedInput, MissingInput, OutputExists, UnwritableOutput
 from model.icd import Code
 from model.prediction import RankedCode
-from tests.app.fakes import CANARY, FakeCoder, index_into, random_documents, write_dataset
+from tests.app.fakes import CANARY, NOTES, FakeCoder, index_into, random_documents, write_dataset
 from tests.conftest import disposed_engines
 from tests.postgres_server import PostgresServer
 
@@ -109,6 +113,26 @@ def test_a_backup_restores_every_row_into_either_engine(
     assert verify_index(open_engine(target)).problems == []
     more = write_dataset(tmp_path / "more", random_documents(3))
     assert index_into(target, coder, more).added == 3
+
+
+def test_a_backup_restores_notes_as_their_codes(url: str, target: str, coder: FakeCoder, tmp_path: Path) -> None:
+    """Bit for bit, assigned and predicted and empty ones, and those that were never written."""
+    plain, coder.code_vectors = FakeCoder(), CodeVectors(np.array([1, 0.5, 2, 3], dtype=np.float32), 0.5)
+    index_into(url, plain, write_dataset(tmp_path / "first", NOTES[:1]))
+    more = [*NOTES[1:3], Document("x1", "q", "train", "Failure.", ()), Document("x2", "q", "train", "Nothing.", ())]
+    index_into(url, coder, write_dataset(tmp_path / "data", more))
+    dump(open_engine(url), tmp_path / "notes.icdbackup")
+    load(tmp_path / "notes.icdbackup", target)
+    stored = [codes_of(url) for url in (url, target)]
+    assert stored[0] == stored[1]
+    assert [None if codes is None else len(codes) // 8 for codes, _ in stored[0]] == [None, 1, 2, 1, 0]
+    assert [predicted for _, predicted in stored[0]] == [False, False, False, True, True]
+
+
+def codes_of(url: str) -> list[tuple[bytes | None, bool]]:
+    with open_engine(url).connect() as connection:
+        rows = connection.execute(select(Embedding.codes, Embedding.codes_predicted).order_by(Embedding.id)).all()
+    return [(None if codes is None else packed_codes(codes), predicted) for codes, predicted in rows]
 
 
 def test_a_backup_is_private_and_leaves_nothing_else(indexed: str, tmp_path: Path) -> None:

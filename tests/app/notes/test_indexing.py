@@ -19,12 +19,16 @@ from app.neighbours.index import open_index
 from app.neighbours.search import Excluded, SearchQuery
 from app.notes.indexing import BATCH_SIZE
 from app.notes.rebuilding import hash_text
+from app.notes.service import delete_note
 from app.notes.verify_index import verify_index
 from app.settings import load_settings
 from app.web.application import create_app
+from model.code_vectors import CodeVectors
 from model.dataset import Document
 from model.errors import EmbeddingMismatch, EmptyDataset, InvalidOption, MalformedInput
-from tests.app.access_log.rows import logged
+from model.icd import Code
+from model.prediction import NoteVectors
+from tests.app.access_log.rows import deletion_of, logged
 from tests.app.fakes import CANARY, LABELS, NOTES, FakeCoder, index_into, random_documents, write_dataset
 
 
@@ -231,6 +235,123 @@ def test_rebuild_replaces_what_has_changed(indexed: str, coder: FakeCoder, tmp_p
     index = open_index(indexed, coder.embedding_id, coder.embedding_dim)
     assert index.find(SearchQuery(coder.embed([changed[0].text])[0]), 1, Excluded())[0].note_id == "n1"
     assert verify_index(open_engine(indexed)).problems == []
+
+
+WEIGHTS = CodeVectors(np.array([1.0, 0.5, 2.0, 3.0], dtype=np.float32), 0.5)
+WITHOUT_CODES = Document("n9", "p9", "train", f"Failure of the heart, then angioplasty. {CANARY}", ())
+"""The fake coder predicts 428.0 and 00.66 for it."""
+OTHER_CODES = Document("n8", "p8", "train", f"A rash. {CANARY}", (Code("icd9cm", "782.1"),))
+"""Not in the bundle's code set."""
+
+
+def writing_codes() -> FakeCoder:
+    """The fake coder of a bundle that writes notes as codes."""
+    coder = FakeCoder()
+    coder.code_vectors = WEIGHTS
+    return coder
+
+
+def codes_in(url: str) -> dict[str, tuple[list[int], list[float], bool] | None]:
+    """The rows of each note: columns and values of its codes, and whether they are predicted."""
+    with open_engine(url).connect() as connection:
+        rows = connection.execute(
+            select(Note.note_id, Embedding.codes, Embedding.codes_predicted).join(Note, Embedding.note_id == Note.id)
+        ).all()
+    return {
+        name: None if codes is None else (codes.columns.tolist(), codes.values.tolist(), predicted)
+        for name, codes, predicted in rows
+    }
+
+
+EXPECTED_CODES = {
+    "n1": ([0, 1], pytest.approx([1.0 / 1.25**0.5, 0.5 / 1.25**0.5]), False),
+    "n2": ([2], [1.0], False),
+    "n3": ([1, 3], pytest.approx([0.5 / 9.25**0.5, 3.0 / 9.25**0.5]), False),
+    "n8": ([], [], False),
+    "n9": ([2, 3], pytest.approx([2.0 / 13**0.5, 3.0 / 13**0.5]), True),
+}
+
+
+def test_each_note_is_written_as_its_assigned_codes_or_as_its_predicted_ones(url: str, tmp_path: Path) -> None:
+    """Codes that the bundle does not have leave an empty vector, which is not the same as none."""
+    data = write_dataset(tmp_path / "data", [*NOTES[:3], WITHOUT_CODES, OTHER_CODES])
+    report = index_into(url, writing_codes(), data)
+    assert (report.added, report.codes_added) == (5, 0)
+    assert codes_in(url) == EXPECTED_CODES
+    assert verify_index(open_engine(url), coder=writing_codes()).problems == []
+
+
+def test_a_bundle_without_code_vectors_stores_none(indexed: str) -> None:
+    """Such as one of an earlier version."""
+    assert codes_in(indexed) == {"n1": None, "n2": None, "n3": None}
+
+
+def test_notes_that_were_embedded_before_get_their_codes(url: str, tmp_path: Path) -> None:
+    """Only the one without assigned codes needs the encoder; embeddings stay, a running search sees it, and a further
+    run changes nothing.
+    """
+    data = write_dataset(tmp_path / "data", [*NOTES[:3], WITHOUT_CODES, OTHER_CODES])
+    index_into(url, FakeCoder(), data)
+    index = open_index(url, "e" * 64, 32)
+    query = SearchQuery(FakeCoder().embed([NOTES[1].text])[0], WEIGHTS.assigned(np.array([1, 3])), 1.0)
+    assert index.find(query, 1, Excluded())[0].similarity == 0.0
+    before = vectors_in(url)
+    coder = writing_codes()
+    report = index_into(url, coder, data)
+    assert (report.added, report.present, report.codes_added, coder.embedded) == (0, 5, 5, 1)
+    assert codes_in(url) == EXPECTED_CODES
+    assert vectors_in(url) == before
+    best = index.find(query, 1, Excluded())[0]
+    assert (best.note_id, best.similarity, best.codes_predicted) == ("n3", pytest.approx(1.0), False)
+    assert index_into(url, coder, data).codes_added == 0
+    assert coder.embedded == 1
+
+
+def vectors_in(url: str) -> dict[str, bytes]:
+    with open_engine(url).connect() as connection:
+        rows = connection.execute(select(Note.note_id, Embedding.vector).join(Note, Embedding.note_id == Note.id)).all()
+    return {name: vector.tobytes() for name, vector in rows}
+
+
+def test_the_stored_codes_count_not_those_of_other_data(url: str, tmp_path: Path) -> None:
+    """Data that name other codes change nothing without --rebuild, and all with it."""
+    index_into(url, FakeCoder(), write_dataset(tmp_path / "data", NOTES[:3]))
+    other = [replace(NOTES[0], codes=(LABELS[3].key,)), replace(NOTES[1], codes=())]
+    data = write_dataset(tmp_path / "other", other)
+    index_into(url, writing_codes(), data)
+    assert codes_in(url) == {name: EXPECTED_CODES[name] for name in ("n1", "n2")} | {"n3": None}
+    index_into(url, writing_codes(), data, rebuild=True)
+    found = codes_in(url)
+    assert found["n1"] == ([3], [1.0], False)
+    told = found["n2"]
+    assert told is not None
+    assert told[2] is True
+
+
+def test_a_note_that_is_deleted_while_it_is_read_is_stored_again(url: str, tmp_path: Path) -> None:
+    """The run had asked for its codes only."""
+    data = write_dataset(tmp_path / "data", [NOTES[0], WITHOUT_CODES])
+    index_into(url, FakeCoder(), data)
+
+    class Slow(FakeCoder):
+        def vectors(self, texts: Sequence[str]) -> list[NoteVectors]:
+            if not self.embedded:
+                with write(open_engine(url)) as connection:
+                    connection.exec_driver_sql("DELETE FROM notes WHERE note_id = 'n1'")
+            return super().vectors(texts)
+
+    coder = Slow()
+    coder.code_vectors = WEIGHTS
+    report = index_into(url, coder, data)
+    assert (report.added, report.codes_added) == (1, 1)
+    assert codes_in(url) == {name: EXPECTED_CODES[name] for name in ("n1", "n9")}
+
+
+def test_deleting_a_note_deletes_its_vector_of_codes(url: str, tmp_path: Path) -> None:
+    """It is in the row of its embedding."""
+    index_into(url, writing_codes(), write_dataset(tmp_path / "data", NOTES[:3]))
+    delete_note(open_engine(url), "n3", deletion_of("n3"))
+    assert sorted(codes_in(url)) == ["n1", "n2"]
 
 
 def review(url: str, coder: FakeCoder, *note_ids: str) -> None:

@@ -15,6 +15,8 @@ from app.neighbours.search import Excluded, SearchQuery
 from app.notes.repository import Deleted
 from app.notes.service import delete_note
 from app.notes.verify_index import verify_index
+from model.code_vectors import CodeVector, CodeVectors
+from model.errors import EmbeddingMismatch
 from tests.app.access_log.rows import deletion_of
 from tests.app.fakes import CANARY, NOTES, FakeCoder, index_into, write_dataset
 
@@ -60,6 +62,65 @@ def test_each_damage_is_named_with_its_notes(indexed: str, what: str) -> None:
         connection.execute(DAMAGE[what])
     problems = verify_index(engine).problems
     assert any(re.search(what, problem) for problem in problems), problems
+
+
+def as_codes(*pairs: tuple[int, float]) -> CodeVector:
+    return CodeVector(np.array([c for c, _ in pairs], dtype=np.int32), np.array([v for _, v in pairs], np.float32))
+
+
+FIRST = update(Embedding).where(Embedding.note_id == 1)
+CODE_DAMAGE = {
+    "codes of eeeeeeeeeeee that are no sparse unit row: 1 .n1": FIRST.values(codes=as_codes((0, 0.5), (1, 0.5))),
+    "predicted beside assigned ones, or neither: 1 .n1": FIRST.values(codes_predicted=True),
+    "predicted beside assigned ones, or neither: 1 .n2": delete(AssignedCode).where(AssignedCode.note_id == 2),
+    "that are not the assigned ones: 1 .n1": FIRST.values(codes=as_codes((0, 0.8), (1, 0.6))),
+    "that are not the assigned ones: 2 .n1, n3": update(AssignedCode)
+    .where(AssignedCode.code == "401.9")
+    .values(code="428.0"),
+    "that are not written as codes: 1 .n1": FIRST.values(codes=None),
+}
+"""Of notes that are written as codes."""
+
+
+@pytest.fixture
+def with_codes(url: str, coder: FakeCoder, tmp_path: Path) -> str:
+    coder.code_vectors = CodeVectors(np.array([1.0, 0.5, 2.0, 3.0], dtype=np.float32), 0.5)
+    index_into(url, coder, write_dataset(tmp_path / "data"))
+    return url
+
+
+@pytest.mark.parametrize("what", CODE_DAMAGE)
+def test_each_damage_of_codes_is_named_with_its_notes(with_codes: str, coder: FakeCoder, what: str) -> None:
+    """The bundle knows the codes' columns and weights."""
+    engine = open_engine(with_codes)
+    assert verify_index(engine, coder=coder).problems == []
+    with write(engine) as connection:
+        connection.execute(CODE_DAMAGE[what])
+    problems = verify_index(engine, coder=coder).problems
+    assert any(re.search(what, problem) for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "codes", [((1, 0.6), (0, 0.8)), ((0, 0.6), (0, 0.8)), ((-1, 1.0),), ((2**24, 1.0),), ((0, np.nan),), ((0, -1.0),)]
+)
+def test_codes_that_cannot_be_searched_are_named(with_codes: str, codes: tuple[tuple[int, float], ...]) -> None:
+    """In no order, of no code set, or no numbers, in a file: PostgreSQL refuses most of them itself."""
+    engine = open_engine(with_codes)
+    if not is_sqlite(engine):
+        pytest.skip("PostgreSQL refuses them itself")
+    with write(engine) as connection:
+        connection.execute(FIRST.values(codes=as_codes(*codes)))
+    assert "codes of eeeeeeeeeeee that are no sparse unit row: 1 (n1)" in verify_index(engine).problems
+
+
+def test_without_the_bundle_codes_are_checked_by_themselves(with_codes: str, coder: FakeCoder) -> None:
+    """What only the bundle knows is not told; a bundle that has not indexed here is a mistake."""
+    engine = open_engine(with_codes)
+    with write(engine) as connection:
+        connection.execute(CODE_DAMAGE["that are not the assigned ones: 1 .n1"])
+    assert verify_index(engine).problems == []
+    with pytest.raises(EmbeddingMismatch, match="was indexed with the embedding eeeeeeeeeeee"):
+        verify_index(engine, coder=FakeCoder(embedding_id="f" * 64))
 
 
 def test_a_search_that_loses_a_row_is_named(indexed: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,30 +37,38 @@ def most_similar_rows(segment: Segment, mask: np.ndarray, query: SearchQuery, wa
     codes = products(segment.codes, query.codes)
     if query.share == 1.0:
         return NearestRows(_first_by_codes(segment, mask, codes, query.codes, wanted), -np.inf)
-    mixed = _mixed(segment, mask, codes, query, wanted)
-    ceiling = -np.inf if wanted == np.count_nonzero(mask) else _last(mixed, wanted) + _slack(segment)
-    return NearestRows(_largest(mixed, wanted), ceiling)
+    places, similarities = _reaching(segment, mask, codes, query, wanted)
+    first = _largest(similarities, wanted)
+    ceiling = -np.inf if wanted == np.count_nonzero(mask) else float(similarities[first].min()) + _slack(segment)
+    return NearestRows(places[first], ceiling)
 
 
-def _mixed(segment: Segment, mask: np.ndarray, codes: np.ndarray, query: SearchQuery, wanted: int) -> np.ndarray:
-    """Similarities (N,) float32, at least of all rows that can be among the first; -inf for others."""
+def _reaching(
+    segment: Segment, mask: np.ndarray, codes: np.ndarray, query: SearchQuery, wanted: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places and similarities in float32 of all rows that can be among the first, and of some others."""
     length = float(np.linalg.norm(query.text.astype(np.float64)))
     of_codes, of_text = np.float32(query.share), np.float32((1.0 - query.share) / (length or 1.0))
-    mixed = np.full(len(segment), -np.inf, dtype=np.float32)
-
-    def compute(places: np.ndarray) -> None:
-        mixed[places] = of_codes * codes[places] + of_text * _text_products(segment, query.text, places)
-
     scanned = min(max(wanted, SCANNED), int(np.count_nonzero(mask)))
     scan = scan_text(segment, mask, query.text, scanned)
-    mixed[scan.places] = of_codes * codes[scan.places] + of_text * scan.products
-    unknown = mask & np.isneginf(mixed)
-    if not unknown.any():
-        return mixed
-    compute(_largest(np.where(unknown, codes, -np.inf), min(wanted, int(np.count_nonzero(unknown)))))
-    reach = of_codes * codes + of_text * scan.products[-1] + np.float32(_slack(segment))
-    compute(np.flatnonzero(mask & np.isneginf(mixed) & (reach >= _last(mixed, wanted))))
-    return mixed
+    places, texts = scan
+    unknown = mask.copy()
+    unknown[places] = False
+    left = int(np.count_nonzero(unknown))
+    by_codes = _largest(np.where(unknown, codes, -np.inf), min(wanted, left))
+    unknown[by_codes] = False
+    places, texts = _extended(segment, query.text, places, texts, by_codes)
+    least = _last(of_codes * codes[places] + of_text * texts, wanted) - np.float32(_slack(segment))
+    reaching = unknown & (of_codes * codes + of_text * scan.products[-1] >= least)
+    places, texts = _extended(segment, query.text, places, texts, np.flatnonzero(reaching))
+    return places, of_codes * codes[places] + of_text * texts
+
+
+def _extended(
+    segment: Segment, query: np.ndarray, places: np.ndarray, texts: np.ndarray, more: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Further places, with the products of their texts."""
+    return np.concatenate([places, more]), np.concatenate([texts, _text_products(segment, query, more)])
 
 
 def _first_by_codes(
@@ -96,7 +104,7 @@ def _slack(segment: Segment) -> float:
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
     """Places of the ``count`` largest values."""
-    return np.argpartition(-values, count - 1)[:count]
+    return np.argpartition(-values, count - 1)[:count] if count else np.empty(0, dtype=np.int64)
 
 
 def _last(values: np.ndarray, count: int) -> float:

@@ -21,8 +21,8 @@ from app.web.connections import Connections, Standing
 MOST_PARSING_SECONDS = 0.1
 """Of the processor for what a client sent at once, 256 kB at most. Usual requests need a hundredth of it; as chunks of
 one byte it would hold up every other connection for a second or more."""
-PIECE = 8192
-"""Bytes that are parsed before the time is looked at."""
+PIECE = 16_384
+"""Bytes that are parsed before the time is looked at; h11 refuses a head of which it has seen more and not the end."""
 
 
 class _TimeLimit:

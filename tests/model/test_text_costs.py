@@ -69,6 +69,11 @@ def test_every_pass_is_linear(unit: str) -> None:
     assert superlinear(passes, unit, 4_000, 32_000) == {}
 
 
+def test_marks_of_one_letter_are_linear() -> None:
+    """Behind a letter they are one word, and to sort 100,000 of them takes 10 seconds."""
+    assert superlinear(passes, UNITS["combining marks"], 4_000, 32_000, before="Gout a") == {}
+
+
 @pytest.mark.acceptance
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 def test_every_pass_is_linear_at_full_length(unit: str) -> None:

@@ -166,13 +166,21 @@ def _measure(case: HeldOut, least: int) -> Iterator[_Measured]:
 
 
 def _limits(held: Sequence[_Measured]) -> Limits:
-    """Quantiles of the held-out notes, and how far beyond them doubt begins."""
-    usual = float(np.quantile([note.signs.known_pairs for note in held], FALSE_ALARMS, method="lower"))
+    """Quantiles of the held-out notes, and how far beyond them doubt begins.
+
+    Rounded to hundredths, away from the usual notes: a quantile is the value of one note, by which who has its text
+    could recognise it.
+    """
+    usual = _hundredths(np.floor, np.quantile([note.signs.known_pairs for note in held], FALSE_ALARMS, method="lower"))
     in_random_order = float(np.mean([note.known_in_random_order for note in held]))
     distances = [note.signs.distance for note in held if note.signs.distance is not None] or [LARGEST_DISTANCE]
-    farthest = float(np.quantile(distances, 1 - FALSE_ALARMS, method="higher"))
+    farthest = _hundredths(np.ceil, np.quantile(distances, 1 - FALSE_ALARMS, method="higher"))
     doubted = in_random_order + DOUBTED_PAIRS * max(0.0, usual - in_random_order)
-    return Limits(usual, min(doubted, usual), farthest, DOUBTED_DISTANCE * farthest)
+    return Limits(usual, _hundredths(np.floor, min(doubted, usual)), farthest, DOUBTED_DISTANCE * farthest)
+
+
+def _hundredths(towards: np.ufunc, value: float) -> float:
+    return float(towards(100 * value)) / 100
 
 
 def _false_alarms(held: Sequence[_Measured]) -> tuple[int, int]:

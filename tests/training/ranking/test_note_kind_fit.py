@@ -93,6 +93,12 @@ def test_what_a_clinician_types_keeps_its_codes(fitted: FittedKind, name: str) -
     assert doubt is None or not doubt.is_strong
 
 
+def test_no_limit_is_the_value_of_one_note(fitted: FittedKind) -> None:
+    """A quantile would let who has a note's text recognise it."""
+    for limit in fitted.kind.limits[:3]:
+        assert round(100 * limit) == pytest.approx(100 * limit, abs=1e-6)
+
+
 def test_pairs_of_one_patient_are_not_kept() -> None:
     """A name in three notes of one patient stays out; notes without a patient are of one each."""
     texts = [("p1", "Testy McTestface has fever"), ("p1", "Testy McTestface has cough"), ("p2", "she has fever")]

@@ -39,7 +39,11 @@ class TrainingOptions:
         str, Flag("minilm, tiny (random, for tests), a folder with a BERT or RoBERTa, or a hub id.", default="minilm")
     ]
     loss: Annotated[
-        str, Flag("bce, or BCE + lambda * one of sd, all, any, mulsupcon, multisupcon, jaccard, jscl, supcon.")
+        str,
+        Flag(
+            "bce, or BCE + lambda * one of sd, all, any, mulsupcon, multisupcon, jaccard, jscl, supcon, or of your own "
+            "as module:Class."
+        ),
     ] = "sd"
     head: Annotated[str, Flag("plm-ca (cross-attention) or plm-icd (LAAT).")] = "plm-ca"
     epochs: Annotated[int, Flag("Most epochs.")] = 20
@@ -97,7 +101,6 @@ class TrainingOptions:
     threads: Annotated[int, Flag("CPU threads; 0: torch's choice.")] = 0
 
     def __post_init__(self) -> None:
-        _one_of("--loss", self.loss, LOSSES)
         _one_of("--head", self.head, ("plm-ca", "plm-icd"))
         _one_of("--precision", self.precision, ("fp32", "bf16"))
         for name, low in LEAST.items():
@@ -114,6 +117,7 @@ class TrainingOptions:
         self._require_fitting_batches()
         self._require_a_form_of_sd()
         self._require_a_contrastive_loss()
+        self._require_a_known_loss()
 
     @property
     def bce_weight(self) -> float:
@@ -146,6 +150,12 @@ class TrainingOptions:
                 f"--contrastive-batch {self.contrastive_batch} sets the notes of an optimiser step: "
                 f"leave --accumulate {self.accumulate} out"
             )
+
+    def _require_a_known_loss(self) -> None:
+        if self.loss not in LOSSES:
+            from model.losses.own_loss import own_loss  # imports torch, --help must not
+
+            own_loss(self.loss, self.temperature, queue=self.queue > 0, built_in=LOSSES)
 
     def _require_a_form_of_sd(self) -> None:
         from model.losses.similarity_dissimilarity import NORMALIZATIONS, PLACEMENTS  # imports torch, --help must not

@@ -28,7 +28,8 @@ class _Shelf:
 class CodeTree:
     """Subtrees of the codes that a coder can answer with, U of them.
 
-    The roots are categories such as I21, 401, E888 or 00; "I2" is none, and no subtree.
+    The roots are categories such as I21, 401, E888 or 00; "I2" is none, and no subtree. Labels that are no ICD codes
+    have nothing above or beneath them.
     """
 
     codes: LabelSpace
@@ -41,27 +42,37 @@ class CodeTree:
     @cached_property
     def systems(self) -> tuple[str, ...]:
         """Systems of which there are codes."""
+        return (*self._icd, *sorted(self._shelves.keys() - set(SYSTEMS)))
+
+    @cached_property
+    def _icd(self) -> tuple[str, ...]:
         return tuple(system for system in SYSTEMS if system in self._shelves)
 
     def beneath(self, node: Code) -> np.ndarray:
         """Columns of a code, where there is one, and of all beneath it, in the order of the codes, int64."""
         shelf = self._shelves.get(node.system)
-        if shelf is None:
-            return np.zeros(0, dtype=np.int64)
+        if shelf is None or node.system not in SYSTEMS:
+            return self.codes.columns([node])
         prefix = _undotted(node.code)
         return shelf.columns[bisect_left(shelf.spelled, prefix) : bisect_left(shelf.spelled, prefix + LAST)]
 
     def category(self, code: Code) -> Code:
-        """The category of a code, which may be none of the codes."""
+        """The category of a code, which may be none of the codes; a label is its own."""
+        if code.system not in SYSTEMS:
+            return code
         return _dotted(code.system, _undotted(code.code)[: category_length(*code)])
 
     def children(self, code: Code) -> list[Code]:
         """The codes right beneath a code, in their order."""
+        if code.system not in SYSTEMS:
+            return []
         below = [self.codes[column].key for column in self.beneath(code).tolist()]
         return [each for each in below if self.parent(each) == code]
 
     def parent(self, code: Code) -> Code | None:
-        """The nearest code or category above; None of a category."""
+        """The nearest code or category above; None of a category or label."""
+        if code.system not in SYSTEMS:
+            return None
         spelled, least = _undotted(code.code), category_length(code.system, code.code)
         for length in range(len(spelled) - 1, least, -1):
             above = _dotted(code.system, spelled[:length])
@@ -76,7 +87,9 @@ class CodeTree:
             InvalidOption: no category or code, beneath it is no code, or it is found in several systems.
         """
         prefix, _, code = written.rpartition(":")
-        systems = [prefix] if prefix else self.systems
+        systems = [prefix] if prefix else self._icd
+        if not systems:
+            raise InvalidOption(f"'{written}' is no subtree: the labels of this bundle are no ICD codes, and have none")
         whole = list(readings(systems, code))
         if not whole:
             raise InvalidOption(
@@ -101,7 +114,7 @@ class CodeTree:
                     "or name the system that it is of"
                 )
             return code
-        found = [code for code in readings(self.systems, written) if self.codes.column(code) is not None]
+        found = [code for code in readings(self._icd, written) if self.codes.column(code) is not None]
         return self._only(written, found, f"the bundle has no code '{written}': name its system, or {SEEN_AT}")
 
     def why_lacking(self, code: Code) -> str:

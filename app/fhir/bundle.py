@@ -7,7 +7,9 @@ from uuid import uuid4
 
 from app.coding.schemas import PredictRequest
 from app.fhir.extensions import BASE, UNCONFIRMED, Tree, evidence, is_fhir_string, suggestion, unconfirmed
+from app.wire import JSON
 from icd_coder_client.coding import PredictAnswer, SuggestedCode
+from model.errors import InvalidOption
 from model.icd import ICD9CM, ICD9PCS, ICD10AM, ICD10CA, ICD10CM, ICD10GM, ICD10PCS, ICD10WHO
 
 UNNAMED_SUBJECT: Tree = {"display": "the request names no patient"}
@@ -42,6 +44,9 @@ def bundle_json(answer: PredictAnswer, request: PredictRequest, kept: Tree | Non
         answer: already redacted to the scopes of the caller.
         request: the request that was answered.
         kept: elements to copy from the DocumentReference that was sent; None if none was sent.
+
+    Raises:
+        InvalidOption: the bundle answers with labels that are no ICD codes.
     """
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     document = _document(request, kept)
@@ -89,6 +94,10 @@ def _subject(document: Tree) -> Tree:
 
 
 def _coded(code: SuggestedCode, subject: Tree, document: str) -> Tree:
+    if code.system not in SYSTEM_URIS:
+        raise InvalidOption(
+            f"FHIR has no code system for {code.system}, which are no ICD codes: ask for {JSON} or text/csv"
+        )
     coding = {"system": SYSTEM_URIS[code.system], "code": code.code}
     if is_fhir_string(code.title):
         coding["display"] = code.title

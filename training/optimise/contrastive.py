@@ -18,6 +18,7 @@ from model.losses import (
     SimilarityDissimilarityLoss,
     SupConLoss,
 )
+from model.losses.own_loss import own_loss
 from training.optimise.cross_batch_memory import CrossBatchMemory
 from training.optimise.matched_scale import matching_factor
 from training.options import TrainingOptions
@@ -79,12 +80,17 @@ class ContrastiveTerm:
 
     def state(self) -> dict[str, Tensor]:
         """What a checkpoint has to hold."""
-        scale = {} if self.scale is None else {"scale": torch.tensor(self.scale, dtype=torch.float64)}
-        return scale if self.memory is None else scale | self.memory.state()
+        found = {f"loss.{name}": value for name, value in self.loss.state_dict().items()}  # buffers of one's own loss
+        if self.scale is not None:
+            found["scale"] = torch.tensor(self.scale, dtype=torch.float64)
+        return found if self.memory is None else found | self.memory.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Bring back what :meth:`state` gave."""
         self.scale = state["scale"].item() if "scale" in state else None
+        own = {name.removeprefix("loss."): value for name, value in state.items() if name.startswith("loss.")}
+        if own:
+            self.loss.load_state_dict(own)
         if self.memory is not None:
             self.memory.load_state(state)
 
@@ -125,7 +131,9 @@ def loss_by_name(options: TrainingOptions) -> nn.Module:
     """The loss module that ``--loss`` names."""
     if options.loss == "sd":
         return SimilarityDissimilarityLoss(options.temperature, options.placement, options.normalization)
-    return BY_TEMPERATURE[options.loss](options.temperature)
+    if options.loss in BY_TEMPERATURE:
+        return BY_TEMPERATURE[options.loss](options.temperature)
+    return own_loss(options.loss, options.temperature, queue=options.queue > 0)
 
 
 def require_fitting_labels(loss: str, rows: Sequence[np.ndarray]) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from model.dataset import Dataset
-from training.options import TrainingOptions
+from model.losses.own_loss import own_loss_digest
+from training.options import LOSSES, TrainingOptions
 from training.ranking.fusion_fit import fusion_card
 from training.ranking.ranker_fit import FittedRanker
 from training.ranking.threshold_policies import FittedPolicies
@@ -58,6 +59,8 @@ def model_card(
             "threshold_tuned_on": trained.tuned_on,
         },
     }
+    if options.loss not in LOSSES:
+        card["training"]["loss_source"] = own_loss_digest(options.loss)
     if first_stage is not None:
         card["training"]["first_stage"] = {
             "epochs_run": first_stage.progress.epoch,

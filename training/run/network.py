@@ -9,6 +9,7 @@ import numpy as np
 
 from model.dataset import Dataset, Document
 from model.errors import InvalidOption
+from model.losses.own_loss import own_loss_digest
 from model.network.encoder import longest_window
 from model.network.encoder_source import EncoderSource
 from model.network.network import CodingNetwork
@@ -18,7 +19,7 @@ from model.text.note_form import plain_texts
 from training.optimise.compiler import require_compiler
 from training.optimise.loop import TrainingResult, fit
 from training.optimise.note_source import NoteSource, note_source
-from training.options import TrainingOptions
+from training.options import LOSSES, TrainingOptions
 from training.run.common_words import CommonWords
 from training.run.initialise import start_from_frequencies, start_from_titles
 from training.run.protocol import ProtocolResult, Validate, run_protocol
@@ -154,6 +155,8 @@ def run_identity(
         "documents": _fingerprint(training, held),
         **options.as_dict(),
     }
+    if options.loss not in LOSSES:
+        identity["loss_source"] = own_loss_digest(options.loss)
     # With 1 no word is hidden: runs of earlier versions, which hid none, go on.
     return identity if least_patients <= 1 else identity | {"least_patients": least_patients}
 

@@ -23,6 +23,8 @@ Examples:
 
   icd-coder train --data DATA --encoder minilm --loss sd --protocol two-stage --queue 1024 --out BUNDLE
 
+  icd-coder train --data DATA --encoder minilm --loss my_losses:OverlapLoss --out BUNDLE      (my_losses.py is here)
+
   icd-coder train --data DATA --encoder minilm --fit-splits train,dev --epochs 10 --out BUNDLE
 
   torchrun --nproc-per-node 4 -m icd_coder train --data DATA --encoder PATH --device cuda --out BUNDLE

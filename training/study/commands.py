@@ -30,7 +30,7 @@ def losses(
             "--losses",
             help="With commas: bce, all, any, mulsupcon, multisupcon, jaccard, jscl, sd (outside, over its weights), "
             "sd-positives, sd-pooled; ablations: sd-similarity, sd-dissimilarity, sd-symmetric, sd-exponential, "
-            "sd-root, sd-relative, sd-shuffled.",
+            "sd-root, sd-relative, sd-shuffled; or of your own as module:Class.",
         ),
     ] = "bce,all,any,mulsupcon,multisupcon,jaccard,jscl,sd,sd-positives,sd-pooled",
     temperatures: Annotated[str, typer.Option(help="tau, with commas.")] = "0.07",

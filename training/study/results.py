@@ -9,7 +9,7 @@ from training.evaluation.bootstrap import Estimate, SeedResampling
 from training.study.cell import Cell, Setting
 from training.study.ledger import Ledger, Run
 from training.study.measures import parts
-from training.study.study_losses import BCE
+from training.study.study_losses import BCE, NAMES
 
 CHOSEN_BY = "tuning_micro_f1"
 DEFAULT_TEMPERATURE = 0.07
@@ -27,6 +27,11 @@ class Results:
         documents = len(next(iter(ledger.runs.values())).documents()["ap"])
         self._resampling = SeedResampling(documents, resamples)
         self._read: dict[Cell, dict[str, np.ndarray]] = {}
+
+    @property
+    def own_losses(self) -> tuple[str, ...]:
+        """The losses of one's own, in alphabetical order."""
+        return tuple(sorted({one.loss for one in self.runs} - set(NAMES)))
 
     def settings(self, losses: Iterable[str]) -> list[Setting]:
         """Settings of the losses that were run, in a fixed order."""

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.errors import InvalidOption
 from model.progress import with_progress
 from training.study.cell import Cell
 from training.study.inputs import StudyData
 from training.study.ledger import Ledger
 from training.study.measures import measure
 from training.study.recipe import Recipe
+from training.study.study_losses import source_digest
 from training.study.train_cell import train_cell
 
 
@@ -18,12 +20,13 @@ def run_study(data: StudyData, recipe: Recipe, cells: Sequence[Cell], folder: Pa
     """Run what the folder lacks; a finished cell is never run again, a broken-off one from its start.
 
     Raises:
-        InvalidOption: the folder holds a study of other data or another recipe.
+        InvalidOption: the folder holds a study of other data or another recipe, or of a loss whose source has changed.
         UnwritableOutput: another process is adding to the folder.
         TrainingDiverged: a loss is not finite.
     """
     ledger = Ledger.opened(folder, _identity(data, recipe))
     with ledger.claimed():
+        _require_same_sources(ledger, cells)
         missing = [cell for cell in cells if cell not in ledger.runs]
         done = len(cells) - len(missing)
         for cell in with_progress(missing, f"cells ({done} of {len(cells)} were done)", len(missing), "cell"):
@@ -38,8 +41,21 @@ def run_study(data: StudyData, recipe: Recipe, cells: Sequence[Cell], folder: Pa
                 "peak_bytes_a_step": trained.peak_bytes,
                 "wall_seconds": round(time.perf_counter() - started, 2),
             }
+            if (digest := source_digest(cell.setting.loss)) is not None:
+                line["loss_source"] = digest
             ledger.add(cell, line, measured.documents)
     return ledger
+
+
+def _require_same_sources(ledger: Ledger, cells: Sequence[Cell]) -> None:
+    """A finished cell of a loss of one's own is that of its source as it is now."""
+    for name in dict.fromkeys(cell.setting.loss for cell in cells):
+        digests = {run.line.get("loss_source") for run in ledger.runs.values() if run.cell.setting.loss == name}
+        if digests - {source_digest(name)}:
+            raise InvalidOption(
+                f"'{ledger.folder}' holds runs of {name} as its source was before: choose another --out, or give the "
+                "changed loss a name of its own"
+            )
 
 
 def _identity(data: StudyData, recipe: Recipe) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def head(results: Results, data: StudyData, resamples: int) -> list[str]:
 def chosen_section(results: Results) -> list[str]:
     """Every loss at its chosen lambda."""
     rows = []
-    for setting in _chosen(results, WHOLE):
+    for setting in _chosen(results, _whole(results)):
         cells = [
             _plain(results.seed_mean(setting, name))
             if name == "macro_f1"
@@ -68,12 +68,18 @@ def chosen_section(results: Results) -> list[str]:
 
 
 def verdict_section(results: Results) -> list[str]:
-    """Each form of SD against BCE and each rival, and each rival against BCE."""
-    ours, theirs = _chosen(results, PLACED), _chosen(results, (BCE, *RIVALS))
+    """Each form of SD, and each loss of one's own, against BCE and each rival, and each rival against BCE."""
+    ours, theirs = _chosen(results, (*PLACED, *results.own_losses)), _chosen(results, (BCE, *RIVALS))
     bce = [one for one in theirs if one.loss == BCE]
     if not ours or not theirs:
         return []
-    lines = ["## Where SD wins, ties and loses", "", f"A win or a loss has a corrected p below {SIGNIFICANT:g}.", ""]
+    whose = ", ".join(["SD", *results.own_losses])
+    lines = [
+        f"## Where {whose} wins, ties and loses",
+        "",
+        f"A win or a loss has a corrected p below {SIGNIFICANT:g}.",
+        "",
+    ]
     lines += _pairs_table(results, [(one, other) for one in ours for other in theirs])
     if bce and len(theirs) > 1:
         lines += ["The rivals against BCE:", ""]
@@ -83,7 +89,11 @@ def verdict_section(results: Results) -> list[str]:
 
 def lambda_section(results: Results) -> list[str]:
     """Every lambda at the default temperature."""
-    found = [one for one in results.settings(WHOLE) if one.temperature == DEFAULT_TEMPERATURE and one.scale == "plain"]
+    found = [
+        one
+        for one in results.settings(_whole(results))
+        if one.temperature == DEFAULT_TEMPERATURE and one.scale == "plain"
+    ]
     if len({one.weight for one in found}) < 2:
         return []
     lines = ["## Every lambda", "", _settings_table(results, found), ""]
@@ -118,7 +128,7 @@ def ablation_section(results: Results) -> list[str]:
 def scale_section(results: Results) -> list[str]:
     """Equal lambda against matched scale."""
     rows = []
-    for setting in results.settings((*WHOLE, *ABLATIONS)):
+    for setting in results.settings((*_whole(results), *ABLATIONS)):
         twin = Setting(setting.loss, setting.temperature, setting.weight, "plain")
         if setting.scale != "matched" or twin not in results.runs:
             continue
@@ -134,11 +144,16 @@ def scale_section(results: Results) -> list[str]:
 def cost_section(results: Results) -> list[str]:
     """Time and memory of a step."""
     rows = []
-    for setting in _chosen(results, WHOLE):
+    for setting in _chosen(results, _whole(results)):
         seconds, peak = results.line_mean(setting, "seconds_a_step"), results.line_mean(setting, "peak_bytes_a_step")
         rows.append([setting.loss, f"{1e3 * (seconds or 0):.1f}", f"{(peak or 0) / 1e6:.2f}"])
     note = "Wall time is that of the machine as it was, with whatever else ran; it is no benchmark."
     return ["## Cost of a step", "", note, "", table(["loss", "ms", "MB of tensors at the peak"], rows), ""]
+
+
+def _whole(results: Results) -> tuple[str, ...]:
+    """The losses that are no ablation."""
+    return (*WHOLE, *results.own_losses)
 
 
 def _chosen(results: Results, losses: Iterable[str]) -> list[Setting]:
@@ -147,7 +162,7 @@ def _chosen(results: Results, losses: Iterable[str]) -> list[Setting]:
 
 def _by_loss_and_lambda(results: Results) -> list[list[Setting]]:
     found: dict[tuple[str, float, str], list[Setting]] = {}
-    for setting in results.settings((*WHOLE, *ABLATIONS)):
+    for setting in results.settings((*_whole(results), *ABLATIONS)):
         found.setdefault((setting.loss, setting.weight, setting.scale), []).append(setting)
     return list(found.values())
 

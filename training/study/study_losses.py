@@ -7,9 +7,13 @@ from torch import nn
 from model.errors import InvalidOption
 from model.losses import SimilarityDissimilarityLoss
 from model.losses.ablations import VARIANTS, AblatedSDLoss
+from model.losses.own_loss import own_loss, own_loss_digest
 from training.optimise.contrastive import BY_TEMPERATURE
 
 BCE = "bce"
+FLAG = "--losses"
+TRIED_AT = 0.07
+"""Temperature at which a loss of one's own is tried at the start; a cell tries it at its own."""
 PLACED: dict[str, tuple[str, str]] = {
     "sd": ("outside", "weights"),
     "sd-positives": ("outside", "positives"),
@@ -27,18 +31,26 @@ def study_loss(name: str, temperature: float, seed: int) -> nn.Module:
     """The contrastive loss of a name other than bce; ``seed`` is that of the shuffled weights.
 
     Raises:
-        InvalidOption: an unknown name.
+        InvalidOption: an unknown name, or a loss of one's own that cannot be trained with.
     """
-    require_known(name)
     if name in PLACED:
         return SimilarityDissimilarityLoss(temperature, *PLACED[name])
     if name in ABLATIONS:
         return AblatedSDLoss(name.removeprefix("sd-"), temperature, "weights", seed)
-    by_temperature: Callable[[float], nn.Module] = BY_TEMPERATURE[name]
-    return by_temperature(temperature)
+    if name in BY_TEMPERATURE:
+        by_temperature: Callable[[float], nn.Module] = BY_TEMPERATURE[name]
+        return by_temperature(temperature)
+    return own_loss(name, temperature, FLAG)
 
 
 def require_known(name: str) -> None:
-    """Raise InvalidOption unless a study knows the loss."""
+    """Raise InvalidOption unless a study knows the loss, or it is a loss of one's own that can be trained with."""
+    if name == "supcon":
+        raise InvalidOption(f"--losses names '{name}', which takes one label a document: choose of {', '.join(NAMES)}")
     if name not in NAMES:
-        raise InvalidOption(f"--losses names '{name}': expected one of {', '.join(NAMES)}")
+        own_loss(name, TRIED_AT, FLAG, built_in=NAMES)
+
+
+def source_digest(name: str) -> str | None:
+    """SHA-256 of the source of a loss of one's own; None of those that are built in."""
+    return None if name in NAMES else own_loss_digest(name)

@@ -41,8 +41,8 @@ def _results(folder: Path, resamples: int) -> Results:
 
 
 def _by_name(results: Results, figure: str) -> dict[str, Verdict]:
-    """Verdicts of every form of SD against BCE and each rival, all at their chosen lambda."""
-    ours, theirs = (_chosen(results, losses) for losses in (tuple(PLACED), (BCE, *RIVALS)))
+    """Verdicts of every form of SD and loss of one's own against BCE and each rival, all at their chosen lambda."""
+    ours, theirs = (_chosen(results, losses) for losses in ((*PLACED, *results.own_losses), (BCE, *RIVALS)))
     found = verdicts(results, [(one, other) for one in ours for other in theirs], figure)
     return {f"{one.ours.loss} - {one.theirs.loss}": one for one in found}
 

@@ -125,3 +125,29 @@ def test_an_assigned_code_finds_its_system() -> None:
 def test_a_code_that_the_bundle_lacks_may_have_been_subdivided(code: Code, said: str) -> None:
     """As 780.6 was into 780.60 to 780.66."""
     assert said in TREE.why_lacking(code)
+
+
+def test_labels_that_are_no_icd_codes_have_no_tree() -> None:
+    """Each is its own category, whatever dots and beginnings it shares with others."""
+    names = ["U.S. trials", "cell", "cell death"]
+    tree = CodeTree(LabelSpace(tuple(Label("labels", name, name) for name in names)))
+    assert tree.systems == ("labels",)
+    for column, name in enumerate(names):
+        label = Code("labels", name)
+        assert tree.beneath(label).tolist() == [column]
+        assert (tree.category(label), tree.parent(label), tree.children(label)) == (label, None, [])
+    assert tree.beneath(Code("labels", "US trials")).tolist() == []
+    with pytest.raises(InvalidOption, match="'I21' is no subtree: the labels of this bundle are no ICD codes"):
+        tree.subtree("I21")
+    allowed = tree.allowed(["labels"])
+    assert allowed is not None
+    assert allowed.all()
+
+
+def test_labels_beside_icd_codes_leave_the_codes_as_they_are() -> None:
+    """Systems in the order of ICD first; a subtree is one of ICD."""
+    mixed = CodeTree(LabelSpace((*CODES.labels, Label("mesh", "C04", "Neoplasms"))))
+    assert mixed.systems == (*TREE.systems, "mesh")
+    assert mixed.subtree("I21") == Code("icd10cm", "I21")
+    with pytest.raises(InvalidOption, match="the bundle has no code 'C04'"):
+        mixed.code("C04", None)

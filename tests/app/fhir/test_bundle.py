@@ -9,6 +9,7 @@ from app.coding.schemas import PredictRequest
 from app.fhir.bundle import bundle_json
 from icd_coder_client.answer import Tokens
 from icd_coder_client.coding import EvidenceSpan, PredictAnswer, SuggestedCode
+from model.errors import InvalidOption
 from tests.app.fhir.documents import spans
 
 
@@ -49,6 +50,14 @@ def test_each_system_has_its_resource_and_uri(system: str, code: str, kind: str,
     (span,) = spans(found)
     assert (span["begin"], span["end"], span["text"], span["negated"]) == (0, 4, "word", True)
     assert "historical" not in span
+
+
+def test_labels_that_are_no_icd_codes_have_no_code_system() -> None:
+    """One sentence, with the forms that there are."""
+    with pytest.raises(
+        InvalidOption, match="FHIR has no code system for labels.*: ask for application/json or text/csv"
+    ):
+        bundle(PredictRequest(text="word"), suggested("labels", "Cell death"))
 
 
 @pytest.mark.parametrize("word", ["\x0b", " ", "\x1f\x1f\x1f\x1f", "\u2028", "a\x07bc"])

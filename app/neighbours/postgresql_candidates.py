@@ -27,6 +27,9 @@ class InServerSource:
     def nearest(self, connection: Connection, query: SearchQuery, wanted: int, excluded: Excluded) -> Candidates:
         """See :class:`app.neighbours.search.CandidateSource`."""
         found = connection.execute(self._statement(connection, query, wanted, excluded)).all()
+        if query.share == 1.0 and len(found) == wanted and max(row.distance for row in found) == 0.0:
+            # The others share no code with the query either: the first of them by their ids are enough.
+            found = connection.execute(self._statement(connection, query, wanted, excluded, by_id=True)).all()
         vectors = np.stack([row.vector for row in found]) if found else np.empty((0, self.dimension))
         ceiling = -np.inf if len(found) < wanted else _ceiling(query, max(row.distance for row in found))
         codes = None
@@ -35,13 +38,16 @@ class InServerSource:
             codes = StoredCodes(code_rows([row.codes for row in found]), predicted)
         return Candidates([row.note_id for row in found], vectors, ceiling, codes)
 
-    def _statement(self, connection: Connection, query: SearchQuery, wanted: int, excluded: Excluded) -> Select[Any]:
+    def _statement(
+        self, connection: Connection, query: SearchQuery, wanted: int, excluded: Excluded, by_id: bool = False
+    ) -> Select[Any]:
+        """The rows in the order of their distance; ``by_id`` orders equal ones, which takes a join of all rows."""
         # Written into the statement: a plan for any embedding id could not use an index over one of them.
         own = Embedding.embedding_id == bindparam("embedding_id", self.embedding_id, literal_execute=True)
         columns = [Embedding.vector, *([Embedding.codes, Embedding.codes_predicted] if query.reads_codes else [])]
         distance = _distance(query).label("distance")
         ranked: Select[Any] = select(Embedding.note_id, *columns, distance).where(own).order_by(distance)
-        if query.share == 1.0:  # most notes share no code with the query: the first of them by their ids are enough
+        if by_id:
             ranked = ranked.join(Note, Note.id == Embedding.note_id).order_by(collate(Note.note_id, "C"))
         # Looked up first: a subquery under NOT keeps the scan serial.
         left_out = repository.excluded_notes(connection, excluded.notes, excluded.subjects)

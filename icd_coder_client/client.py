@@ -16,7 +16,7 @@ from icd_coder_client.coding import BatchAnswer, ModelAnswer, PredictAnswer
 from icd_coder_client.connection import CSV, JSON_LINES, Connection
 from icd_coder_client.errors import NotNow, ServiceUnreachable
 from icd_coder_client.jobs import JobDeleted, JobResult, JobsAnswer, JobStatus
-from icd_coder_client.neighbours import NeighboursAnswer
+from icd_coder_client.neighbours import NeighboursAnswer, SimilarBy
 from icd_coder_client.notes import NoteDeleted, NoteKept, StoredNote
 from icd_coder_client.requests import (
     AssignedCode,
@@ -105,9 +105,10 @@ class Client:
         note_id: str | None = None,
         subject_id: str | None = None,
         neighbours: int | None = None,
+        by: SimilarBy | None = None,
     ) -> NeighboursAnswer:
-        """The most similar stored notes."""
-        body = {"text": text, "note_id": note_id, "subject_id": subject_id, "neighbours": neighbours}
+        """The most similar stored notes, by predicted codes, by text, or by both (the default)."""
+        body = {"text": text, "note_id": note_id, "subject_id": subject_id, "neighbours": neighbours, "by": by}
         return self._connection.ask("POST", "/v1/neighbours", NeighboursAnswer, body)
 
     def audit(

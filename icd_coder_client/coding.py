@@ -1,11 +1,11 @@
 """Answers of ``predict`` and ``model``."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from icd_coder_client.answer import Problem, Strict, Tokens
-from icd_coder_client.neighbours import Neighbour
+from icd_coder_client.neighbours import Neighbour, SimilarBy
 
 
 class EvidenceSpan(Strict):
@@ -26,9 +26,14 @@ class EvidenceSpan(Strict):
 
 
 class NeighbourSupport(Strict):
-    """What the neighbours say about a suggested code; their number is the code's neighbour_count."""
+    """What the notes with the most similar text say about a suggested code; their number is its neighbour_count.
 
-    share: float = Field(description="Part of the neighbours' similarity on those that carry the code, 0 to 1.")
+    They are as many as the neighbours of the answer and may be others: those can be similar by the predicted codes, so
+    that their codes would agree with any prediction.
+    """
+
+    by: Literal["text"] = Field(default="text", description="What these notes are similar by.")
+    share: float = Field(description="Part of these notes' similarity on those that carry the code, 0 to 1.")
     agrees: bool = Field(description="A share of at least one half goes with selected, a smaller one with not.")
 
 
@@ -49,7 +54,7 @@ class SuggestedCode(Strict):
     no_span: str | None = Field(
         default=None, description="Why there is no evidence, such as 'no span: from neighbours'; absent where there is."
     )
-    neighbour_count: int = Field(description="How many of the neighbours carry the code.")
+    neighbour_count: int = Field(description="How many of the notes with the most similar text carry the code.")
     support: NeighbourSupport | None = Field(default=None, description="Absent where there are no neighbours.")
 
 
@@ -75,6 +80,12 @@ class PredictAnswer(Strict):
     precision: str = Field(description="What the encoder computed in: fp32, bf16 or int8.")
     codes: list[SuggestedCode]
     neighbours: list[SimilarNote]
+    neighbours_by: SimilarBy = Field(
+        default="text", description="What the neighbours are similar by; see support for the votes on a code."
+    )
+    code_share: float | None = Field(
+        default=None, description="Share of the codes in the similarity; absent where it is by text alone."
+    )
     tokens: Tokens
     warnings: list[str]
     timings_ms: dict[str, float]

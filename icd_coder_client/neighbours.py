@@ -1,8 +1,13 @@
 """Answer of ``neighbours``."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from icd_coder_client.answer import CodeTitle, Strict, Tokens
+
+SimilarBy = Literal["both", "codes", "text"]
+"""What makes two notes similar: their codes, their text, or both."""
 
 
 class Neighbour(Strict):
@@ -10,8 +15,8 @@ class Neighbour(Strict):
 
     note_id: str
     similarity: float = Field(
-        description="Cosine of the document embeddings, or a weighted mean of it and of the cosine of the codes; "
-        "-1 to 1."
+        description="code_similarity times the code_share of the answer plus text_similarity times the rest; where the "
+        "answer has no code_share, the cosine of the document embeddings; -1 to 1."
     )
     codes: list[CodeTitle]
     snippet: str | None = Field(default=None, description="Start of the text, where the database stores it.")
@@ -35,6 +40,10 @@ class NeighboursAnswer(Strict):
 
     bundle_id: str
     neighbours: list[Neighbour]
-    tokens: Tokens | None = Field(default=None, description="Absent for a note_id, whose embedding is stored.")
+    neighbours_by: SimilarBy = Field(default="text", description="What the neighbours are similar by.")
+    code_share: float | None = Field(
+        default=None, description="Share of the codes in the similarity; absent where it is by text alone."
+    )
+    tokens: Tokens | None = Field(default=None, description="Absent where the stored embedding of a note_id was used.")
     warnings: list[str]
     timings_ms: dict[str, float]

@@ -18,9 +18,16 @@ class NeighbourEvidence:
     neighbours: list[SimilarNote]
 
 
-def neighbour_evidence(codes: Sequence[RankedCode], neighbours: Sequence[Neighbour]) -> NeighbourEvidence:
-    """Suggested codes with the neighbours' support, and neighbours with the suggested codes that they carry."""
-    votes = ranking_neighbours(neighbours)
+def neighbour_evidence(
+    codes: Sequence[RankedCode], by_text: Sequence[Neighbour], neighbours: Sequence[Neighbour]
+) -> NeighbourEvidence:
+    """Suggested codes with the support of similar notes, and neighbours with the suggested codes that they carry.
+
+    Args:
+        by_text: notes with similar text, which vote. The neighbours may have been found by the predicted codes, and
+            would vote for them, right or wrong.
+    """
+    votes = ranking_neighbours(by_text)
     return NeighbourEvidence(
         [_suggestion(code, votes) for code in codes],
         [_similar_note(note, codes) for note in neighbours],

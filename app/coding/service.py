@@ -11,13 +11,13 @@ from app.coding.schemas import PredictRequest
 from app.inference.worker import Coder, FindNeighbours, Inference
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.schemas import NeighboursRequest
-from app.neighbours.service import NeighbourSearch, NeighbourService, QueryNote
+from app.neighbours.service import NO_STORED_TEXT, NeighbourSearch, NeighbourService, QueryNote, SimilarNotes
 from app.settings import Settings
 from icd_coder_client.answer import Tokens
 from icd_coder_client.coding import PredictAnswer
 from icd_coder_client.neighbours import NeighboursAnswer
 from model.errors import InvalidOption
-from model.prediction import TokenCount
+from model.prediction import NoteVectors, TokenCount
 from model.ranking.channels import NEAREST
 from model.ranking.selection import CodeChoice
 from model.text.note_text import check_note
@@ -101,20 +101,32 @@ class CodingService:
                 text, request.top_k, request.explain, _finder(search), request.policy, choice, low_priority, on_start
             )
         with watch.stage("neighbours"):
-            if search is None:
-                found, warnings = await self.neighbours.find(coded.embedding, note, request.neighbours)
-            else:
-                found, warnings = self.neighbours.told(search.found, note, request.neighbours)
-        evidence = neighbour_evidence(coded.codes, found)
+            by_text, similar = await self._neighbours(coded.vectors, note, search, request.neighbours)
+        evidence = neighbour_evidence(coded.codes, by_text.notes, similar.notes)
+        warnings = dict.fromkeys([*by_text.warnings, *similar.warnings])
         return PredictAnswer(
             bundle_id=self.bundle_id,
             precision=coded.precision,
             codes=evidence.codes,
             neighbours=evidence.neighbours,
+            neighbours_by=similar.by,
+            code_share=similar.code_share,
             tokens=token_counts(coded.tokens),
             warnings=[*coded.warnings, *([] if coded.codes else [NO_CODE_LEFT]), *warnings, *self.kept_from(note)],
             timings_ms=watch.finish(),
         )
+
+    async def _neighbours(
+        self, vectors: NoteVectors, note: QueryNote, search: NeighbourSearch | None, neighbours: int
+    ) -> tuple[SimilarNotes, SimilarNotes]:
+        """The notes with the most similar text, whose votes no predicted code chose, and the neighbours to show."""
+        if search is None:
+            by_text = await self.neighbours.find(vectors, note, neighbours, "text")
+        else:
+            by_text = self.neighbours.first(search.found, note, neighbours)
+        if not by_text.notes or not self.neighbours.share_of("both"):
+            return by_text, by_text
+        return by_text, await self.neighbours.find(vectors, note, neighbours, "both")
 
     def _choice(self, request: PredictRequest) -> CodeChoice:
         """Raise InvalidOption if the bundle does not have a system or a subtree."""
@@ -140,7 +152,10 @@ class CodingService:
         return _finder(self._search(note, neighbours))
 
     async def similar(self, request: NeighboursRequest) -> NeighboursAnswer:
-        """The most similar stored notes; a stored note is found by its stored embedding and needs no text.
+        """The most similar stored notes.
+
+        A stored note is found by its stored embedding where the codes have no share, and then needs no text. Its
+        assigned codes are never searched with: only what is predicted of its text is.
 
         Raises:
             As :meth:`predict`.
@@ -148,21 +163,26 @@ class CodingService:
         self._check_limits(1, request.neighbours)
         watch = Stopwatch(self.observe)
         note = await self.neighbours.resolve(request, reads_notes=True)  # the route's scope
-        tokens, vector = None, note.vector
-        if vector is None:
+        share = self.neighbours.share_of(request.by)
+        tokens, vectors, by = None, None if note.vector is None else NoteVectors(note.vector), request.by
+        if vectors is not None and note.text is None and by == "both":
+            by = "text"
+        if vectors is None or (share and by != "text"):
             text = note.require_text()
             check_note(text, self.max_characters)
             with watch.stage("inference"):
-                # Not embed(): only a prediction reports how many tokens were read.
+                # Not vectors(): only a prediction reports how many tokens were read.
                 coded = await self.inference.predict(text, top_k=1, explain="none")
-            tokens, vector = token_counts(coded.tokens), coded.embedding
+            tokens, vectors = token_counts(coded.tokens), coded.vectors
         with watch.stage("neighbours"):
-            found, warnings = await self.neighbours.find(vector, note, request.neighbours)
+            similar = await self.neighbours.find(vectors, note, request.neighbours, by)
         return NeighboursAnswer(
             bundle_id=self.bundle_id,
-            neighbours=found,
+            neighbours=similar.notes,
+            neighbours_by=similar.by,
+            code_share=similar.code_share,
             tokens=tokens,
-            warnings=warnings,
+            warnings=[*similar.warnings, *([NO_STORED_TEXT] if share and by != request.by else [])],
             timings_ms=watch.finish(),
         )
 
@@ -183,7 +203,9 @@ def build_service(
     return CodingService(
         coder.bundle_id,
         inference,
-        NeighbourService(index, settings.max_neighbours),
+        NeighbourService(
+            index, settings.max_neighbours, None if coder.code_vectors is None else coder.code_vectors.code_share
+        ),
         CodeTree(coder.codes),
         settings.max_characters,
         settings.max_top_k,

@@ -264,6 +264,14 @@ class Inference:
         """
         return await self._run(WorkItem(self._limited(lambda: self._coder.embed([text])[0])), self._deadline)
 
+    async def vectors(self, text: str) -> NoteVectors:
+        """What one checked note without codes is stored by: its embedding, and its predicted codes.
+
+        Raises:
+            NoteTooCostly, Overloaded, OutOfTime: as :meth:`predict`.
+        """
+        return await self._run(WorkItem(self._limited(lambda: self._coder.vectors([text])[0])), self._deadline)
+
     async def warm_up(self) -> None:
         """Code a fixed sentence, so that the first patient does not wait for lazy initialisation."""
         item = WorkItem(lambda: self._coder.predict([WARM_UP_NOTE], 1, "attention", [None], None)[0])

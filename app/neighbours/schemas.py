@@ -6,13 +6,19 @@ from typing import Protocol
 from pydantic import ConfigDict, Field
 
 from app.wire import NoteQuery
-from icd_coder_client.neighbours import Neighbour
+from icd_coder_client.neighbours import Neighbour, SimilarBy
 
 
 class NeighboursRequest(NoteQuery):
     """Body of ``POST /v1/neighbours``."""
 
     neighbours: int = Field(default=5, ge=1, description="How many; the service's max_neighbours is the limit.")
+    by: SimilarBy = Field(
+        default="both",
+        description="What is compared: the codes that are predicted of the note with those of the stored notes, the "
+        "text by its embedding, or both in the shares that the bundle was fitted with. A bundle without a ranker has "
+        "the text alone.",
+    )
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"text": "Admitted with crushing chest pain.", "neighbours": 3}]}

@@ -10,14 +10,20 @@ from app.errors import NoDatabase, NoteTextNotStored, UnknownNote
 from app.neighbours.index import NeighbourIndex
 from app.neighbours.search import Excluded, SearchQuery
 from app.wire import NoteQuery
-from icd_coder_client.neighbours import Neighbour
+from icd_coder_client.neighbours import Neighbour, SimilarBy
 from model.errors import InvalidOption
+from model.prediction import NoteVectors
 
 NO_DATABASE = "no database is in use: the answer has no neighbours"
 NOTHING_INDEXED = "the database has no note to compare with: run `icd-coder index`"
 NO_PATIENT = "no patient is named: the neighbours may include notes of the same patient (subject_id excludes them)"
 PATIENT_UNKNOWN = (
     "the stored note names no patient: the neighbours may include notes of the same patient (subject_id excludes them)"
+)
+NO_LIKELY_CODE = "no code of the note is likely enough: the neighbours are similar by their text alone"
+NO_STORED_TEXT = (
+    "the note is stored without its text, so that no code of it can be predicted: the neighbours are similar by their "
+    "text alone"
 )
 NO_TEXT = "the database stores no text of the neighbours: no snippet (`icd-coder index --store-text` stores it)"
 
@@ -48,9 +54,20 @@ class QueryNote:
         return self.text
 
 
+@dataclass(frozen=True)
+class SimilarNotes:
+    """Neighbours, with what they are similar by."""
+
+    notes: list[Neighbour]
+    warnings: list[str]
+    by: SimilarBy = "text"
+    code_share: float | None = None
+    """Of the codes in the similarity; None where it is by text."""
+
+
 @dataclass
 class NeighbourSearch:
-    """A search that keeps what it found: the ranker wants many neighbours, the answer shows the first."""
+    """A search by text that keeps what it found: the ranker wants many neighbours, and votes are shown of the first."""
 
     index: NeighbourIndex
     note: QueryNote
@@ -73,6 +90,8 @@ class NeighbourService:
 
     index: NeighbourIndex | None
     max_neighbours: int
+    code_share: float | None = None
+    """Of the codes in the similarity, as the bundle was fitted; None for one that writes no code vectors."""
 
     async def resolve(self, query: NoteQuery, reads_notes: bool) -> QueryNote:
         """The note of a request, with the notes that may not be its neighbours.
@@ -106,18 +125,43 @@ class NeighbourService:
         if neighbours > self.max_neighbours:
             raise InvalidOption(f"neighbours is {neighbours}, the limit is {self.max_neighbours}: ask for fewer")
 
-    async def find(self, vector: np.ndarray, note: QueryNote, neighbours: int) -> tuple[list[Neighbour], list[str]]:
-        """The neighbours, and the warnings that belong to them.
+    async def find(self, vectors: NoteVectors, note: QueryNote, neighbours: int, by: SimilarBy) -> SimilarNotes:
+        """The neighbours, what they are similar by, and the warnings that belong to them.
 
-        Shape:
-            vector: (D,)
+        A note of which no code is likely is searched by its text.
+
+        Raises:
+            InvalidOption: by codes, and the bundle writes no code vectors.
+            DatabaseUnavailable: the database cannot be read.
         """
         if neighbours == 0 or not note.reads_notes:
-            return [], []
+            return SimilarNotes([], [])
         if self.index is None:
-            return [], [NO_DATABASE]
-        found = await asyncio.to_thread(self.index.find, SearchQuery(vector), neighbours, note.excluded)
-        return found, self._warnings(found, note)
+            return SimilarNotes([], [NO_DATABASE])
+        share = self.share_of(by)
+        query = SearchQuery(vectors.embedding, vectors.codes, share)
+        found = await asyncio.to_thread(self.index.find, query, neighbours, note.excluded)
+        warnings = self._warnings(found, note)
+        if query.reads_codes:
+            return SimilarNotes(found, warnings, by, share)
+        return SimilarNotes(found, [*warnings, *([NO_LIKELY_CODE] if share else [])])
+
+    def share_of(self, by: SimilarBy) -> float:
+        """Share of the codes in a similarity.
+
+        Raises:
+            InvalidOption: by codes, and the bundle writes no code vectors.
+        """
+        if by == "text":
+            return 0.0
+        if self.code_share is None:
+            if by == "codes":
+                raise InvalidOption(
+                    "the bundle compares no codes: ask for by 'text' or 'both', or serve a bundle with a ranker of "
+                    "this version"
+                )
+            return 0.0
+        return 1.0 if by == "codes" else self.code_share
 
     def search(self, note: QueryNote, neighbours: int) -> "NeighbourSearch | None":
         """The search for this note's neighbours, to be done where its embedding is; None if none may be."""
@@ -125,9 +169,9 @@ class NeighbourService:
             return None
         return NeighbourSearch(self.index, note, neighbours)
 
-    def told(self, found: Sequence[Neighbour], note: QueryNote, neighbours: int) -> tuple[list[Neighbour], list[str]]:
-        """The first of neighbours that were found for the ranker, and the warnings that belong to all of them."""
-        return list(found[:neighbours]), self._warnings(found, note)
+    def first(self, found: Sequence[Neighbour], note: QueryNote, neighbours: int) -> SimilarNotes:
+        """The first of neighbours that were found by their text, and the warnings that belong to all of them."""
+        return SimilarNotes(list(found[:neighbours]), self._warnings(found, note))
 
     def _warnings(self, found: Sequence[Neighbour], note: QueryNote) -> list[str]:
         if not found:

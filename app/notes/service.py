@@ -60,7 +60,10 @@ class NoteService:
         if difference := other_systems(codes, self.tree.systems):
             raise InvalidOption(f"the note cannot be stored, {difference}: give its codes of these systems")
         document = Document(request.note_id, request.subject_id or "", SPLIT, request.text, codes)
-        vectors = NoteVectors(await self.inference.embed(request.text))
+        if codes:
+            vectors = NoteVectors(await self.inference.embed(request.text))
+        else:
+            vectors = await self.inference.vectors(request.text)
         indexer = Indexer(index.engine, self.coder, SOURCE, self.coder.codes, self.store_text)
         created = await asyncio.to_thread(
             indexer.store, document, vectors, lambda new: visit.entry([request.note_id], 201 if new else 200)

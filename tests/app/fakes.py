@@ -160,7 +160,7 @@ class FakeCoder:
             for rank, column in enumerate(order[:top_k], start=1)
         )
         count = len(text.split())
-        return CodedNote(codes, self._vector(text), TokenCount(count, count), (), self.precision)
+        return CodedNote(codes, self._vector(text), TokenCount(count, count), (), self.precision, self._predicted(text))
 
     def _ranked(self, text: str, rank: int, column: int, span: tuple[int, int] | None, explain: str) -> RankedCode:
         label = LABELS[column]

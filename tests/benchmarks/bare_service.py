@@ -23,7 +23,7 @@ app = FastAPI()
 async def predict(request: PredictRequest) -> PredictAnswer:
     """The stub's answer."""
     (note,) = coder.predict([str(request.text)])
-    evidence = neighbour_evidence(note.codes, [])
+    evidence = neighbour_evidence(note.codes, [], [])
     return PredictAnswer(
         bundle_id=coder.bundle_id,
         precision=note.precision,

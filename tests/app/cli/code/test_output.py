@@ -27,7 +27,7 @@ def explained(code: str, evidence: tuple[Evidence, ...], no_span: str | None) ->
 
 
 def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
-    evidence = neighbour_evidence(codes, neighbours)
+    evidence = neighbour_evidence(codes, neighbours, neighbours)
     answer = PredictAnswer(
         bundle_id="b" * 64,
         precision="fp32",
@@ -76,8 +76,7 @@ def test_a_code_that_a_neighbour_carries_twice_counts_once() -> None:
     other = Neighbour(
         note_id="x", similarity=0.9, codes=[CodeTitle(system="icd9pcs", code="66", title="Something else")]
     )
-    evidence = neighbour_evidence(
-        [ranked(1, "66", True), ranked(2, "401.9", True)], [neighbour("n", 0.9, "401.9", "401.9"), other]
-    )
+    notes = [neighbour("n", 0.9, "401.9", "401.9"), other]
+    evidence = neighbour_evidence([ranked(1, "66", True), ranked(2, "401.9", True)], notes, notes)
     assert [code.neighbour_count for code in evidence.codes] == [0, 1]
     assert [[code.code for code in note.shared] for note in evidence.neighbours] == [["401.9"], []]

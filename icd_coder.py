@@ -41,11 +41,11 @@ from model.threads import choose_threads
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "run the whole pipeline on synthetic admissions, up to a coded note"),
     "synth": ("training.commands", "write synthetic admissions as MIMIC-III tables, or scenes of digits"),
-    "prepare": ("training.commands", "convert MIMIC-III, MIMIC-IV, CodiEsp or a table into a dataset directory"),
+    "prepare": ("training.commands", "convert MIMIC-III, MIMIC-IV, CodiEsp or a table of codes or labels to a dataset"),
     "verify-data": ("training.commands", "compare a prepared MIMIC-III with its published statistics"),
     "train": ("training.commands", "train a model and write its bundle"),
     "evaluate": ("training.commands", "score a bundle on a split: report, plots, baselines"),
-    "export": ("training.commands", "write a bundle with an int8 encoder, for CPUs"),
+    "export": ("training.commands", "write a bundle with an int8 encoder, or embeddings and scores as Parquet"),
     "compare": ("training.commands", "compare two reports, with a paired bootstrap"),
     "retrieval": ("training.commands", "score the neighbours of a bundle on a split"),
     "benchmark": ("training.commands", "measure speed and memory against a reference implementation of PLM-ICD"),

@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 import icd_coder
@@ -78,3 +79,8 @@ def test_the_page_from_the_table_to_the_report(
     }  # fmt: skip
     assert "| my_losses:OverlapLoss - bce |" in (tmp_path / "summary.md").read_text()
     assert (tmp_path / "reports" / "overlap" / "report.md").is_file()
+    embeddings = pq.read_table(tmp_path / "embeddings.parquet")
+    assert (len(embeddings), embeddings.column_names[2:]) == (80, ["embedding", "code_vector"])
+    scores = pq.read_table(tmp_path / "scores.parquet")
+    assert set(scores["split"].to_pylist()) == {"test"}
+    assert set(scores["code"].to_pylist()) == set(TOPICS)

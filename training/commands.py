@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from training.benchmark.commands import benchmark
-from training.export.commands import EXPORT_EXAMPLES, export
+from training.export.commands import export
 from training.prepare.commands import commands as prepare
 from training.run.evaluate_command import EVALUATE_EXAMPLES, evaluate
 from training.run.train_command import TRAIN_EXAMPLES, train
@@ -20,7 +20,7 @@ commands.add_typer(prepare, name="prepare")
 commands.add_typer(verify_data, name="verify-data")
 commands.add_typer(benchmark, name="benchmark")
 commands.add_typer(study, name="study")
-commands.command("export", epilog=EXPORT_EXAMPLES)(export)
+commands.add_typer(export, name="export")
 commands.command("evaluate", epilog=EVALUATE_EXAMPLES)(evaluate)
 commands.command("train", epilog=TRAIN_EXAMPLES)(train)
 

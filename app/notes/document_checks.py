@@ -15,6 +15,8 @@ from model.text.note_text import check_note
 
 LONGEST_ID = 200
 """The columns' limit, which only PostgreSQL itself would enforce."""
+LONGEST_CODE = 20
+"""PostgreSQL's limit of a code, which the names of labels that are no ICD codes may exceed; SQLite keeps them all."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,16 @@ def require_short_ids(document: Document) -> None:
         raise MalformedInput(
             f"the document '{document.document_id[:40]}...' has an id or a patient's id of more than {LONGEST_ID} "
             "characters: shorten it and prepare the data again"
+        )
+
+
+def require_short_codes(documents: Iterable[Document]) -> None:
+    """Raise MalformedInput for labels that PostgreSQL cannot keep."""
+    longest = max((len(code.code) for document in documents for code in document.codes), default=0)
+    if longest > LONGEST_CODE:
+        raise MalformedInput(
+            f"the longest label has {longest} characters, and PostgreSQL keeps {LONGEST_CODE} of one: index into a "
+            "file with --database sqlite:///FILE, or prepare the data with shorter names"
         )
 
 

@@ -26,6 +26,7 @@ from app.notes.document_checks import (
     require_codes,
     require_distinct,
     require_notes,
+    require_short_codes,
     require_short_ids,
 )
 from app.notes.note_encoder import NoteEncoder
@@ -303,6 +304,8 @@ def index_dataset(
             f"(it has {dataset.split_sizes}): choose other --splits"
         )
     source = dataset.path.resolve().name[:LONGEST_ID]
+    if not is_sqlite(engine):
+        require_short_codes(documents)
     code_use = require_codes(dataset, documents, coder.codes)
     indexer = Indexer(engine, coder, source, dataset.labels, store_text, rebuild, delete_reviews)
     added = indexer.run(documents)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from app.database.engine import open_engine
 from app.database.tables import Note
-from app.notes.document_checks import CodeUse, code_use, other_systems
+from app.notes.document_checks import CodeUse, code_use, other_systems, require_short_codes
 from model.dataset import Document
 from model.errors import LabelSpaceMismatch, MalformedInput
 from model.icd import Code
@@ -84,3 +84,12 @@ def test_systems_and_counts_of_no_code_at_all() -> None:
     assert other_systems([], ["icd9cm"]) is None
     assert other_systems([*TEN, LABELS[0].key], ["icd9cm"]) is None
     assert code_use(Counter(), LABELS).warning is None
+
+
+def test_labels_that_postgresql_cannot_keep_are_refused_by_their_length() -> None:
+    """The label itself is not shown; 20 characters are kept."""
+    require_short_codes([Document("a", "p", "train", "Invented.", (Code("labels", "x" * 20),))])
+    documents = [Document("a", "p", "train", "Invented.", (Code("labels", "y" * 33), Code("labels", "z")))]
+    with pytest.raises(MalformedInput, match="the longest label has 33 characters, and PostgreSQL keeps 20") as caught:
+        require_short_codes(documents)
+    assert "yyy" not in str(caught.value)

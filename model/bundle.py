@@ -23,6 +23,7 @@ from model.bundle_config import BundleConfig, backbone_of, parse_config
 from model.coder import Coder
 from model.errors import BundleDamaged, MalformedInput, MissingInput, UnwritableOutput
 from model.labels import LABELS_SCHEMA, LabelSpace
+from model.network.document_embedding import CODES, MEAN
 from model.network.encoder_source import load_tokenizer
 from model.network.int8_encoder import FOLDER as INT8_FOLDER
 from model.network.int8_encoder import Int8Encoder, has_int8_encoder, open_int8_encoder
@@ -35,7 +36,11 @@ from model.text.known_words import KnownWords, load_known_words, save_known_word
 from model.text.note_kind import NoteKind, load_note_kind, save_note_kind
 
 FORMAT = "icd-coder bundle 1"
-EMBEDDING_PARTS = ("encoder.", "document_embedding.")
+EMBEDDING_PARTS = {
+    MEAN: ("encoder.", "document_embedding."),
+    CODES: ("encoder.", "document_embedding.", "label_attention."),
+}
+"""Weights that an embedding depends on, by what it reads."""
 NOT_COUNTED = {
     "least_patients": None,
     "note": "made by a version that counted notes: words of a single patient may be readable in the bundle",
@@ -124,7 +129,8 @@ def load_bundle(
         backbone_of(path / "config.json", config),
         len(labels),
         config.head,
-        network_precision(chosen),
+        _network_precision(config, chosen),
+        pooling=config.pooling,
     )
     _load_weights(network, path / "model.safetensors")
     tokenizer = _read_tokenizer(path / "tokenizer", network)
@@ -160,6 +166,11 @@ def _open_int8(path: Path, network: CodingNetwork, threads: int) -> Int8Encoder:
     encoder = open_int8_encoder(path, network.encoder.hidden_size, threads)
     network.encoder.to("meta")  # frees its weights: nothing runs it
     return encoder
+
+
+def _network_precision(config: BundleConfig, chosen: str) -> str:
+    """Beside an int8 encoder the CPU decides, but not where the embedding reads what the network computes."""
+    return "fp32" if chosen == "int8" and config.pooling == CODES else network_precision(chosen)
 
 
 def _served_embedding_id(path: Path, config: BundleConfig, precision: str) -> str:
@@ -226,6 +237,7 @@ def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[st
         "encoder_name": contents.encoder_name,
         "head": contents.head,
         "precision": contents.network.precision,
+        "pooling": contents.network.pooling,
         "window": contents.window,
         "max_tokens": contents.max_tokens,
         "label_space": contents.labels.fingerprint,
@@ -237,7 +249,8 @@ def _config(contents: BundleContents, state: dict[str, torch.Tensor]) -> dict[st
 def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> str:
     """Hash of all that the stored vectors of a note depend on.
 
-    The embedding: encoder, embedding projection, tokenizer, windows, precision. The code vector: the code set and its
+    The embedding: encoder, embedding projection, tokenizer, windows, precision; label attention too where the
+    embedding reads the codes. The code vector: the code set and its
     weights.
     """
     digest = hashlib.sha256()
@@ -245,7 +258,7 @@ def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> s
     digest.update(f"{contents.window} {contents.max_tokens} {contents.network.precision}\n".encode())
     digest.update(contents.tokenizer.backend_tokenizer.to_str().encode())
     for name in sorted(state):
-        if name.startswith(EMBEDDING_PARTS):
+        if name.startswith(EMBEDDING_PARTS[contents.network.pooling]):
             tensor = state[name].contiguous()
             digest.update(f"\n{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
             digest.update(tensor.view(torch.uint8).numpy().tobytes())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_origin
 
 from model.errors import BundleDamaged
+from model.network.document_embedding import MEAN, POOLINGS
 from model.network.encoder import FAMILIES, longest_window
 from model.network.encoder_source import backbone_from_config
 from model.network.label_attention import LABEL_ATTENTIONS
@@ -25,6 +26,8 @@ class BundleConfig:
     embedding_id: str
     ranker: bool = False
     """The bundle has a ranker; bundles made before there was one have no such field."""
+    pooling: str = MEAN
+    """What the document embedding reads; bundles made before there was a choice have no such field."""
 
 
 def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
@@ -33,7 +36,7 @@ def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
     Raises:
         BundleDamaged: a field is missing, of another type, or out of range.
     """
-    value = {"ranker": False, **value}
+    value = {"ranker": False, "pooling": MEAN, **value}
     for field in fields(BundleConfig):
         kind = get_origin(field.type) or field.type
         if type(value.get(field.name)) is not kind:
@@ -43,6 +46,8 @@ def parse_config(path: Path, value: dict[str, Any]) -> BundleConfig:
         raise _damaged(path, "head")
     if config.precision not in NETWORK_PRECISIONS:
         raise _damaged(path, "precision")
+    if config.pooling not in POOLINGS:
+        raise _damaged(path, "pooling")
     if config.window < 3:  # two special tokens and one of the note
         raise _damaged(path, "window")
     if config.max_tokens < 1:

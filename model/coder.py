@@ -260,7 +260,7 @@ class Coder:
         with stage("encode"), not_counted():
             mask, states = self._encode(windowed)
         logits = self.network.label_attention(states, mask)
-        embedding = self.network.document_embedding(states, mask)
+        embedding = self.network.embed(states, mask, logits)
         probabilities = torch.sigmoid(logits.double())[0].cpu().numpy()
         return NoteScores(probabilities, embedding[0].cpu().numpy(), states[0], windowed)
 
@@ -269,7 +269,7 @@ class Coder:
         windowed = self.windowed(text)
         with stage("encode"), not_counted():
             mask, states = self._encode(windowed)
-        embedding: np.ndarray = self.network.document_embedding(states, mask)[0].cpu().numpy()
+        embedding: np.ndarray = self.network.embed(states, mask)[0].cpu().numpy()
         return embedding
 
     def _encode(self, windowed: WindowedNote) -> tuple[Tensor, Tensor]:

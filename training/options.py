@@ -80,6 +80,13 @@ class TrainingOptions:
             default=None,
         ),
     ] = -1
+    pooling: Annotated[
+        str,
+        Flag(
+            "What the document embedding reads: mean, of the token states, or codes: that, and a vector of each code "
+            "weighted by its probability, so that the contrastive loss trains label attention too."
+        ),
+    ] = "mean"
     contrastive_weight: Annotated[float, Flag("Weight of the contrastive loss.", "--lambda")] = 1.0
     temperature: Annotated[float, Flag("tau of the contrastive loss.")] = 0.07
     placement: Annotated[str, Flag("Where SD's weight stands: outside, inside, pooled.")] = "outside"
@@ -103,6 +110,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         _one_of("--head", self.head, ("plm-ca", "plm-icd"))
         _one_of("--precision", self.precision, ("fp32", "bf16"))
+        _one_of("--pooling", self.pooling, ("mean", "codes"))
         for name, low in LEAST.items():
             if getattr(self, name) < low:
                 raise InvalidOption(f"--{name.replace('_', '-')} must be at least {low}, got {getattr(self, name)}")
@@ -174,12 +182,18 @@ class TrainingOptions:
         for flag, given in (
             ("--match-scale", self.match_scale),
             (f"--queue {self.queue}", self.queue > 0),
+            ("--pooling codes", self.pooling == "codes"),
             ("--protocol two-stage", self.protocol == "two-stage"),
         ):
             if given and self.loss == "bce":
                 raise InvalidOption(
                     f"{flag} needs a contrastive loss, and --loss is 'bce': name another, or leave it out"
                 )
+        if self.protocol == "two-stage" and self.pooling == "codes":
+            raise InvalidOption(
+                "--pooling codes reads label attention, which the second stage of --protocol two-stage would change "
+                "under it: choose --protocol joint, or --pooling mean"
+            )
         if self.protocol == "two-stage" and self.contrastive_weight == 0:
             raise InvalidOption("--lambda must be above 0 with --protocol two-stage, got 0: its first stage has no BCE")
 

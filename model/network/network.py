@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from model.network.batch import NoteBatch
-from model.network.document_embedding import DocumentEmbedding, ProjectionHead
+from model.network.document_embedding import CODES, MEAN, DocumentEmbedding, ProjectionHead
 from model.network.encoder import WindowEncoder, flat_states
 from model.network.label_attention import LABEL_ATTENTIONS
 from model.network.ragged_windows import RaggedWindows, ragged_windows
@@ -29,7 +29,8 @@ class CodingNetwork(nn.Module):
     """Logits and embedding of a batch of notes.
 
     ``frozen_layers`` counts the encoder layers (after its embeddings, which are frozen with them) that get no
-    gradient; -1 trains all.
+    gradient; -1 trains all. ``pooling`` is what the embedding reads: mean, or codes as well, one of
+    :data:`model.network.document_embedding.POOLINGS`.
     """
 
     def __init__(
@@ -39,25 +40,38 @@ class CodingNetwork(nn.Module):
         head: str = "plm-ca",
         precision: str = "fp32",
         frozen_layers: int = -1,
+        pooling: str = MEAN,
     ) -> None:
         super().__init__()
         self.encoder = WindowEncoder(backbone)
         hidden = self.encoder.hidden_size
         self.label_attention = LABEL_ATTENTIONS[head](hidden, num_labels, precision=precision)
-        self.document_embedding = DocumentEmbedding(hidden)
+        self.document_embedding = DocumentEmbedding(hidden, num_labels if pooling == CODES else 0)
         self.projection_head = ProjectionHead(hidden)
         self.precision = precision
+        self.pooling = pooling
         self.frozen_layers = frozen_layers
         self._freeze()
 
     def forward(self, batch: NoteBatch) -> NetworkOutput:
         states, mask = self.token_states(batch), batch.note_mask
-        embeddings = self.document_embedding(states, mask)
-        return NetworkOutput(self.label_attention(states, mask), embeddings, self.projection_head(embeddings))
+        logits = self.label_attention(states, mask)
+        embeddings = self.embed(states, mask, logits)
+        return NetworkOutput(logits, embeddings, self.projection_head(embeddings))
+
+    def embed(self, states: Tensor, mask: Tensor, logits: Tensor | None = None) -> Tensor:
+        """Document embeddings (B, H) from token states (B, N, H) and mask (B, N).
+
+        Label attention runs only where the embedding reads the codes and its ``logits`` (B, L) are not given.
+        """
+        if self.pooling == CODES and logits is None:
+            logits = self.label_attention(states, mask)
+        embeddings: Tensor = self.document_embedding(states, mask, logits)
+        return embeddings
 
     def projections(self, batch: NoteBatch) -> Tensor:
-        """The projections (B, D) of :meth:`forward` alone, without label attention."""
-        return self.projection_head(self.document_embedding(self.token_states(batch), batch.note_mask))  # type: ignore[no-any-return]
+        """The projections (B, D) of :meth:`forward` alone, without label attention where the embedding needs none."""
+        return self.projection_head(self.embed(self.token_states(batch), batch.note_mask))  # type: ignore[no-any-return]
 
     def token_states(self, batch: NoteBatch) -> Tensor:
         """Token states by note, (B, N, H), in float32; float64 stays. Those of padding are arbitrary."""

@@ -23,11 +23,15 @@ def tiny_source(number: int = 12, repeat: tuple[int, ...] = (1, 3, 8)) -> NoteSo
     return NoteSource(IdSource(notes, tokenizer.pad_token_id), sizes, rows, len(LABELS), names)
 
 
-def tiny_training_network(dtype: torch.dtype, dropout: float = 0.1, seed: int = 0) -> CodingNetwork:
+def tiny_training_network(
+    dtype: torch.dtype, dropout: float = 0.1, seed: int = 0, pooling: str = "mean"
+) -> CodingNetwork:
     """In training mode, as if some way into it, with dropout everywhere or nowhere."""
     torch.manual_seed(seed)
-    network = CodingNetwork(open_encoder("tiny").backbone, len(LABELS))
+    network = CodingNetwork(open_encoder("tiny").backbone, len(LABELS), pooling=pooling)
     torch.nn.init.normal_(network.document_embedding.outer.weight, std=0.1)
+    if network.document_embedding.codes is not None:
+        torch.nn.init.normal_(network.document_embedding.codes.outer.weight, std=0.1)
     torch.nn.init.normal_(network.label_attention.weights, std=0.1)
     for module in network.modules():
         if isinstance(module, torch.nn.Dropout):

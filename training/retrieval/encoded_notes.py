@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from model.coder import Coder
 from model.dataset import Documents
 from model.network.batch import NoteBatch, batch_of_ids
+from model.network.document_embedding import MEAN
 from model.network.windows import window_notes
 from model.progress import progress_bar
 from model.text.note_form import plain_texts
@@ -52,9 +53,9 @@ def encode_notes(
             weights = batch.note_mask.to(states.dtype)
             mean = (weights[:, None, :] @ states)[:, 0]  # the normalisation below divides by the length too
             means.append(F.normalize(mean, dim=1).cpu().numpy())
-            embeddings.append(network.document_embedding(states, batch.note_mask).cpu().numpy())
-            if with_probabilities:
-                logits = network.label_attention(states, batch.note_mask)
+            logits = network.label_attention(states, batch.note_mask) if with_probabilities else None
+            embeddings.append(network.embed(states, batch.note_mask, logits).cpu().numpy())
+            if logits is not None:
                 scores.append(torch.sigmoid(logits.double()).float().cpu().numpy())
             bar.update(len(mean))
     return EncodedNotes(_stack(means), _stack(embeddings), _stack(scores) if with_probabilities else None)
@@ -85,16 +86,26 @@ def _left_by_training(coder: Coder, documents: Documents, cache: Path) -> Frozen
 def embed_means(coder: Coder, means: np.ndarray) -> np.ndarray:
     """Document embeddings (n, H) of notes whose mean token states are known.
 
-    :class:`model.network.document_embedding.DocumentEmbedding` reads a note through its mean alone, so a mean stands
-    for the note as a single token: a second bundle over the same encoder costs no second pass.
+    Where the embedding reads a note through its mean alone, see :func:`reads_mean_alone`, a mean stands for the note
+    as a single token: a second bundle over the same encoder costs no second pass.
+
+    Raises:
+        ValueError: the embedding reads the codes as well.
 
     Shape:
         means: (n, H) unit rows of a coder with the same encoder, see :func:`same_encoder`.
     """
+    if not reads_mean_alone(coder):
+        raise ValueError("the embedding reads the codes: encode the notes")
     states = torch.from_numpy(means).to(coder.device)[:, None, :]
     mask = torch.ones(len(means), 1, dtype=torch.bool, device=coder.device)
     embeddings: np.ndarray = coder.network.document_embedding(states, mask).cpu().numpy()
     return embeddings
+
+
+def reads_mean_alone(coder: Coder) -> bool:
+    """Whether the embedding of a note is a function of its mean token state: not where it reads the codes."""
+    return coder.network.pooling == MEAN
 
 
 def same_encoder(one: Coder, other: Coder) -> bool:

@@ -17,7 +17,7 @@ from model.network.encoder_source import MINILM, TINY, open_encoder
 from model.network.network import CodingNetwork
 from training.evaluation.baselines import NeighbourSettings, fit_tfidf
 from training.retrieval.code_search import predicted_codes, stored_codes
-from training.retrieval.encoded_notes import EncodedNotes, embed_means, encode_notes, same_encoder
+from training.retrieval.encoded_notes import EncodedNotes, embed_means, encode_notes, reads_mean_alone, same_encoder
 from training.retrieval.search import Neighbours, nearest
 
 MOST_NEIGHBOURS = 100
@@ -126,7 +126,7 @@ def _raw(coder: Coder, encoder: str | None) -> tuple[Coder, str]:
 def _embeddings(
     name: str, other: Coder, coder: Coder, encoded: dict[str, EncodedNotes], corpus: Corpus
 ) -> dict[str, np.ndarray]:
-    if same_encoder(other, coder):
+    if reads_mean_alone(other) and same_encoder(other, coder):
         return {split: embed_means(other, notes.means) for split, notes in encoded.items()}
     splits = {"train": corpus.train, **corpus.queries}
     return {

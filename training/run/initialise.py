@@ -27,10 +27,11 @@ def start_from_frequencies(network: CodingNetwork, counts: np.ndarray, notes: in
     network.label_attention.bias.data.copy_(torch.from_numpy(log_odds))
 
 
-def start_from_titles(network: CodingNetwork, tokenizer: Any, labels: LabelSpace) -> None:
+def start_from_titles(network: CodingNetwork, tokenizer: Any, labels: LabelSpace, rarity: np.ndarray) -> None:
     """Set each label's query to the encoder's mean embedding of its title, and the keys to the identity.
 
     So at the start every code looks at the tokens that are most like its title, codes without training notes too.
+    Where the embedding reads the codes, the vector of each is that of its title as well, times its rarity (L,).
     """
     head = network.label_attention
     titles = [label.title or label.code for label in labels.labels]
@@ -39,6 +40,9 @@ def start_from_titles(network: CodingNetwork, tokenizer: Any, labels: LabelSpace
     size = embedded.shape[1]
     head.queries.data.copy_(embedded * size**0.5 * QUERY_SCALE)
     nn.init.eye_(head.keys.weight)
+    codes = network.document_embedding.codes
+    if codes is not None:
+        codes.vectors.data.copy_(embedded * torch.from_numpy(rarity)[:, None])
 
 
 @torch.inference_mode()

@@ -9,6 +9,7 @@ import numpy as np
 
 from model.dataset import Dataset, Document
 from model.errors import InvalidOption
+from model.labels import LabelSpace
 from model.losses.own_loss import own_loss_digest
 from model.network.encoder import longest_window
 from model.network.encoder_source import EncoderSource
@@ -20,6 +21,7 @@ from training.optimise.compiler import require_compiler
 from training.optimise.loop import TrainingResult, fit
 from training.optimise.note_source import NoteSource, note_source
 from training.options import LOSSES, TrainingOptions
+from training.retrieval.measures import label_weights
 from training.run.common_words import CommonWords
 from training.run.initialise import start_from_frequencies, start_from_titles
 from training.run.protocol import ProtocolResult, Validate, run_protocol
@@ -31,7 +33,20 @@ TEXTS_AT_ONCE = 256
 def build_network(
     encoder: EncoderSource, dataset: Dataset, training: Sequence[Document], options: TrainingOptions
 ) -> CodingNetwork:
+    """The network before its first step, see :func:`network_for`."""
+    counts = np.zeros(len(dataset.labels), dtype=np.int64)
+    for columns in dataset.rows(training):
+        counts[columns] += 1
+    return network_for(encoder, dataset.labels, counts, len(training), options)
+
+
+def network_for(
+    encoder: EncoderSource, labels: LabelSpace, counts: np.ndarray, notes: int, options: TrainingOptions
+) -> CodingNetwork:
     """The network before its first step.
+
+    Args:
+        counts: training notes of each label, int (L,), of ``notes`` in all.
 
     Raises:
         InvalidOption: more frozen layers than layers, a window longer than the encoder's positions, or --compile
@@ -51,17 +66,14 @@ def build_network(
     if options.window > longest:
         raise InvalidOption(f"--window {options.window} is longer than the encoder reads: at most {longest}")
     network = CodingNetwork(
-        encoder.backbone, len(dataset.labels), options.head, options.precision, options.freeze_layers
+        encoder.backbone, len(labels), options.head, options.precision, options.freeze_layers, options.pooling
     )
     network.encoder.recompute = options.gradient_checkpointing
     if options.compile:
         require_compiler()
         network.encoder.fuse()
-    counts = np.zeros(len(dataset.labels), dtype=np.int64)
-    for columns in dataset.rows(training):
-        counts[columns] += 1
-    start_from_frequencies(network, counts, len(training))
-    start_from_titles(network, encoder.tokenizer, dataset.labels)
+    start_from_frequencies(network, counts, notes)
+    start_from_titles(network, encoder.tokenizer, labels, label_weights(counts, notes))
     return network
 
 
@@ -157,6 +169,8 @@ def run_identity(
     }
     if options.loss not in LOSSES:
         identity["loss_source"] = own_loss_digest(options.loss)
+    if options.pooling == "mean":  # the only one of earlier versions, whose runs go on
+        del identity["pooling"]
     # With 1 no word is hidden: runs of earlier versions, which hid none, go on.
     return identity if least_patients <= 1 else identity | {"least_patients": least_patients}
 

@@ -30,7 +30,7 @@ def gradients(network: CodingNetwork) -> dict[str, Tensor]:
 
 
 def by_step(options: TrainingOptions, dtype: torch.dtype) -> tuple[dict[str, Tensor], StepSeen]:
-    network = tiny_training_network(dtype)
+    network = tiny_training_network(dtype, pooling=options.pooling)
     torch.manual_seed(5)
     seen = StepGradient(network, NOTES, contrastive_term(options), options, ALONE)(BATCHES)
     return gradients(network), seen
@@ -38,7 +38,7 @@ def by_step(options: TrainingOptions, dtype: torch.dtype) -> tuple[dict[str, Ten
 
 def in_one_pass(options: TrainingOptions, dtype: torch.dtype) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     """The slow twin: every batch and view through the whole network, one loss, one backward."""
-    network, term = tiny_training_network(dtype), contrastive_term(options)
+    network, term = tiny_training_network(dtype, pooling=options.pooling), contrastive_term(options)
     assert term is not None
     torch.manual_seed(5)
     seeds = draw_seeds(len(BATCHES), options.views)
@@ -82,6 +82,15 @@ def test_two_passes_give_the_gradient_of_one(dtype: torch.dtype, views: int, los
     assert not seen.projections.requires_grad
     labels = [NOTES.label_sets(indices).to_multi_hot() for indices in BATCHES]
     assert torch.equal(seen.labels.to_multi_hot(), torch.cat(labels).repeat(views, 1))
+
+
+def test_two_passes_give_the_gradient_of_one_where_the_embedding_reads_the_codes() -> None:
+    """Its label attention draws dropout in both passes: the same."""
+    options = replace(CACHED, pooling="codes")
+    found, seen = by_step(options, torch.float64)
+    expected, _, value = in_one_pass(options, torch.float64)
+    assert largest_difference(found, expected) < TOLERANCE[torch.float64]
+    torch.testing.assert_close(seen.contrastive.sum(), value)
 
 
 def test_the_comparison_can_fail() -> None:

@@ -13,6 +13,8 @@ from model.bundle import load_bundle
 from model.coder import Coder
 from model.dataset import Document, load_dataset
 from model.errors import IcdCoderError, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
+from model.network.encoder_source import open_encoder
+from model.network.network import CodingNetwork
 from tests.factories import LABELS, save_tiny_bundle, tiny_documents, write_tiny_dataset
 from training.evaluation.baselines import neighbour_votes
 from training.prepare.dataset_directory import Record, write_dataset
@@ -118,6 +120,30 @@ def test_encoding_is_the_coders_own(folder: Path) -> None:
     assert np.abs(encoded.embeddings - other.embed(texts)).max() > 0.01
     assert not same_encoder(coder, load_bundle(folder / "twin"))
     assert not same_encoder(coder, replace(coder, max_tokens=32))
+
+
+def test_an_embedding_of_codes_is_no_function_of_the_mean(folder: Path, tmp_path: Path) -> None:
+    """Such a bundle is compared by encoding the notes again, over the same encoder too; its own notes as it embeds."""
+    from model.bundle import BundleContents, save_bundle
+
+    plain = load_bundle(folder / "bundle")
+    torch.manual_seed(3)
+    network = CodingNetwork(copy.deepcopy(open_encoder("tiny").backbone), len(plain.labels), pooling="codes")
+    network.encoder.load_state_dict(plain.network.encoder.state_dict())
+    assert network.document_embedding.codes is not None
+    torch.nn.init.normal_(network.document_embedding.codes.outer.weight)
+    parts = (plain.labels, plain.threshold, "plm-ca", "tiny", plain.window, plain.max_tokens, {}, "")
+    save_bundle(tmp_path / "codes", BundleContents(network, plain.tokenizer, *parts))
+    coder, documents = load_bundle(tmp_path / "codes"), load_dataset(folder / "data").documents("test")
+    encoded = encode_notes(coder, documents, "embed", with_probabilities=True)
+    assert encoded.embeddings == pytest.approx(coder.embed([document.text for document in documents]), abs=1e-6)
+    with pytest.raises(ValueError, match="reads the codes"):
+        embed_means(coder, encoded.means)
+    report = evaluate_retrieval(request(folder, tmp_path / "report", against=(tmp_path / "codes",)))
+    own = evaluate_retrieval(request(folder, tmp_path / "own", bundle=tmp_path / "codes"))
+    ours, theirs = report["systems"][1], own["systems"][0]
+    assert (ours["name"], theirs["name"]) == ("codes", "codes")
+    assert ours["jaccard"]["interval"] == theirs["jaccard"]["interval"]
 
 
 def test_the_raw_encoder_embeds_as_the_mean_of_token_states(folder: Path) -> None:

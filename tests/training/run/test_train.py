@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -13,6 +14,7 @@ from icd_coder import root
 from model.bundle import load_bundle
 from model.dataset import load_dataset
 from model.errors import EmptyDataset, InvalidOption, LabelSpaceMismatch, MissingInput, OutputExists
+from model.network.encoder_source import open_encoder
 from tests.factories import LABELS, tiny_documents, write_tiny_dataset
 from training.optimise import loop, step
 from training.optimise.checkpoint_folder import BEST, LAST
@@ -20,7 +22,7 @@ from training.optimise.contrastive import BY_TEMPERATURE
 from training.optimise.failures import TrainingDiverged
 from training.options import TrainingOptions
 from training.prepare.dataset_directory import Record, write_dataset
-from training.run.network import run_identity
+from training.run.network import network_for, run_identity
 from training.run.run_request import TrainingRequest
 from training.run.train import train_bundle
 
@@ -79,6 +81,33 @@ def test_training_lowers_the_loss_and_writes_a_bundle(
     for column, label in enumerate(coder.labels.labels):
         assert counts.of(column).assigned_notes == sum(label.key in codes for codes in dev)
     assert any((out.with_name("bundle.run") / "tensorboard").iterdir())
+
+
+def test_an_embedding_that_reads_the_codes_starts_from_titles_and_is_trained(data: Path, tmp_path: Path) -> None:
+    """With a frozen encoder too; a rare code's vector starts longer; the bundle embeds with what was trained."""
+    options = replace(OPTIONS, pooling="codes", freeze_layers=2)
+    dataset, encoder = load_dataset(data), open_encoder("tiny")
+    counts = np.arange(len(dataset.labels))
+    codes = network_for(encoder, dataset.labels, counts, 100, options).document_embedding.codes
+    assert codes is not None
+    lengths = codes.vectors.detach().norm(dim=1).numpy()
+    np.testing.assert_allclose(lengths, 1 + np.log(101 / (1 + counts)), rtol=1e-5)
+    train_bundle(request(data, tmp_path / "bundle", pooling="codes", freeze_layers=2))
+    coder = load_bundle(tmp_path / "bundle")
+    assert coder.card["training"]["pooling"] == "codes"
+    assert coder.network.document_embedding.codes is not None
+    assert coder.network.document_embedding.codes.outer.weight.abs().max() > 0
+
+
+def test_a_run_of_the_mean_has_the_identity_that_it_had_before_there_was_a_choice(data: Path) -> None:
+    """So that its checkpoints go on; with the codes it is another run."""
+    dataset = load_dataset(data)
+    notes = dataset.require("train"), dataset.require("dev")
+    of_mean, of_codes = (
+        run_identity(dataset, *notes, replace(OPTIONS, pooling=pooling), 1) for pooling in ("mean", "codes")
+    )
+    assert "pooling" not in of_mean
+    assert of_codes["pooling"] == "codes"
 
 
 @pytest.mark.parametrize("loss", sorted(BY_TEMPERATURE))
@@ -323,6 +352,9 @@ def test_fitting_on_dev_too_holds_patients_back(data: Path, tmp_path: Path) -> N
         ({"views": 2, "freeze_layers": 2}, InvalidOption, "--views 2 needs a layer with dropout"),
         ({"encoder": "/nowhere/at/all"}, InvalidOption, "/nowhere/at/all"),
         ({"fit_splits": ("train", "test")}, InvalidOption, "test"),
+        ({"pooling": "maximum"}, InvalidOption, "--pooling"),
+        ({"pooling": "codes", "loss": "bce"}, InvalidOption, "--pooling codes needs a contrastive loss"),
+        ({"pooling": "codes", "protocol": "two-stage"}, InvalidOption, "--pooling codes reads label attention"),
     ],
 )
 def test_a_bad_option_is_named_and_nothing_is_written(

@@ -27,6 +27,7 @@ from model.label_sets import LabelSets
 from model.losses import SimilarityDissimilarityLoss
 
 TAU, LABELS_A_ROW = 0.07, 16
+GEMMS, OURS, DENSE = "three bare GEMMs", "index lists, closed form (ours)", "dense GEMM, autograd"
 CUBE_BYTES = 2e9
 """Largest B x B x L tensor that is tried."""
 
@@ -71,7 +72,8 @@ def step(call: Callable[[], Tensor], z: Tensor) -> None:
         del gradient
 
 
-def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> None:
+def setting(batch: int, labels: int, size: int, device: str) -> tuple[Tensor, dict[str, Callable[[], Tensor]], float]:
+    """Unit rows (B, D) that want a gradient, the forms of the loss by name, and the seconds of making LabelSets."""
     rows = zipf_rows(batch, labels, 0)
     z = F.normalize(torch.randn(batch, size), dim=1).to(device).requires_grad_(True)
     started = time.perf_counter()
@@ -80,18 +82,22 @@ def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> No
     y = sets.to_multi_hot()
     loss = SimilarityDissimilarityLoss(TAU, normalization="positives")
     variants: dict[str, Callable[[], Tensor]] = {
-        "three bare GEMMs": lambda: three_gemms(z),
-        "index lists, closed form (ours)": lambda: loss(z, fresh(sets)),
+        GEMMS: lambda: three_gemms(z),
+        OURS: lambda: loss(z, fresh(sets)),
         "multi-hot, closed form (ours)": lambda: loss(z, y),
-        "dense GEMM, autograd": lambda: dense_gemm(z, y),
+        DENSE: lambda: dense_gemm(z, y),
     }
-    cube_bytes = 4 * batch * batch * labels
-    if cube_bytes < CUBE_BYTES:
+    if cube_bytes(batch, labels) < CUBE_BYTES:
         variants["B x B x L, autograd"] = lambda: cube(z, y)
     torch.testing.assert_close(loss(z, sets), dense_gemm(z, y), rtol=1e-4, atol=1e-6)
+    return z, variants, conversion
+
+
+def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> None:
+    z, variants, conversion = setting(batch, labels, size, device)
     seconds = clock(variants, z, repeats)
     print(f"\nB = {batch}, L = {labels}, D = {size}, {device}; LabelSets {conversion * 1e3:.1f} ms")
-    floor, dense = seconds["three bare GEMMs"], seconds["dense GEMM, autograd"]
+    floor, dense = seconds[GEMMS], seconds[DENSE]
     for name, call in variants.items():
         mine = seconds[name]
         medians = f"{quotient(mine, floor):6.1f} x GEMMs  {quotient(mine, dense):5.2f} x dense"
@@ -99,7 +105,13 @@ def measure(batch: int, labels: int, size: int, device: str, repeats: int) -> No
         matrices = peak_bytes(call, z) / (4 * batch * batch)
         print(f"  {name:32s} {statistics.median(mine) * 1e3:9.2f} ms {medians}; {fastest}; {matrices:6.1f} B x B")
     if "B x B x L, autograd" not in variants:
-        print(f"  B x B x L, autograd              not tried: one such tensor has {cube_bytes / 2**30:.1f} GiB")
+        size_of_one = cube_bytes(batch, labels) / 2**30
+        print(f"  B x B x L, autograd              not tried: one such tensor has {size_of_one:.1f} GiB")
+
+
+def cube_bytes(batch: int, labels: int) -> int:
+    """Bytes of one float32 B x B x L tensor."""
+    return 4 * batch * batch * labels
 
 
 def clock(variants: dict[str, Callable[[], Tensor]], z: Tensor, repeats: int) -> dict[str, list[float]]:

@@ -12,8 +12,12 @@ import numpy as np
 from torch import Tensor
 
 from model.dataset import IMAGE_SHAPE, Dataset, Document, load_dataset
+from model.errors import InvalidOption
 from model.label_sets import LabelSets
 from model.labels import LabelSpace
+from model.network.encoder_source import open_encoder
+from model.network.windows import WindowedNote, window_notes
+from model.text.note_form import plain_texts
 from training.study.lsa_features import LSA, lsa_features
 from training.study.text_features import text_features
 
@@ -23,11 +27,16 @@ HELD_BACK = 0.15
 
 @dataclass(frozen=True)
 class Part:
-    """Documents of a part. Shape: features (n, F) float32; rows: n arrays of label columns; subjects (n,) of str."""
+    """Documents of a part.
+
+    Shape: features (n, F) float32, F is 0 where the tokens are read; rows: n arrays of label columns; subjects (n,) of
+    str; notes: n, or none where the features are read.
+    """
 
     features: np.ndarray
     rows: tuple[np.ndarray, ...]
     subjects: np.ndarray
+    notes: tuple[WindowedNote, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,17 +66,21 @@ class StudyData:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of labels, features and label columns of every part."""
+        """SHA-256 of labels, features or tokens, and label columns of every part; of titles where there are tokens."""
         digest = hashlib.sha256(self.labels.fingerprint.encode())
+        if self.train.notes:  # label attention starts from the titles
+            digest.update("\n".join(label.title for label in self.labels.labels).encode())
         for part in (self.train, self.tuning, self.judged):
             digest.update(np.ascontiguousarray(part.features).tobytes())
             for columns in part.rows:
                 digest.update(f"{columns.tolist()}\n".encode())
+            for note in part.notes:
+                digest.update(note.ids.tobytes() + note.lengths.tobytes())
         return digest.hexdigest()
 
 
 def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> StudyData:
-    """Read a dataset of texts or features.
+    """Read a dataset of texts or features as rows of numbers.
 
     With a test split, dev is tuned on and test judged. Without, dev is judged, and HELD_BACK of the training
     documents, drawn by subject, is tuned on. Features are standardised by the training
@@ -77,12 +90,8 @@ def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> S
         MissingInput, MalformedInput, EmptyDataset: see :func:`model.dataset.load_dataset`.
     """
     dataset = load_dataset(path, features=True)
-    documents = list(dataset.documents())
+    documents, names, has_test = _in_parts(dataset)
     shape = dataset.manifest.get(IMAGE_SHAPE)
-    has_test = bool(dataset.split_sizes.get("test"))
-    for split in ("train", "dev"):
-        dataset.require(split)
-    names = [document.split for document in documents] if has_test else _without_test(documents)
     of_train = np.array([name == "train" for name in names])
     features = dataset.features()
     if features is None:
@@ -95,6 +104,37 @@ def load_study_data(path: Path, encoder: str, max_tokens: int, cache: Path) -> S
     split = "test" if has_test else "dev"
     image = (int(shape[0]), int(shape[1])) if shape else None
     return StudyData(path.resolve().name, dataset.labels, train, tuning, judged, split, image)
+
+
+def load_study_notes(path: Path, encoder: str, window: int, max_tokens: int) -> StudyData:
+    """Read a dataset of texts as tokens, in the parts of :func:`load_study_data`.
+
+    Raises:
+        MissingInput, MalformedInput, EmptyDataset: see :func:`model.dataset.load_dataset`.
+        InvalidOption: the dataset holds features, or the encoder cannot be opened.
+    """
+    dataset = load_dataset(path, features=True)
+    if dataset.features() is not None:
+        raise InvalidOption(f"'{path}' holds features and --free-layers reads texts: leave it out")
+    documents, names, has_test = _in_parts(dataset)
+    notes = window_notes(
+        open_encoder(encoder).tokenizer, plain_texts(one.text for one in documents), window, max_tokens
+    )
+    nothing = np.zeros((len(documents), 0), dtype=np.float32)
+    train, tuning, judged = (
+        _part(dataset, documents, nothing, names, name, notes) for name in ("train", "dev", "test")
+    )
+    split = "test" if has_test else "dev"
+    return StudyData(path.resolve().name, dataset.labels, train, tuning, judged, split, None)
+
+
+def _in_parts(dataset: Dataset) -> tuple[list[Document], list[str], bool]:
+    """All documents, the part of each, and whether the dataset has a test split."""
+    documents = list(dataset.documents())
+    has_test = bool(dataset.split_sizes.get("test"))
+    for split in ("train", "dev"):
+        dataset.require(split)
+    return documents, [one.split for one in documents] if has_test else _without_test(documents), has_test
 
 
 def _without_test(documents: Sequence[Document]) -> list[str]:
@@ -120,9 +160,15 @@ def _standardised(features: np.ndarray, of_train: np.ndarray) -> np.ndarray:
 
 
 def _part(
-    dataset: Dataset, documents: Sequence[Document], features: np.ndarray, names: Sequence[str], name: str
+    dataset: Dataset,
+    documents: Sequence[Document],
+    features: np.ndarray,
+    names: Sequence[str],
+    name: str,
+    notes: Sequence[WindowedNote] = (),
 ) -> Part:
     chosen = [index for index, own in enumerate(names) if own == name]
     members = [documents[index] for index in chosen]
     subjects = np.array([one.subject_id for one in members], dtype=str)
-    return Part(features[chosen], tuple(dataset.rows(members)), subjects)
+    own_notes = tuple(notes[index] for index in chosen) if notes else ()
+    return Part(features[chosen], tuple(dataset.rows(members)), subjects, own_notes)

@@ -115,7 +115,8 @@ class Ledger:
             "temperature": setting.temperature,
             "lambda": setting.weight,
             "scale": setting.scale,
-            "protocol": cell.protocol,
+            "protocol": setting.protocol,
+            "pooling": setting.pooling,
             "seed": cell.seed,
             **line,
         }
@@ -156,8 +157,10 @@ def _runs(folder: Path) -> Iterator[Run]:
             return  # a run that was killed while it wrote; its cell is done again
         try:
             line = json.loads(text)
-            setting = Setting(line["loss"], line["temperature"], line["lambda"], line["scale"])
-            cell = Cell(setting, line["seed"], line["protocol"])
+            pooling = line.get("pooling", "mean")  # lines of earlier versions lack it
+            numbers = line["temperature"], line["lambda"]
+            setting = Setting(line["loss"], *numbers, line["scale"], line["protocol"], pooling)
+            cell = Cell(setting, line["seed"])
         except (ValueError, KeyError, TypeError) as error:
             raise MalformedInput(f"'{path}' has a line that is no run: remove it, and the cell is run again") from error
         yield Run(cell, line, folder / DOCUMENTS / f"{cell.key}.npz")

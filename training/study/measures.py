@@ -12,7 +12,7 @@ from training.evaluation.ranking_metrics import average_precisions
 from training.study.agreement import neighbour_agreement
 from training.study.bands import bands
 from training.study.inputs import StudyData
-from training.study.train_cell import Trained
+from training.study.trained import Trained
 
 SPARSE = 2
 """A sparse document has 1 to this many labels."""
@@ -38,7 +38,7 @@ def measure(trained: Trained, data: StudyData) -> Measured:
     documents["ap"] = np.full(len(part), np.nan)
     ahead = cells_ahead(scores, gold, np.arange(scores.shape[1]))
     documents["ap"][gold.labelled] = average_precisions(gold, ahead)
-    documents["jaccard"], documents["share"] = neighbour_agreement(
+    documents |= neighbour_agreement(
         part, trained.judged_embeddings, data.train, trained.train_embeddings, scores.shape[1]
     )
     macro = macro_f1(selection)
@@ -81,6 +81,8 @@ RATIOS: dict[str, tuple[str, str | None, str | None]] = {
     "sparse_f1": ("twice_true_sparse", "both_sparse", None),
     "neighbour_jaccard": ("jaccard", None, None),
     "neighbour_share": ("share", None, None),
+    "neighbour_ndcg": ("ndcg", None, None),
+    "neighbour_rare": ("rare", None, None),
     "sparse_jaccard": ("jaccard", None, "sparse"),
 }
 """Figures that are a sum over documents over another: part, whole (None: the number of documents), and a mask."""

@@ -18,14 +18,22 @@ class Recipe:
     """A dataset of features needs none."""
     max_tokens: Annotated[int, Flag("Tokens of a text that the encoder reads.")] = 256
     """256 is what all-MiniLM-L6-v2 was made for."""
-    steps: Annotated[int, Flag("Optimiser steps of a cell.")] = 200
-    batch_size: Annotated[int, Flag("Documents a step, for the contrastive loss too.")] = 256
-    hidden: Annotated[int, Flag("Width of the trunk and of the searched embedding.")] = 128
+    steps: Annotated[int, Flag("Optimiser steps of a cell. Default: 200.", default=None)] = 200
+    batch_size: Annotated[
+        int, Flag("Documents a step, for the contrastive loss too. Default: 256; with --free-layers 16.", default=None)
+    ] = 256
+    hidden: Annotated[int, Flag("Width of the trunk and of the searched embedding. Default: 128.", default=None)] = 128
     """Small, so that thousands of cells fit on one core."""
     projection: int = 64
     """Width of the projections that the contrastive loss sees."""
-    dropout: Annotated[float, Flag("Dropout of trunk and classifier.")] = 0.3
-    learning_rate: Annotated[float, Flag("Peak rate of AdamW.")] = 2e-3
+    dropout: Annotated[float, Flag("Dropout of trunk and classifier. Default: 0.3.", default=None)] = 0.3
+    learning_rate: Annotated[
+        float,
+        Flag(
+            "Peak rate; with --free-layers of what stands on the encoder. Default: 0.002, and 0.001.",
+            default=None,
+        ),
+    ] = 2e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
     """Share of the steps in which the rate rises."""

@@ -9,10 +9,9 @@ from model.losses.relations import Relation, relation
 from training.study.cell import Cell, Setting
 from training.study.inputs import Part, StudyData
 from training.study.plots import new_figure, save_figure
-from training.study.recipe import Recipe
 from training.study.results import Results
+from training.study.run_study import Train
 from training.study.study_losses import BCE
-from training.study.train_cell import train_cell
 
 DOCUMENTS = 600
 PLACED_LOSSES = (BCE, "any", "sd")
@@ -25,7 +24,7 @@ COLOURS = {
 }
 
 
-def plot_relations(results: Results, data: StudyData, recipe: Recipe, path: Path) -> str | None:
+def plot_relations(results: Results, data: StudyData, again: Train, path: Path) -> str | None:
     """t-SNE (van der Maaten and Hinton 2008) of judged embeddings under up to three losses; the caption, or None."""
     settings = [setting for loss in PLACED_LOSSES if (setting := results.chosen(loss)) is not None]
     if not settings:
@@ -34,7 +33,7 @@ def plot_relations(results: Results, data: StudyData, recipe: Recipe, path: Path
     anchor, relations = most_related(part, len(data.labels))
     figure, panels = new_figure(len(settings), 4)
     for axes, setting in zip(panels, settings, strict=True):
-        points = _points(setting, results.seeds(setting)[0], data, recipe, len(part))
+        points = _points(setting, results.seeds(setting)[0], again, len(part))
         for kind, colour in COLOURS.items():
             chosen = points[(relations == kind) & (np.arange(len(part)) != anchor)]
             axes.scatter(*chosen.T, s=8, color=colour, label=f"{kind.name.lower()} ({len(chosen)})")
@@ -62,10 +61,10 @@ def _first(part: Part, number: int) -> Part:
     return Part(part.features[:number], part.rows[:number], part.subjects[:number])
 
 
-def _points(setting: Setting, seed: int, data: StudyData, recipe: Recipe, number: int) -> np.ndarray:
+def _points(setting: Setting, seed: int, again: Train, number: int) -> np.ndarray:
     from sklearn.manifold import TSNE
 
-    embeddings = train_cell(Cell(setting, seed), data, recipe).judged_embeddings[:number]
+    embeddings = again(Cell(setting, seed)).judged_embeddings[:number]
     perplexity = min(30.0, max(1.0, number / 4))
     points: np.ndarray = TSNE(init="pca", random_state=0, perplexity=perplexity).fit_transform(embeddings)
     return points

@@ -34,10 +34,14 @@ class Results:
         return tuple(sorted({one.loss for one in self.runs} - set(NAMES)))
 
     def settings(self, losses: Iterable[str]) -> list[Setting]:
-        """Settings of the losses that were run, in a fixed order."""
+        """Settings of the losses that were run jointly with an embedding of the mean, in a fixed order."""
         wanted = list(losses)
-        found = [one for one in self.runs if one.loss in wanted]
+        found = [one for one in self.runs if one.loss in wanted and one == one.twin]
         return sorted(found, key=lambda one: (wanted.index(one.loss), one.scale, one.temperature, one.weight))
+
+    def variants(self) -> list[Setting]:
+        """The other settings: two stages, or an embedding that reads the codes."""
+        return sorted((one for one in self.runs if one != one.twin), key=lambda one: one.name)
 
     def chosen(self, loss: str) -> Setting | None:
         """The plain setting at DEFAULT_TEMPERATURE with the best mean micro-F1 on the tuning part; of equals the lower
@@ -64,7 +68,7 @@ class Results:
 
     def line_mean(self, setting: Setting, name: str) -> float | None:
         """Mean over seeds of a number of the run's line, such as its seconds a step."""
-        values = [run.line[name] for run in self.runs[setting].values() if run.line[name] is not None]
+        values = [value for run in self.runs[setting].values() if (value := run.line.get(name)) is not None]
         return float(np.mean(values)) if values else None
 
     def estimate(self, setting: Setting, figure: str) -> Estimate | None:

@@ -1,6 +1,7 @@
 """The tables of a study's report."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from training.evaluation.bootstrap import Estimate
 from training.evaluation.markdown_table import table
@@ -22,8 +23,21 @@ FIGURES = {
     "sparse_f1": f"F1, 1-{SPARSE} labels",
     "neighbour_jaccard": "Jaccard@10",
     "neighbour_share": "share@10",
+    "neighbour_ndcg": "nDCG@10",
+    "neighbour_rare": "rare found",
 }
-TESTED = ("micro_f1", "map", "neighbour_jaccard", "neighbour_share", "head_f1", "medium_f1", "tail_f1", "sparse_f1")
+TESTED = (
+    "micro_f1",
+    "map",
+    "neighbour_jaccard",
+    "neighbour_share",
+    "neighbour_ndcg",
+    "neighbour_rare",
+    "head_f1",
+    "medium_f1",
+    "tail_f1",
+    "sparse_f1",
+)
 SHORT = ("micro_f1", "map", "tail_f1", "neighbour_jaccard", "neighbour_share")
 WHOLE = (BCE, *RIVALS, *PLACED)
 
@@ -39,8 +53,7 @@ def head(results: Results, data: StudyData, resamples: int) -> list[str]:
         f"# Losses on {identity['data']}",
         "",
         f"{sizes['train']} training, {sizes['tuning']} tuning and {sizes['judged']} judged documents{held}, "
-        f"{identity['labels']} labels. Frozen features (or the dataset's own) under a small trunk with a BCE head and "
-        f"a projection head, trained jointly; {recipe}.",
+        f"{identity['labels']} labels. {_trained(identity['recipe'])}; {recipe}.",
         "",
         f"- Intervals are 95%, of {resamples} resamples of documents and seeds together; macro-F1 has none. "
         "Differences are paired by document and seed; p is two-sided, Holm-corrected within a table's figure.",
@@ -48,9 +61,18 @@ def head(results: Results, data: StudyData, resamples: int) -> list[str]:
         "over the seeds, on the tuning part. The threshold is tuned there too.",
         f"- Bands hold a third of the training assignments each (training documents a label): {ranges}.",
         "- Jaccard@10 and share@10: mean label Jaccard of the 10 nearest training documents in the embedding, and the "
-        "share of them with a common label.",
+        "share of them with a common label. nDCG@10: their order, by the Jaccard index weighted by rarity. Rare found: "
+        "the share of a document's codes with at most 10 training documents that one of the ten has.",
         "",
     ]
+
+
+def _trained(recipe: dict[str, Any]) -> str:
+    layers = recipe.get("free_layers")
+    if layers:
+        return f"The coder of `icd-coder train`, the top {layers} layers of its encoder free"
+    small = "a small trunk with a BCE head and a projection head, trained jointly"
+    return f"Frozen features (or the dataset's own) under {small}"
 
 
 def chosen_section(results: Results) -> list[str]:
@@ -80,10 +102,10 @@ def verdict_section(results: Results) -> list[str]:
         f"A win or a loss has a corrected p below {SIGNIFICANT:g}.",
         "",
     ]
-    lines += _pairs_table(results, [(one, other) for one in ours for other in theirs])
+    lines += pairs_table(results, [(one, other) for one in ours for other in theirs])
     if bce and len(theirs) > 1:
         lines += ["The rivals against BCE:", ""]
-        lines += _pairs_table(results, [(one, bce[0]) for one in theirs if one.loss != BCE])
+        lines += pairs_table(results, [(one, bce[0]) for one in theirs if one.loss != BCE])
     return lines
 
 
@@ -96,12 +118,12 @@ def lambda_section(results: Results) -> list[str]:
     ]
     if len({one.weight for one in found}) < 2:
         return []
-    lines = ["## Every lambda", "", _settings_table(results, found), ""]
+    lines = ["## Every lambda", "", settings_table(results, found), ""]
     bce = results.settings([BCE])
     for ours in (one for one in found if one.loss == "sd"):
         rivals = [one for one in found if one.weight == ours.weight and one.loss in RIVALS]
         lines += [f"SD at lambda {ours.weight:g} against BCE, and the rivals at the same lambda:", ""]
-        lines += _pairs_table(results, [(ours, other) for other in (*bce, *rivals)])
+        lines += pairs_table(results, [(ours, other) for other in (*bce, *rivals)])
     return lines
 
 
@@ -110,7 +132,7 @@ def temperature_section(results: Results) -> list[str]:
     lines = []
     for group in _by_loss_and_lambda(results):
         if len({one.temperature for one in group}) > 1:
-            lines += [_settings_table(results, group), ""]
+            lines += [settings_table(results, group), ""]
     return ["## Temperature", "", *lines] if lines else []
 
 
@@ -120,8 +142,8 @@ def ablation_section(results: Results) -> list[str]:
     for whole in results.settings(["sd"]):
         same = [one for one in results.settings(ABLATIONS) if _numbers(one) == _numbers(whole)]
         if same:
-            lines += [f"Against {whole.name}:", "", _settings_table(results, [whole, *same]), ""]
-            lines += _pairs_table(results, [(one, whole) for one in same])
+            lines += [f"Against {whole.name}:", "", settings_table(results, [whole, *same]), ""]
+            lines += pairs_table(results, [(one, whole) for one in same])
     return ["## The factors of the weight", "", *lines] if lines else []
 
 
@@ -146,7 +168,8 @@ def cost_section(results: Results) -> list[str]:
     rows = []
     for setting in _chosen(results, _whole(results)):
         seconds, peak = results.line_mean(setting, "seconds_a_step"), results.line_mean(setting, "peak_bytes_a_step")
-        rows.append([setting.loss, f"{1e3 * (seconds or 0):.1f}", f"{(peak or 0) / 1e6:.2f}"])
+        shown = "-" if peak is None else f"{peak / 1e6:.2f}"
+        rows.append([setting.loss, f"{1e3 * (seconds or 0):.1f}", shown])
     note = "Wall time is that of the machine as it was, with whatever else ran; it is no benchmark."
     return ["## Cost of a step", "", note, "", table(["loss", "ms", "MB of tensors at the peak"], rows), ""]
 
@@ -167,12 +190,12 @@ def _by_loss_and_lambda(results: Results) -> list[list[Setting]]:
     return list(found.values())
 
 
-def _settings_table(results: Results, settings: Sequence[Setting]) -> str:
+def settings_table(results: Results, settings: Sequence[Setting]) -> str:
     rows = [[one.name, *(_interval(results.estimate(one, name)) for name in SHORT)] for one in settings]
     return table(["setting", *_names(SHORT)], rows)
 
 
-def _pairs_table(results: Results, pairs: Sequence[tuple[Setting, Setting]]) -> list[str]:
+def pairs_table(results: Results, pairs: Sequence[tuple[Setting, Setting]]) -> list[str]:
     rows: dict[tuple[Setting, Setting], list[str]] = {pair: [f"{pair[0].loss} - {pair[1].loss}"] for pair in pairs}
     for figure in TESTED:
         found = {(one.ours, one.theirs): one for one in verdicts(results, pairs, figure)}

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,28 +21,11 @@ from training.study.network import StudyNetwork, StudyOutput
 from training.study.peak_memory import PeakMemory
 from training.study.recipe import Recipe
 from training.study.study_losses import BCE, study_loss
+from training.study.trained import Trained
 
 ROWS_AT_ONCE = 2048
 MEASURED_STEP = 1
 """The step whose memory is counted; the first one also makes the optimiser's state."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """Shape: scores (n, L) probabilities, embeddings (n, H) unit rows, of the best validated weights."""
-
-    tuning_scores: np.ndarray
-    judged_scores: np.ndarray
-    judged_embeddings: np.ndarray
-    train_embeddings: np.ndarray
-    best_step: int
-    tuning_map: float
-    factor: float | None
-    """What the contrastive term was multiplied by, beside lambda; None for BCE."""
-    seconds_a_step: float
-    """Median over the steps."""
-    peak_bytes: int
-    """Tensors alive at once in one step, forward, backward and update."""
 
 
 class _Term:
@@ -86,13 +68,14 @@ def _trained(cell: Cell, data: StudyData, recipe: Recipe) -> Trained:
     batches = _batches(len(data.train), recipe.batch_size, cell.seed)
     warmup = max(1, round(recipe.warmup * recipe.steps))
     best, watched, seconds = _Best(recipe), PeakMemory(), []
+    bce, terms = [], []
     for step in range(recipe.steps):
         indices = next(batches)
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * linear_schedule(step, warmup, recipe.steps)
         started = time.perf_counter()
         with watched if step == MEASURED_STEP else nullcontext():
-            loss = _loss(network(features[indices]), data.train.labels_of(indices, labels), term)
+            *parts, loss = _loss(network(features[indices]), data.train.labels_of(indices, labels), term)
             optimizer.zero_grad(set_to_none=True)
             torch.autograd.backward(loss)
             optimizer.step()
@@ -101,9 +84,12 @@ def _trained(cell: Cell, data: StudyData, recipe: Recipe) -> Trained:
             raise TrainingDiverged(
                 f"the loss is {loss.item()} at step {step} of {cell.key}: lower --learning-rate or --lambdas"
             )
+        bce.append(parts[0].item())
+        terms.append(parts[1].item())
         best.after(step + 1, network, data.tuning)
     network.load_state_dict(best.weights)
     judged_scores, judged_embeddings = predict(network, data.judged)
+    last = -(-recipe.steps // recipe.validations)
     return Trained(
         tuning_scores=predict(network, data.tuning)[0],
         judged_scores=judged_scores,
@@ -114,6 +100,8 @@ def _trained(cell: Cell, data: StudyData, recipe: Recipe) -> Trained:
         factor=None if term is None else term.factor,
         seconds_a_step=float(np.median(seconds)),
         peak_bytes=watched.peak,
+        bce=float(np.mean(bce[-last:])),
+        term=None if term is None else float(np.mean(terms[-last:])),
     )
 
 
@@ -135,10 +123,13 @@ class _Best:
             self.weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
 
-def _loss(output: StudyOutput, labels: LabelSets, term: _Term | None) -> Tensor:
-    """BCE (sum over labels, mean over documents, as in ``training.optimise.loop``) and the contrastive term."""
+def _loss(output: StudyOutput, labels: LabelSets, term: _Term | None) -> tuple[Tensor, Tensor, Tensor]:
+    """BCE (sum over labels, mean over documents, as in ``training.optimise.loop``), contrastive term, and their sum."""
     bce = F.binary_cross_entropy_with_logits(output.logits, labels.to_multi_hot(), reduction="sum") / len(labels)
-    return bce if term is None else bce + term(output.projections, labels)
+    if term is None:
+        return bce, bce.new_zeros(()), bce
+    value = term(output.projections, labels)
+    return bce, value, bce + value
 
 
 def _batches(number: int, size: int, seed: int) -> Iterator[Tensor]:

@@ -18,20 +18,23 @@ def test_jaccard_and_share_are_those_of_the_exact_search() -> None:
     """Own subjects left out, documents without labels undefined."""
     queries, train = part(50, seed=1, subjects=7), part(40, seed=2, subjects=7)
     ours, theirs = unit(50, 3), unit(40, 4)
-    jaccard, share = neighbour_agreement(queries, ours, train, theirs, 4, k=5)
+    agreement = neighbour_agreement(queries, ours, train, theirs, 4, k=5)
     found = nearest(lambda a, b: ours[a:b] @ theirs.T, queries.subjects.tolist(), train.subjects, 5, "twin")
     twin = measure(
         {"twin": found}, queries.rows, queries.subjects.tolist(), train.rows, train.subjects, num_labels=4, k=5
     )["twin"]
-    np.testing.assert_allclose(jaccard, twin.jaccard)
+    np.testing.assert_allclose(agreement["jaccard"], twin.jaccard)
+    np.testing.assert_allclose(agreement["ndcg"], twin.ndcg)
+    np.testing.assert_allclose(agreement["rare"], twin.rare_recall)
     for query, columns in enumerate(queries.rows):
         shared = [bool(set(columns) & set(train.rows[index])) for index in found.of(query, 5)[0]]
-        np.testing.assert_allclose(share[query], np.mean(shared) if len(columns) else np.nan)
+        np.testing.assert_allclose(agreement["share"][query], np.mean(shared) if len(columns) else np.nan)
 
 
 def test_a_query_without_a_neighbour_is_undefined() -> None:
     """All training documents are of its own subject."""
     queries, train = part(5, seed=1, subjects=1), part(3, seed=2, subjects=1)
-    jaccard, share = neighbour_agreement(queries, unit(5, 3), train, unit(3, 4), 4)
-    assert np.isnan(jaccard).all()
-    assert np.isnan(share).all()
+    found = neighbour_agreement(queries, unit(5, 3), train, unit(3, 4), 4)
+    assert sorted(found) == ["jaccard", "ndcg", "rare", "share"]
+    for name in ("jaccard", "share", "ndcg"):
+        assert np.isnan(found[name]).all()

@@ -8,7 +8,7 @@ from model.labels import multi_hot
 from tests.training.study.study_data import study_data
 from training.study.bands import bands
 from training.study.measures import measure, ratio
-from training.study.train_cell import Trained
+from training.study.trained import Trained
 
 
 def trained() -> Trained:

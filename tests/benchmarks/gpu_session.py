@@ -17,14 +17,12 @@ seed after seed. --small tries all of it on a CPU, with tiny shapes and few note
 import argparse
 import json
 import math
-import multiprocessing
 import os
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gpu_fine_tunes import LOSSES, Cell, FineTuning, OutOfTime, fine_tune
 from gpu_pack import commit, read_card, write_pack
 from gpu_page import session_page
+from gpu_processes import executor_of, submitted
 from gpu_speed import HEADS, SMALL, Shapes, free_memory, losses, machine, throughput
 
 from model.atomic_output import write_atomically
@@ -137,15 +136,6 @@ def fine_tune_cell(cell: Cell, setting: FineTuning) -> dict[str, Any]:
     return found
 
 
-class Here(Executor):
-    """Does the work at once, in this process."""
-
-    def submit(self, function: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        future.set_result(function(*given, **named))
-        return future
-
-
 def fine_tune_all(session: Session, cells: list[Cell], setting: FineTuning, at_once: int) -> None:
     """Every cell in order that the time allows, judged by how long the last one of its corpus took."""
     took: dict[str, float] = {}
@@ -153,12 +143,12 @@ def fine_tune_all(session: Session, cells: list[Cell], setting: FineTuning, at_o
     def fits(cell: Cell) -> bool:
         return time.time() + took.get(cell.corpus, 0.0) < setting.deadline
 
-    with _executor(at_once) as executor:
+    with executor_of(at_once) as executor:
         running: dict[Future[dict[str, Any]], Cell] = {}
         while True:
             while len(running) < at_once and (cell := next(filter(fits, cells), None)):
                 cells.remove(cell)
-                running[_submitted(executor, cell, setting)] = cell
+                running[submitted(executor, fine_tune_cell, cell, setting)] = cell
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -169,33 +159,6 @@ def fine_tune_all(session: Session, cells: list[Cell], setting: FineTuning, at_o
     for cell in cells:
         needed = took.get(cell.corpus)
         session.record(cell.name, not_run("no time left" if needed is None else f"one takes {needed:.0f} s"))
-
-
-def _submitted(executor: Executor, cell: Cell, setting: FineTuning) -> Future[dict[str, Any]]:
-    try:
-        return executor.submit(fine_tune_cell, cell, setting)
-    except BrokenExecutor as error:  # an earlier one was killed
-        future: Future[dict[str, Any]] = Future()
-        future.set_exception(error)
-        return future
-
-
-def _executor(at_once: int) -> Executor:
-    if at_once == 1:
-        return Here()
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(at_once, context, initializer=_end_with, initargs=(os.getpid(),))
-
-
-def _end_with(parent: int) -> None:
-    """End this process when the session is killed: it would hold the device."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_session(given: argparse.Namespace) -> None:

@@ -1,5 +1,6 @@
 """The folder of a study: what it takes for finished, and what it refuses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,22 @@ def test_a_finished_cell_is_found_again(tmp_path: Path) -> None:
     run = opened(tmp_path / "study").runs[CELL]
     assert run.figures == {"map": 0.5}
     np.testing.assert_array_equal(run.documents()["ap"], np.array([0.25, np.nan], dtype=np.float32))
+
+
+def test_lines_of_earlier_versions_are_those_of_an_embedding_of_the_mean(tmp_path: Path) -> None:
+    """They lack the field; a cell of the codes is another one, with a file of its own."""
+    ledger = opened(tmp_path / "study")
+    ledger.add(CELL, LINE, {"ap": np.ones(2)})
+    path = tmp_path / "study" / "runs.jsonl"
+    path.write_text(path.read_text().replace('"pooling": "mean", ', ""))
+    assert "pooling" not in path.read_text()
+    again = opened(tmp_path / "study")
+    assert list(again.runs) == [CELL]
+    of_codes = Cell(replace(CELL.setting, pooling="codes"), 1)
+    again.add(of_codes, LINE, {"ap": np.zeros(2)})
+    found = opened(tmp_path / "study").runs
+    assert list(found) == [CELL, of_codes]
+    np.testing.assert_array_equal(found[CELL].documents()["ap"], np.ones(2, dtype=np.float32))
 
 
 def test_a_half_written_line_is_done_again(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from itertools import islice
 MOST_TOKENS = 50_000
 """Strings, commas and brackets of one body, or of one line of a job; untuned. A code with its system has 8."""
 # An unclosed string extends to the end of the body. Possessive quantifiers keep the time linear.
+SIGNS = (b'"', b",", b"[", b"]", b"{", b"}")
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{},]', re.DOTALL)
 
 
 def is_larger(body: bytes, most: int = MOST_TOKENS) -> bool:
     """Whether there are more than ``most`` strings, commas outside of them, and brackets."""
+    if sum(body.count(sign) for sign in SIGNS) <= most:
+        return False  # no token is without one of them, and counting is twenty times faster
     return next(islice(_TOKEN.finditer(body), most, None), None) is not None
 
 

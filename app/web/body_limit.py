@@ -144,13 +144,14 @@ class BodyLimit:
         """
         if _declared_length(scope) > limit:
             return None
-        reading = asyncio.ensure_future(_messages(receive, limit))
+        messages: list[Message] = []
         try:
-            done, _ = await asyncio.wait({reading}, timeout=PROMPT_SECONDS)
-            with nullcontext() if done else self.slow.hold(who_asks(scope)):
-                return await reading
-        finally:
-            reading.cancel()
+            async with asyncio.timeout(PROMPT_SECONDS):
+                return await _collected(receive, messages, limit)
+        except TimeoutError:
+            pass  # what has come stays in the list
+        with self.slow.hold(who_asks(scope)):
+            return await _collected(receive, messages, limit)
 
 
 def takes_body(route: object) -> bool:
@@ -173,9 +174,9 @@ async def _while_connected(answering: Awaitable[None], receive: Receive) -> None
         await asyncio.wait({answer, gone})
 
 
-async def _messages(receive: Receive, limit: int) -> list[Message] | None:
-    messages: list[Message] = []
-    size = 0
+async def _collected(receive: Receive, messages: list[Message], limit: int) -> list[Message] | None:
+    """The messages with those that come until the body ends; None if it is larger than the limit."""
+    size = sum(len(message.get("body", b"")) for message in messages)
     while True:
         message = await receive()
         messages.append(message)

@@ -218,7 +218,7 @@ def show(note: dict[str, Any], answer: dict[str, Any]) -> None:
     for column, justify in (("", "left"), ("code", "left"), ("title", "left"), ("prob.", "right")):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]
     table.add_column("sel.")
-    table.add_column(f"of {NEIGHBOURS} nb.", justify="right")
+    table.add_column(f"of {NEIGHBOURS} by text", justify="right")
     table.add_column("evidence in the note", ratio=1)
     for code in answer["codes"]:
         table.add_row(

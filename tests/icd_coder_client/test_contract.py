@@ -37,7 +37,7 @@ CALLS: dict[str, Callable[[Client], object]] = {
     "model": lambda client: client.model(),
     "audit": lambda client: client.audit("t", [{"code": "I10"}], note_id="n", subject_id="s", explain="none"),
     "codes": lambda client: client.codes("q", system="icd9cm", category="I21", policy="p", limit=1, offset=1),
-    "neighbours": lambda client: client.neighbours("t", note_id="n", subject_id="s", neighbours=1),
+    "neighbours": lambda client: client.neighbours("t", note_id="n", subject_id="s", neighbours=1, by="text"),
     "store_note": lambda client: client.store_note("n", "t", [{"code": "I10"}], subject_id="s"),
     "note": lambda client: client.note("n"),
     "delete_note": lambda client: client.delete_note("n"),

@@ -35,7 +35,8 @@ def bare(coder: FakeCoder) -> Iterator[TestClient]:
 def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> None:
     """And no other."""
     answer = client.post("/v1/predict", json={"text": NOTE, "top_k": 2}).json()
-    assert set(answer) == {"bundle_id", "precision", "codes", "neighbours", "tokens", "warnings", "timings_ms"}
+    known = {"bundle_id", "precision", "codes", "neighbours", "neighbours_by", "tokens", "warnings", "timings_ms"}
+    assert set(answer) == known
     assert answer["precision"] == "fp32"
     assert answer["bundle_id"] == "b" * 64
     assert answer["codes"][0] == {
@@ -63,7 +64,7 @@ def test_a_prediction_has_every_field_of_the_contract(client: TestClient) -> Non
             }
         ],
         "neighbour_count": 1,
-        "support": {"share": pytest.approx(share_of(answer, "250.00")), "agrees": True},
+        "support": {"by": "text", "share": pytest.approx(share_of(answer, "250.00")), "agrees": True},
     }
     assert [code["neighbour_count"] for code in answer["codes"]] == [1, 2]
     assert answer["tokens"] == {"read": 7, "total": 7, "truncated": False}
@@ -88,7 +89,8 @@ def test_neighbours_and_codes_say_what_they_share(client: TestClient) -> None:
     assert len(answer["neighbours"]) == 3
     for code in answer["codes"]:
         share = share_of(answer, code["code"])
-        assert code["support"] == {"share": pytest.approx(share), "agrees": code["selected"] == (share >= 0.5)}
+        agrees = code["selected"] == (share >= 0.5)
+        assert code["support"] == {"by": "text", "share": pytest.approx(share), "agrees": agrees}
     for note in answer["neighbours"]:
         carried = {code["code"] for code in note["codes"]}
         assert note["shared"] == [

@@ -4,12 +4,16 @@ Every pass is linear in the text, so what lies between two checks is bounded by 
 does not count: it depends on the tokens that are read, which are limited, and not on what the text is made of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import thread_time
+from typing import TypeVar
 
 from model.errors import NoteTooCostly
+
+CHECKED_EVERY = 256
+Item = TypeVar("Item")
 
 
 class _Budget:
@@ -45,6 +49,14 @@ def check_budget() -> None:
             f"the text of the note takes more than {budget.seconds:g} seconds of the processor to read, as text of "
             "repeated signs can: send the discharge summary alone"
         )
+
+
+def within_budget(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, with a check every few hundred of them."""
+    for place, item in enumerate(items):
+        if place % CHECKED_EVERY == 0:
+            check_budget()
+        yield item
 
 
 @contextmanager

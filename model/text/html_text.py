@@ -4,6 +4,7 @@ import re
 from html import unescape
 from html.entities import html5
 
+from model.processor_budget import within_budget
 from model.text.text_edits import Edit
 
 _ENTITY = re.compile(
@@ -31,7 +32,7 @@ def read_entities(text: str) -> list[Edit]:
     """Characters in place of the entities that HTML knows; other words between & and ; stay."""
     if "&" not in text:
         return []
-    found = ((m, _character(m[0])) for m in _ENTITY.finditer(text))
+    found = ((m, _character(m[0])) for m in within_budget(_ENTITY.finditer(text)))
     return [Edit(m.start(), m.end(), new) for m, new in found if new is not None]
 
 
@@ -56,11 +57,11 @@ def read_tags(text: str) -> list[Edit]:
     """
     if "<" not in text:
         return []
-    tags = [tag for tag in _TAG.finditer(text) if _is_tag(tag)]
+    tags = [tag for tag in within_budget(_TAG.finditer(text)) if _is_tag(tag)]
     paragraph = "\n\n" if any(tag["name"].lower() == "br" for tag in tags) else "\n"
     edits: list[Edit] = []
     done, at_line_start = 0, True
-    for tag in tags:
+    for tag in within_budget(tags):
         start = tag.start()
         while start > done and text[start - 1] in " \t":
             start -= 1

@@ -24,7 +24,7 @@ from training.run.with_validation import validation_map
 from training.study.cell import Cell
 from training.study.fine_tuning import FineTuning
 from training.study.inputs import StudyData
-from training.study.study_losses import BCE
+from training.study.study_losses import BCE, source_digest
 from training.study.trained import Trained
 
 
@@ -93,7 +93,7 @@ class FreeLayersTrainer:
         part = self.data.tuning
         make_folder(folder)
         validate = validation_map(part.rows, tuning.num_labels, np.zeros(len(part), dtype=np.int64))
-        identity = {"data": self.data.fingerprint, **options.as_dict()}
+        identity = {"data": self.data.fingerprint, **options.as_dict(), "loss_source": source_digest(options.loss)}
 
         def fit_stage(
             options: TrainingOptions, folder: Path, identity: dict[str, Any], validate: Validate | None

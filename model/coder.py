@@ -22,7 +22,7 @@ from model.prediction import CodedNote, Evidence, NoteVectors, RankedCode, Token
 from model.processor_budget import check_budget, not_counted
 from model.ranking.audit import AuditedNote, audit_note
 from model.ranking.neighbour_vote import RankingNeighbour
-from model.ranking.ranker import Ranker
+from model.ranking.ranker import Ranker, Ranking
 from model.ranking.selection import CodeChoice, ThresholdedRanking, classifier_ranking, with_thresholds
 from model.ranking.thresholds import GLOBAL, GlobalThreshold, ThresholdPolicy
 from model.stage_timing import stage
@@ -138,7 +138,8 @@ class Coder:
         """Every candidate code of a note in the order of an answer, without evidence or doubt."""
         note = self.read(text)
         scores = self._score(note)
-        return self._rank(self._text_channels(note), scores, self._found(neighbours, scores), None)
+        ranking = self._ranking(self._text_channels(note), scores, self._found(neighbours, scores))
+        return self._with_thresholds(ranking, scores, None)
 
     def of_label_space(self, ranked: ThresholdedRanking) -> np.ndarray:
         """Probability of every code of the label space, 0 for one that is no candidate, float64 (L,)."""
@@ -210,16 +211,23 @@ class Coder:
         check_note(text)
         note = self.read(text)
         scores = self._score(note)
-        return NoteVectors(scores.embedding, self._code_vector(self._text_channels(note), scores))
+        return NoteVectors(scores.embedding, self._code_vector(self._text_channels(note), scores, None))
 
     def _text_channels(self, note: ReadNote) -> Sequence[Channel]:
         return [] if self.ranker is None else self.ranker.text_channels(note)
 
-    def _code_vector(self, from_text: Sequence[Channel], scores: NoteScores) -> CodeVector | None:
-        """Of the codes that are predicted without neighbours: what stored notes carry has no part in it."""
+    def _code_vector(
+        self, from_text: Sequence[Channel], scores: NoteScores, ranking: Ranking | None
+    ) -> CodeVector | None:
+        """Of the codes that are predicted without neighbours: what stored notes carry has no part in it.
+
+        Args:
+            ranking: of the note, where it is known; one without neighbours need not be made again.
+        """
         if self.ranker is None or self.ranker.code_vectors is None:
             return None
-        ranking = self.ranker.rank_from(from_text, scores.probabilities, None)
+        if ranking is None or ranking.used_neighbours:
+            ranking = self.ranker.rank_from(from_text, scores.probabilities, None)
         return self.ranker.code_vectors.predicted(ranking.columns, ranking.probabilities)
 
     @property
@@ -295,8 +303,9 @@ class Coder:
         neighbours = self._found(neighbours, scores)
         with stage("rank"):
             from_text = self._text_channels(note)
-            code_vector = self._code_vector(from_text, scores)
-            ranked = self._rank(from_text, scores, neighbours, policy)
+            ranking = self._ranking(from_text, scores, neighbours)
+            code_vector = self._code_vector(from_text, scores, ranking)
+            ranked = self._with_thresholds(ranking, scores, policy)
         doubt = self.doubt(note.text, scores.embedding)
         if doubt is not None and doubt.is_strong:
             ranked = ranked.without_confidence()
@@ -326,16 +335,17 @@ class Coder:
                 return neighbours(scores.embedding) if self.uses_neighbours else None
         return neighbours
 
-    def _rank(
-        self,
-        from_text: Sequence[Channel],
-        scores: NoteScores,
-        neighbours: Sequence[RankingNeighbour] | None,
-        policy: str | None,
-    ) -> ThresholdedRanking:
-        if self.ranker is None:
+    def _ranking(
+        self, from_text: Sequence[Channel], scores: NoteScores, neighbours: Sequence[RankingNeighbour] | None
+    ) -> Ranking | None:
+        """By the ranker; None without one."""
+        return None if self.ranker is None else self.ranker.rank_from(from_text, scores.probabilities, neighbours)
+
+    def _with_thresholds(self, ranking: Ranking | None, scores: NoteScores, policy: str | None) -> ThresholdedRanking:
+        """The ranker's order, or that of the classifier alone."""
+        if ranking is None:
             return classifier_ranking(scores.probabilities, self.threshold, self.policies, policy)
-        return with_thresholds(self.ranker.rank_from(from_text, scores.probabilities, neighbours), policy)
+        return with_thresholds(ranking, policy)
 
     def _ranked(
         self, place: int, ranked: ThresholdedRanking, spans: dict[int, tuple[Evidence, ...]] | None

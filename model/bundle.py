@@ -250,8 +250,7 @@ def _embedding_id(contents: BundleContents, state: dict[str, torch.Tensor]) -> s
     """Hash of all that the stored vectors of a note depend on.
 
     The embedding: encoder, embedding projection, tokenizer, windows, precision; label attention too where the
-    embedding reads the codes. The code vector: the code set and its
-    weights.
+    embedding reads the codes. The code vector: the code set and its weights.
     """
     digest = hashlib.sha256()
     digest.update(f"{contents.network.encoder.arithmetic}\n".encode())

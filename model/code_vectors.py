@@ -5,6 +5,7 @@ the sum of w over S & T, divided by the geometric mean of the sums over S and ov
 the cosine of weighted terms), so that a shared rare code says more than a shared common one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,26 @@ class CodeVector:
     def __len__(self) -> int:
         """Number of codes."""
         return len(self.columns)
+
+    def dense(self, width: int, kind: type = np.float32) -> np.ndarray:
+        """As a row (width,), without the columns beyond it."""
+        found: np.ndarray = np.zeros(width, dtype=kind)
+        inside = self.columns < width
+        found[self.columns[inside]] = self.values[inside]
+        return found
+
+
+def csr_parts(vectors: Sequence[CodeVector]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values, columns and row starts of the vectors as one sparse matrix in CSR form, as SciPy takes them.
+
+    Shape:
+        values: (V,) float32; columns: (V,) int32; starts: (n + 1,) int32.
+    """
+    starts = np.zeros(len(vectors) + 1, dtype=np.int32)
+    starts[1:] = np.cumsum([len(vector) for vector in vectors], dtype=np.int32)
+    columns = np.concatenate([np.zeros(0, dtype=np.int32), *(vector.columns for vector in vectors)])
+    values = np.concatenate([np.zeros(0, dtype=np.float32), *(vector.values for vector in vectors)])
+    return values, columns, starts
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from model.code_vectors import CodeVector
+from model.code_vectors import CodeVector, csr_parts
 
 
 def code_rows(vectors: Sequence[CodeVector | None]) -> csr_array:
@@ -14,13 +14,9 @@ def code_rows(vectors: Sequence[CodeVector | None]) -> csr_array:
     Shape:
         returns: (N, U) float32
     """
-    rows = [vector if vector is not None else CodeVector.empty() for vector in vectors] or [CodeVector.empty()]
-    starts = np.zeros(len(vectors) + 1, dtype=np.int32)
-    starts[1:] = np.cumsum(np.array([len(row) for row in rows[: len(vectors)]], dtype=np.int32))
-    columns = np.concatenate([row.columns for row in rows], dtype=np.int32)
-    values = np.concatenate([row.values for row in rows], dtype=np.float32)
-    width = int(columns.max(initial=0)) + 1
-    return csr_array((values, columns, starts), shape=(len(vectors), width))
+    parts = csr_parts([CodeVector.empty() if vector is None else vector for vector in vectors])
+    width = int(parts[1].max(initial=0)) + 1
+    return csr_array(parts, shape=(len(vectors), width))
 
 
 def joined(parts: Sequence[csr_array]) -> csr_array:
@@ -31,7 +27,7 @@ def joined(parts: Sequence[csr_array]) -> csr_array:
 
 def products(rows: csr_array, query: CodeVector) -> np.ndarray:
     """Inner product of each row with the query, float32 (N,): what a search sifts with."""
-    found: np.ndarray = rows @ _dense(query, rows.shape[1], np.float32)
+    found: np.ndarray = rows @ query.dense(rows.shape[1])
     return found
 
 
@@ -41,7 +37,7 @@ def cosines(rows: csr_array, query: CodeVector) -> np.ndarray:
     Each row is summed in the order of its columns, so that equal rows have equal cosines wherever they stand.
     """
     wide = rows.astype(np.float64)
-    found: np.ndarray = wide @ _dense(query, rows.shape[1], np.float64)
+    found: np.ndarray = wide @ query.dense(rows.shape[1], np.float64)
     squares = csr_array((wide.data * wide.data, rows.indices, rows.indptr), shape=rows.shape)
     length = np.sqrt(np.square(query.values, dtype=np.float64).sum())
     norms = np.sqrt(squares @ np.ones(rows.shape[1])) * length
@@ -56,11 +52,3 @@ def memory(rows: csr_array) -> int:
 
 def _reshaped(rows: csr_array, width: int) -> csr_array:
     return csr_array((rows.data, rows.indices, rows.indptr), shape=(rows.shape[0], width))
-
-
-def _dense(query: CodeVector, width: int, kind: type) -> np.ndarray:
-    """The query as a row (width,), without the columns that no stored row has."""
-    found: np.ndarray = np.zeros(width, dtype=kind)
-    inside = query.columns < width
-    found[query.columns[inside]] = query.values[inside]
-    return found

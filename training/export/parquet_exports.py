@@ -63,7 +63,7 @@ def export_scores(
 ) -> Exported:
     """A row a document and code: the first ``top_k`` candidates of the ranker, or codes of the classifier alone.
 
-    No stored note is heard; an answer of a service with a database may differ.
+    No stored note is read; an answer of a service with a database may differ.
 
     Raises:
         As :func:`export_embeddings`.

@@ -10,7 +10,7 @@ from model.dataset import Document
 from model.labels import LabelSpace
 from model.progress import with_progress
 from training.retrieval.code_search import stored_codes
-from training.retrieval.measures import K, Relevance, discounts, label_weights
+from training.retrieval.measures import K, Relevance, discounted_gain, label_weights
 from training.retrieval.search import highest, own_patient
 
 SHARES = (0.0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -53,11 +53,6 @@ class FittedCodeVectors:
     """Mean nDCG of the K nearest training notes, by share; empty where no query could be judged."""
 
 
-def gain(gains: np.ndarray) -> float:
-    """Discounted cumulative gain of notes in their order."""
-    return float(gains @ discounts(len(gains)))
-
-
 def code_weights(train_counts: np.ndarray, documents: int) -> np.ndarray:
     """Square root of the inverse document frequency of each code, float32 (U,)."""
     weights: np.ndarray = np.sqrt(label_weights(train_counts, documents)).astype(np.float32)
@@ -74,7 +69,7 @@ class StoredNotes:
         self.subjects = np.array([document.subject_id for document in documents], dtype=object)
         self.relevance = Relevance(rows, len(codes))
         self._embeddings = embeddings
-        self._vectors = stored_codes(documents, codes, vectors)
+        self._vectors = stored_codes(rows, vectors)
 
     def by_text(self, embedding: np.ndarray) -> np.ndarray:
         """Cosines of a query's embedding (H,) with those of the notes, (T,)."""
@@ -83,9 +78,7 @@ class StoredNotes:
 
     def by_codes(self, query: CodeVector) -> np.ndarray:
         """Cosines of a query's code vector with those of the notes, (T,)."""
-        dense = np.zeros(self._vectors.shape[1], dtype=np.float32)
-        dense[query.columns] = query.values
-        found: np.ndarray = self._vectors @ dense
+        found: np.ndarray = self._vectors @ query.dense(self._vectors.shape[1])
         return found
 
 
@@ -97,7 +90,7 @@ def ndcg_by_share(query: HeldOutQuery, stored: StoredNotes, columns: np.ndarray,
     """
     own = own_patient(query.document.subject_id, stored.subjects)
     gains = np.where(own, 0.0, stored.relevance.gains(columns))
-    best = gain(np.sort(gains)[::-1][:K])
+    best = discounted_gain(np.sort(gains)[::-1][:K])
     if best == 0.0:
         return np.full(len(SHARES), np.nan)
     by_text = stored.by_text(query.embedding)
@@ -105,7 +98,7 @@ def ndcg_by_share(query: HeldOutQuery, stored: StoredNotes, columns: np.ndarray,
     found = []
     for share in SHARES:
         mixed = np.where(own, -np.inf, share * by_codes + (1 - share) * by_text)
-        found.append(gain(gains[highest(mixed, K)]) / best)
+        found.append(discounted_gain(gains[highest(mixed, K)]) / best)
     return np.array(found)
 
 

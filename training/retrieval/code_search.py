@@ -5,24 +5,20 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from model.code_vectors import CodeVector, CodeVectors
+from model.code_vectors import CodeVector, CodeVectors, csr_parts
 from model.coder import Coder
 from model.dataset import Document
-from model.labels import LabelSpace
 from model.progress import with_progress
 
 
 def stacked(vectors: Sequence[CodeVector], columns: int) -> csr_array:
     """The vectors as a sparse matrix (n, U) float32."""
-    starts = np.cumsum([0, *map(len, vectors)])
-    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(vector.columns for vector in vectors)])
-    values = np.concatenate([np.zeros(0, dtype=np.float32), *(vector.values for vector in vectors)])
-    return csr_array((values, indices, starts), shape=(len(vectors), columns))
+    return csr_array(csr_parts(vectors), shape=(len(vectors), columns))
 
 
-def stored_codes(documents: Iterable[Document], codes: LabelSpace, vectors: CodeVectors) -> csr_array:
-    """Documents as a service stores them, by their assigned codes: (n, U)."""
-    return stacked([vectors.assigned(codes.columns(document.codes)) for document in documents], len(codes))
+def stored_codes(rows: Iterable[np.ndarray], vectors: CodeVectors) -> csr_array:
+    """Documents as a service stores them, by the columns of their assigned codes: (n, U)."""
+    return stacked([vectors.assigned(columns) for columns in rows], len(vectors.weights))
 
 
 def predicted_codes(

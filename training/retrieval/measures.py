@@ -42,6 +42,11 @@ def discounts(k: int) -> np.ndarray:
     return found
 
 
+def discounted_gain(gains: np.ndarray) -> float:
+    """Discounted cumulative gain of documents in their order, (k,)."""
+    return float(gains @ discounts(len(gains)))
+
+
 class Relevance:
     """Relevance of training documents to a query, from the label sets alone.
 
@@ -107,15 +112,14 @@ def measure(
     for query, columns in enumerate(rows):
         jaccard, gains = relevance.jaccard(columns), relevance.gains(columns)
         gains[own_patient(subjects[query], train_subjects)] = 0.0
-        ideal = np.sort(gains)[::-1][:k]
-        best = float(ideal @ discounts(len(ideal)))
+        best = discounted_gain(np.sort(gains)[::-1][:k])
         rare = relevance.rare(columns)
         for name, neighbours in systems.items():
             chosen, _ = neighbours.of(query, k)
             if len(columns) and len(chosen):
                 found[name].jaccard[query] = jaccard[chosen].mean()
             if best > 0:
-                found[name].ndcg[query] = gains[chosen] @ discounts(len(chosen)) / best
+                found[name].ndcg[query] = discounted_gain(gains[chosen]) / best
             if len(rare):
                 carried = np.concatenate([np.zeros(0, dtype=np.int64), *(train_rows[index] for index in chosen)])
                 found[name].rare_recall[query] = np.isin(rare, carried).mean()

@@ -143,7 +143,7 @@ def _served(
     vectors = coder.code_vectors
     if vectors is None:
         return {name: _search_vectors(name, {split: notes.embeddings for split, notes in encoded.items()}, corpus)}
-    stored = stored_codes(corpus.train, coder.codes, vectors)
+    stored = stored_codes((coder.codes.columns(document.codes) for document in corpus.train), vectors)
     codes = {
         split: predicted_codes(coder, documents, probabilities[split], f"rank {split}, {name}")
         for split, documents in corpus.queries.items()

@@ -45,5 +45,6 @@ def embed_notes(network: CodingNetwork, notes: NoteSource, options: TrainingOpti
     network.eval()
     embeddings = np.zeros((len(notes), network.encoder.hidden_size), dtype=np.float32)
     for indices in ordered_batches(notes.sizes, batch_limit(options)):
-        embeddings[indices] = network(notes.batch(indices).to(device)).embeddings.float().cpu().numpy()
+        batch = notes.batch(indices).to(device)
+        embeddings[indices] = network.embed(network.token_states(batch), batch.note_mask).float().cpu().numpy()
     return embeddings

@@ -18,6 +18,7 @@ from training.optimise.loop import TrainingResult, fit
 from training.optimise.note_source import NoteSource, note_source
 from training.optimise.run_log import LINES
 from training.options import TrainingOptions
+from training.run.neighbour_agreement import embed_notes
 from training.run.network import network_for
 from training.run.protocol import FIRST, SECOND, ProtocolResult, Validate, run_protocol
 from training.run.with_validation import validation_map
@@ -77,7 +78,7 @@ class FreeLayersTrainer:
             tuning_scores=outcome.result.dev_scores,
             judged_scores=judged_scores,
             judged_embeddings=judged_embeddings,
-            train_embeddings=answers(network, train, options)[1],
+            train_embeddings=embed_notes(network, train, options, "cpu"),
             best_step=last.step_of(outcome.result.progress.best_epoch),
             tuning_map=outcome.result.progress.best_map,
             factor=None if cell.setting.loss == BCE else first.last_epoch("contrastive_scale") or 1.0,

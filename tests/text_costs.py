@@ -45,24 +45,22 @@ def superlinear(
     most_rounds: int = 8,
     **around: str,
 ) -> dict[str, str]:
-    """The passes whose time grows faster than AT_MOST for each doubling, with their least times.
+    """The passes whose time grows faster than AT_MOST for each doubling, with the times of the last round.
 
-    A pass is measured anew, in turn for both lengths, until it is within the limit or the rounds are over: load can
-    make any one measurement longer, and none shorter.
+    Both lengths are measured in turn, until each pass was within the limit in some round or the rounds are over: load
+    can make any one measurement longer, and a processor that is lent for a moment any one shorter.
     """
     allowed = AT_MOST ** math.log2(large / small)
-    least: dict[int, Seconds] = {small: {}, large: {}}
-    wrong: dict[str, str] = {}
+    wrong: dict[str, str] | None = None
     for done in range(1, most_rounds + 1):
-        for size, seconds in least.items():
-            now = _measured(passes, pathology(unit, size, **around))
-            least[size] = {name: min(spent, seconds.get(name, spent)) for name, spent in now.items()}
-        wrong = dict(_beyond(least[small], least[large], allowed))
-        if not wrong and (done >= least_rounds or max(least[large].values()) < FLOOR):
+        short, long = (_measured(passes, pathology(unit, size, **around)) for size in (small, large))
+        beyond = dict(_beyond(short, long, allowed))
+        wrong = {name: times for name, times in beyond.items() if wrong is None or name in wrong}
+        if not wrong and (done >= least_rounds or max(long.values()) < FLOOR):
             break
-        if any(least[large][name] > CERTAIN for name in wrong):
+        if any(long[name] > CERTAIN for name in wrong):
             break
-    return wrong
+    return wrong or {}
 
 
 def _measured(passes: Passes, text: str) -> Seconds:

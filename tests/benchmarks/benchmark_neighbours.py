@@ -178,16 +178,14 @@ def draw(notes: int, codes: int, seed: int) -> np.ndarray:
 
 
 def fill(engine: Engine, count: int) -> None:
-    """1.25 notes a patient."""
+    """1.25 notes a patient, all in one transaction as a restore writes them."""
     with write(engine) as connection:
         bundle = {"bundle_id": "b", "embedding_id": EMBEDDING_ID, "dimension": DIMENSION, "created_at": FIRST}
         connection.execute(insert(Bundle), bundle)
         patients = count * 4 // 5
         connection.execute(insert(Patient), [{"id": n + 1, "subject_id": f"p{n}"} for n in range(patients)])
-    for start in range(0, count, CHUNK):
-        numbers = range(start, min(start + CHUNK, count))
-        # A transaction each: PostgreSQL's counter of changes would become slow in a single one.
-        with write(engine) as connection:
+        for start in range(0, count, CHUNK):
+            numbers = range(start, min(start + CHUNK, count))
             connection.execute(insert(Note), [note(number, patients) for number in numbers])
             vectors = rows(len(numbers), start).astype(VECTOR_TYPE)
             same = {"embedding_id": EMBEDDING_ID, "dimension": DIMENSION}

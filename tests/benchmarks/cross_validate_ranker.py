@@ -1,4 +1,4 @@
-"""Cross-validated quality of the ranker on CodiEsp, by channel and fused, with intervals over cases.
+"""Cross-validated quality of the ranker and of its neighbours on CodiEsp, with intervals over cases.
 
 python tests/benchmarks/cross_validate_ranker.py DATA OUT [--epochs 10]
     [--pairs] [--without-neighbours] [--least-patients 1]
@@ -19,12 +19,12 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from model.dataset import Document, load_dataset
 from model.network.encoder_source import open_encoder
+from tests.benchmarks.nested_neighbours import print_neighbours
 from tests.benchmarks.nested_ranking import RankedFold, ranked_folds, unseen_found
 from training.evaluation.bootstrap import Interval, micro_f1_interval
 from training.evaluation.ranked_calibration import ranked_error_interval
@@ -45,12 +45,11 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--precision", default="bf16")
+    parser.add_argument("--precision", default="bf16", help="fp32 where the processor has no bf16")
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--without-neighbours", action="store_true")
     parser.add_argument("--least-patients", type=int, default=1, help="of a phrase; 1, since the cases are public")
     asked = parser.parse_args()
-    torch.set_num_threads(torch.get_num_threads())
     dataset = load_dataset(asked.data)
     documents = list(dataset.documents("train", "dev"))
     known = dict(line.split("\t") for line in FOLDS.read_text(encoding="utf-8").splitlines()[1:])
@@ -90,6 +89,7 @@ def report(ranked: list[RankedFold], lexical: LexicalFit) -> None:
     probabilities = np.concatenate([fold.probabilities for fold in ranked])
     scores = np.concatenate([fold.scores for fold in ranked])
     print(f"{pairs.num_notes} cases, {int(pairs.totals.sum())} assignments")
+    print_neighbours([fold.searched for fold in ranked if fold.searched is not None])
     print("MAP fused          ", said(pairs_map(pairs, probabilities, scores)))
     for channel in ranked[0].alone:
         own = np.concatenate([fold.alone[channel] for fold in ranked])

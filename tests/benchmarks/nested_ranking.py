@@ -5,7 +5,7 @@ neither j nor k. Then everything learns from all folds but k, and ranks the note
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,10 +19,12 @@ from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR
 from model.ranking.fusion import Fusion
 from model.ranking.thresholds import GLOBAL, policy_named
+from tests.benchmarks.nested_neighbours import neighbour_measures
 from training.ranking.candidate_pairs import CandidatePairs
 from training.ranking.fusion_fit import ValidationNote, fit_fusion, pairs_of_notes
 from training.ranking.lexical_fit import LexicalFit
 from training.ranking.ranker_fit import RankerFold, TrainingNoteCache, counted, validation_notes
+from training.retrieval.measures import Measures
 from training.run.cross_fit import HeldOut
 
 Models = Callable[[frozenset[int], int], HeldOut]
@@ -58,6 +60,8 @@ class RankedFold:
     """By channel, its score of each pair (P,)."""
     seen: np.ndarray
     """Which codes of the code set, in the order of the alphabet, a training note has, bool (U,)."""
+    searched: tuple[float, dict[str, Measures]] | None = None
+    """The share of the codes in the similarity, and how near the neighbours of each system are."""
 
 
 def ranked_folds(
@@ -96,18 +100,25 @@ def _ranked_fold(
     read: TrainingNoteCache,
     neighbours: bool,
 ) -> RankedFold:
-    inner = [
-        pair
+    learned = [
+        part_without(documents, folds, frozenset((fold, outer)), fold, models)
         for fold in np.unique(folds[folds != outer]).tolist()
-        for pair in validation_notes(
-            part_without(documents, folds, frozenset((fold, outer)), fold, models), lexical, read
-        )
     ]
-    fitted = fit_fusion([pair[neighbours] for pair in inner])
+    inner = [pair for each in learned for pair in validation_notes(each, lexical, read)]
+    fusions = [fit_fusion([pair[used] for pair in inner]) for used in (False, True)]
     part = part_without(documents, folds, frozenset((outer,)), outer, models)
-    notes = [pair[neighbours] for pair in validation_notes(part, lexical, read)]
+    pairs = validation_notes(part, lexical, read)
     counts = counted(lexical.code_set, part.corpus).train_counts
-    return rank_notes(part.notes, notes, fitted.fusion, counts, len(part.corpus), alphabetical_places(lexical.code_set))
+    ranked = rank_notes(
+        part.notes,
+        [pair[neighbours] for pair in pairs],
+        fusions[neighbours].fusion,
+        counts,
+        len(part.corpus),
+        alphabetical_places(lexical.code_set),
+    )
+    searched = neighbour_measures(learned, fusions[0], part, [pair[0] for pair in pairs], lexical.code_set)
+    return replace(ranked, searched=searched)
 
 
 def alphabetical_places(codes: LabelSpace) -> np.ndarray:

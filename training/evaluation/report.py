@@ -10,7 +10,7 @@ import numpy as np
 
 from model.atomic_output import staged_directory
 from model.labels import LabelSpace
-from training.evaluation.baseline_comparison import ComparedBaseline, compare_with_baseline
+from training.evaluation.baseline_comparison import Baseline, ComparedBaseline, compare_with_baseline
 from training.evaluation.bootstrap import mean_interval, micro_f1_interval
 from training.evaluation.calibration_report import calibration_report
 from training.evaluation.codiesp_run_file import RUN_FILE
@@ -83,7 +83,7 @@ def write_report(
     labels: LabelSpace,
     threshold: float | np.ndarray,
     extra_positives: np.ndarray | None = None,
-    baselines: Mapping[str, np.ndarray] | None = None,
+    baselines: Mapping[str, Baseline] | None = None,
     seed: int = 0,
     document_ids: Sequence[str] | None = None,
     num_training: int | None = None,
@@ -93,7 +93,7 @@ def write_report(
     """Evaluate, write report.json, report.md and plots/ into a new directory; return what the JSON holds.
 
     Args:
-        baselines: scores (n, L) of each baseline by name, see baselines.py.
+        baselines: by name, see :mod:`training.run.baselines`.
         document_ids: with them documents.parquet and scores.npy are written too, which `compare` and
             `evaluate --scores` read.
         num_training: see evaluate_scores.
@@ -108,9 +108,8 @@ def write_report(
         gold = Gold.from_rows(positives, len(labels), extra_positives)
         scores = checked_scores(scores, gold)
         counted = populations(scores, gold, threshold)
-        coder = {name: population.standing for name, population in counted.items()}
         compared = [
-            compare_with_baseline(name, baseline, gold, coder, seed) for name, baseline in (baselines or {}).items()
+            compare_with_baseline(name, baseline, gold, counted, seed) for name, baseline in (baselines or {}).items()
         ]
         if document_ids is not None:
             write_documents(staging, document_ids, gold, counted)

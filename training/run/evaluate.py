@@ -9,12 +9,11 @@ import numpy as np
 from model.atomic_output import require_free
 from model.bundle import load_bundle
 from model.coder import Coder
-from model.dataset import Dataset, Document, Documents, load_dataset
+from model.dataset import Dataset, Documents, load_dataset
 from model.errors import InvalidOption
 from model.private_files import make_folder
 from model.progress import with_progress
 from model.ranking.thresholds import GLOBAL, policy_named
-from training.evaluation.baselines import label_prior, neighbour_votes
 from training.evaluation.codiesp_run_file import run_lines
 from training.evaluation.explanations import ExplainedSample, evaluate_explanations, require_explainable
 from training.evaluation.label_space import codes_outside, require_same_labels
@@ -23,6 +22,7 @@ from training.evaluation.scores_file import read_scores
 from training.evaluation.stream import ScoreStream
 from training.evaluation.threshold_tuning import TunedThreshold, tune
 from training.prepare.source_files import hashed
+from training.run.baselines import measured_baselines
 from training.run.training_neighbours import TrainingNeighbours
 
 TUNING_SPLIT = "dev"
@@ -156,7 +156,7 @@ def _report(
         dataset.labels,
         threshold,
         codes_outside(dataset, documents),
-        _baselines(dataset, documents) if baselines else None,
+        measured_baselines(dataset, subject.split, documents) if baselines else None,
         document_ids=documents.ids,
         num_training=len(dataset.documents("train")),
         explanations=explanations,
@@ -174,12 +174,3 @@ def _chosen_threshold(dataset: Dataset, choice: ThresholdChoice) -> tuple[float 
         choice.policy, scores, dataset.rows(dev), codes_outside(dataset, dev), choice.target_precision
     )
     return tuned.value, f"{tuned.description} on {TUNING_SPLIT}"
-
-
-def _baselines(dataset: Dataset, documents: Documents) -> dict[str, np.ndarray]:
-    train: list[Document] = list(dataset.require("train"))
-    rows = dataset.rows(train)
-    return {
-        "label prior": label_prior(rows, len(dataset.labels), len(documents)),
-        "TF-IDF neighbours (k = 30)": neighbour_votes(train, rows, list(documents), len(dataset.labels)),
-    }

@@ -9,6 +9,7 @@ from sklearn.metrics import f1_score
 from model.errors import OutputExists
 from model.icd import ICD9CM
 from model.labels import Label, LabelSpace
+from training.evaluation.baseline_comparison import Baseline
 from training.evaluation.report import ReportSubject, evaluate_scores, write_report
 
 SUBJECT = ReportSubject("invented-data", "dev", "bundle-0123", "global, best micro-F1 on dev")
@@ -39,7 +40,7 @@ def test_written_report(split, tmp_path):
     labels = label_space(split.truth.shape[1])
     prior = np.tile(split.truth.mean(axis=0, dtype=np.float32), (len(split.rows), 1))
     report = write_report(
-        tmp_path / "report", SUBJECT, split.scores, split.rows, labels, 0.6, baselines={"label prior": prior}
+        tmp_path / "report", SUBJECT, split.scores, split.rows, labels, 0.6, baselines={"label prior": Baseline(prior)}
     )
     assert json.loads((tmp_path / "report" / "report.json").read_text()) == report
     text = (tmp_path / "report" / "report.md").read_text()
@@ -61,6 +62,26 @@ def test_written_report(split, tmp_path):
         assert (tmp_path / "report" / "plots" / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_baseline_with_a_threshold_has_f1_beside_the_coders(split, tmp_path):
+    """The coder as its own baseline is level; a baseline that selects nothing is behind by all of the coder's F1."""
+    labels = label_space(split.truth.shape[1])
+    baselines = {"itself": Baseline(split.scores, 0.6), "silent": Baseline(np.zeros_like(split.scores), 0.5)}
+    report = write_report(
+        tmp_path / "report", SUBJECT, split.scores, split.rows, labels, 0.6, baselines=baselines
+    )  # fmt: skip
+    for population in ("all", "present"):
+        mine = report["metrics"][population]["micro_f1"]
+        same, silent = (report["baselines"][name][population] for name in baselines)
+        assert (same["micro_f1"], silent["micro_f1"]) == (mine, 0.0)
+        assert (same["micro_f1_difference"]["low"], same["micro_f1_difference"]["high"]) == (0.0, 0.0)
+        assert silent["micro_f1_difference"]["value"] == pytest.approx(mine)
+    prior = np.zeros_like(split.scores)
+    without = write_report(
+        tmp_path / "b", SUBJECT, split.scores, split.rows, labels, 0.6, baselines={"p": Baseline(prior)}
+    )
+    assert without["baselines"]["p"]["all"]["micro_f1"] is None
+
+
 def test_threshold_per_code_is_summed_up(split, tmp_path):
     """With a threshold for each code the report gives their range."""
     labels = label_space(split.truth.shape[1])
@@ -78,7 +99,7 @@ def test_nothing_assigned_still_makes_a_report(shape, tmp_path):
     rows = [np.array([], dtype=np.int64)] * shape[0]
     report = write_report(
         tmp_path / "report", SUBJECT, np.zeros(shape, dtype=np.float32), rows, label_space(shape[1]), 0.5,
-        baselines={"label prior": np.zeros(shape, dtype=np.float32)},
+        baselines={"label prior": Baseline(np.zeros(shape, dtype=np.float32), 0.5)},
     )  # fmt: skip
     assert report["metrics"]["all"]["map"] is None
     assert "n/a" in (tmp_path / "report" / "report.md").read_text()

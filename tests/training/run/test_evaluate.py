@@ -95,7 +95,8 @@ def test_baselines_stand_beside_stored_scores(made: Path, tmp_path: Path) -> Non
     """As beside a bundle."""
     choice = ThresholdChoice(value=0.5)
     report = evaluate_stored(made / "test" / "scores.npy", made / "data", "test", tmp_path / "report", choice, True)
-    assert set(report["baselines"]) == {"label prior", "TF-IDF neighbours (k = 30)"}
+    assert set(report["baselines"]) == {"label prior", "TF-IDF neighbours (k = 30)", "TF-IDF, linear model"}
+    assert all(baseline["all"]["micro_f1"] is not None for baseline in report["baselines"].values())
 
 
 def test_nothing_but_the_report_is_left(made: Path) -> None:

@@ -1,0 +1,92 @@
+"""What stands beside a coder in its report: each baseline's scores, and the threshold that is best for it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from model.dataset import Dataset, Document
+from training.evaluation.baseline_comparison import Baseline
+from training.evaluation.baselines import label_prior, neighbour_votes
+from training.evaluation.global_threshold import best_global_threshold
+from training.evaluation.gold import Gold
+from training.evaluation.label_space import codes_outside
+from training.evaluation.linear_baseline import linear_scores
+from training.evaluation.populations import standings
+from training.evaluation.ranking_metrics import average_precisions, mean_or_none
+from training.ranking.candidate_pairs import note_folds
+
+PRIOR, NEIGHBOURS, LINEAR = "label prior", "TF-IDF neighbours (k = 30)", "TF-IDF, linear model"
+TUNING_SPLIT = "dev"
+UNTUNED_PENALTY = 0.1
+
+Scores = dict[str, dict[float, list[np.ndarray]]]
+"""By baseline and penalty the scores of several lists of documents; only the linear model has more than one penalty."""
+
+
+def measured_baselines(dataset: Dataset, split: str, documents: Sequence[Document]) -> dict[str, Baseline]:
+    """Baselines of the documents of a split, learned from the training split.
+
+    Threshold and penalty are chosen on dev; where that is the split, on a fifth of the training patients by a model of
+    the others, and the baseline is then learned from all.
+
+    Raises:
+        EmptyDataset: no training document.
+        MalformedInput: the training texts share no word.
+    """
+    train = list(dataset.require("train"))
+    dev = [] if split == TUNING_SPLIT else list(dataset.documents(TUNING_SPLIT))
+    if dev:
+        both = _scores(dataset, train, [dev, documents])
+        tuning, final, tuned_on = _nth(both, 0), _nth(both, 1), dev
+    else:
+        learned, tuned_on = _parts(train)
+        tuning = _nth(_scores(dataset, learned, [tuned_on]), 0) if tuned_on else {}
+        final = _nth(_scores(dataset, train, [documents]), 0)
+    return {name: _chosen(dataset, tuned_on, tuning.get(name, {}), by_penalty) for name, by_penalty in final.items()}
+
+
+def _parts(train: list[Document]) -> tuple[list[Document], list[Document]]:
+    """Those of four fifths of the patients, and of the others; all and none where there is one patient."""
+    subjects = [document.subject_id for document in train]
+    if len(set(subjects) - {""}) + subjects.count("") < 2:
+        return train, []
+    held = (note_folds(subjects) == 0).tolist()
+    parts: tuple[list[Document], list[Document]] = ([], [])
+    for document, is_held in zip(train, held, strict=True):
+        parts[is_held].append(document)
+    return parts
+
+
+def _scores(dataset: Dataset, train: list[Document], asked: Sequence[Sequence[Document]]) -> Scores:
+    rows, size = dataset.rows(train), len(dataset.labels)
+    texts = [[document.text for document in documents] for documents in asked]
+    return {
+        PRIOR: {UNTUNED_PENALTY: [label_prior(rows, size, len(documents)) for documents in asked]},
+        NEIGHBOURS: {UNTUNED_PENALTY: [neighbour_votes(train, rows, documents, size) for documents in asked]},
+        LINEAR: linear_scores([document.text for document in train], rows, texts, size),
+    }
+
+
+def _nth(scores: Scores, number: int) -> dict[str, dict[float, np.ndarray]]:
+    return {
+        name: {penalty: lists[number] for penalty, lists in by_penalty.items()} for name, by_penalty in scores.items()
+    }
+
+
+def _chosen(
+    dataset: Dataset,
+    tuned_on: Sequence[Document],
+    tuning: dict[float, np.ndarray],
+    final: dict[float, np.ndarray],
+) -> Baseline:
+    """The penalty with the best mean average precision, and its threshold with the best micro-F1."""
+    rows, outside = dataset.rows(tuned_on), codes_outside(dataset, tuned_on)
+    gold = Gold.from_rows(rows, len(dataset.labels), outside)
+    if not gold.rows.size or not tuning:
+        return Baseline(final[UNTUNED_PENALTY])
+    quality = {
+        penalty: mean_or_none(average_precisions(gold, standings(scores, gold)["all"].ahead)) or 0.0
+        for penalty, scores in tuning.items()
+    }
+    best = max(quality, key=lambda penalty: quality[penalty])
+    return Baseline(final[best], best_global_threshold(tuning[best], rows, outside))

@@ -105,7 +105,7 @@ class Explainer:
         with not_counted():
             rows, methods = self._explained(windowed, states, known, method)
         found = {
-            column: evidence_spans(note.text, row, windowed.offsets, used)
+            column: evidence_spans(note.text, row, windowed.offsets, used, note.language)
             for column, row, used in zip(known.tolist(), rows, methods, strict=True)
         }
         if self.lexical is not None:

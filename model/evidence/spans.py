@@ -6,6 +6,7 @@ import numpy as np
 
 from model.network.windows import SPECIAL
 from model.prediction import ATTENTION, Evidence
+from model.text.function_words import content_part
 
 MAX_SPANS = 3
 MIN_TIMES_UNIFORM = 3.0
@@ -18,11 +19,12 @@ words to widen to, and a run of a million letters is read as one unknown token."
 
 
 def evidence_spans(
-    text: str, weights: np.ndarray, offsets: np.ndarray, source: str = ATTENTION
+    text: str, weights: np.ndarray, offsets: np.ndarray, source: str = ATTENTION, language: str = "en"
 ) -> tuple[Evidence, ...]:
     """The best spans for one code, heaviest first.
 
-    Tokens that stand out are widened to whole words, neighbours are merged, and at most MAX_SPANS remain.
+    Tokens that stand out are widened to whole words, neighbours are merged, and at most MAX_SPANS remain. A function
+    word has no weight, and joins the content words around it at most.
 
     Shape:
         weights (N,) attention or AttInGrad over tokens, summing to 1; offsets (N, 2) code points, SPECIAL for special
@@ -32,11 +34,29 @@ def evidence_spans(
     if not real.any():
         return ()
     weights = np.where(real, weights, 0.0)
-    floor = max(MIN_TIMES_UNIFORM / len(weights), MIN_OF_BEST * float(weights.max()))
-    chosen = [token for token in np.flatnonzero(weights >= floor) if _visible(text, *offsets[token])]
-    spans = _merge(text, [(*_whole_word(text, *offsets[token]), float(weights[token])) for token in chosen])
+    spans = _of_content(text, _merge(text, _standing_out(text, weights, offsets, language)), language)
     heaviest = sorted(spans, key=lambda span: (-span[2], span[0]))[:MAX_SPANS]
     return tuple(Evidence(start, end, text[start:end], round(weight, 4), (source,)) for start, end, weight in heaviest)
+
+
+def _standing_out(text: str, weights: np.ndarray, offsets: np.ndarray, language: str) -> list[tuple[int, int, float]]:
+    """Words whose tokens have MIN_TIMES_UNIFORM, and MIN_OF_BEST of the best content word's; function words weigh 0."""
+    best, found = 0.0, []
+    for token in np.argsort(-weights, kind="stable").tolist():
+        weight = float(weights[token])
+        if weight < max(MIN_TIMES_UNIFORM / len(weights), MIN_OF_BEST * best):
+            break
+        if _visible(text, *offsets[token]):
+            start, end = _whole_word(text, *offsets[token])
+            is_content = content_part(text, start, end, language) is not None
+            best = best or weight * is_content
+            found.append((start, end, weight * is_content))
+    return found
+
+
+def _of_content(text: str, spans: list[tuple[int, int, float]], language: str) -> list[tuple[int, int, float]]:
+    parts = ((content_part(text, start, end, language), weight) for start, end, weight in spans)
+    return [(*part, weight) for part, weight in parts if part is not None]
 
 
 def _visible(text: str, start: int, end: int) -> bool:

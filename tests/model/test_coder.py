@@ -1,5 +1,7 @@
 """The coder: ranks, evidence, limits, warnings."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -133,6 +135,19 @@ def test_evidence_is_widened_to_words_merged_and_sorted_by_weight() -> None:
     assert [(span.text, span.weight) for span in spans] == [("pneumonia", 0.5), ("cardiomyopathy", 0.4)]
 
 
+def test_evidence_is_content_words_or_none() -> None:
+    """Function words have no weight of their own, whatever attention gives them; between content words they stay."""
+    text = "was seen by us with acute on chronic pain of the knee"
+    places = [(match.start(), match.end()) for match in re.finditer(r"\w+", text)]
+    offsets = np.array(places + [(SPECIAL, SPECIAL)] * 60)
+    weights = np.zeros(len(offsets))
+    weights[: len(places)] = [0.2, 0.0, 0.3, 0.0, 0.1, 0.1, 0.05, 0.05, 0.0, 0.1, 0.0, 0.0]
+    spans = evidence_spans(text, weights, offsets)
+    assert [(span.text, span.weight) for span in spans] == [("acute on chronic", 0.15)]
+    weights[5:] = 0
+    assert evidence_spans(text, weights, offsets) == ()
+
+
 def test_flat_attention_is_no_evidence() -> None:
     """A code that looks everywhere has no span."""
     offsets = np.array([(index, index + 1) for index in range(50)])
@@ -166,10 +181,11 @@ def test_an_endless_unknown_token_is_no_evidence() -> None:
         ("ab  cd", (2, 3), None),
         ("ab cd", (3, 3), None),
         ("ab cd", (2, 5), "cd"),
-        ("\U0001f691\u200d\U0001f692 x", (0, 1), "\U0001f691"),
+        ("\U0001f691\u200d\U0001f692 x", (0, 1), None),
+        ("ab: cd", (2, 3), None),
         ("\u05e9\u05dc\u05d5\u05dd x", (1, 2), "\u05e9\u05dc\u05d5\u05dd"),
     ],
-    ids=["combining", "space", "no width", "leading space", "emoji", "right to left"],
+    ids=["combining", "space", "no width", "leading space", "emoji", "colon", "right to left"],
 )
 def test_evidence_is_visible_text_in_whole_words(text: str, token: tuple[int, int], expected: str | None) -> None:
     """Accents belong to their letter, white space to nobody."""

@@ -137,7 +137,10 @@ def _spans(coder: Coder, note: ReadNote, scores: NoteScores, columns: np.ndarray
     for method in METHODS:
         rows = explainer.token_weights(windowed, scores.states, columns, method)
         spans[method] = {
-            column: [(span.start, span.end) for span in evidence_spans(note.text, row, windowed.offsets, method)]
+            column: [
+                (span.start, span.end)
+                for span in evidence_spans(note.text, row, windowed.offsets, method, note.language)
+            ]
             for column, row in zip(columns.tolist(), rows, strict=True)
         }
     if explainer.lexical is not None:

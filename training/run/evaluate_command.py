@@ -32,9 +32,9 @@ class EvaluationFlags:
     bundle: Annotated[Path | None, Flag("Bundle directory, made by `icd-coder train`.")] = None
     scores: Annotated[Path | None, Flag("Instead of a bundle: scores of any model for the split.")] = None
     split: Annotated[str, Flag("dev or test.")] = "dev"
-    baselines: Annotated[bool, Flag("Add the label prior, TF-IDF neighbours and a linear model, with intervals.", "--baselines")] = (
-        False
-    )
+    baselines: Annotated[
+        bool, Flag("Add the label prior, TF-IDF neighbours and a linear model, with intervals.", "--baselines")
+    ] = False
     tune_on: Annotated[
         Path | None, Flag("With --scores: the same model's scores of dev, to tune the threshold on.")
     ] = None

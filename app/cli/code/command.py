@@ -50,6 +50,9 @@ def code(
     selected_only: Annotated[
         bool, typer.Option("--selected-only", help="Only the codes above their threshold.")
     ] = False,
+    every_code: Annotated[
+        bool, typer.Option("--all", help="In a table also the codes below half of their threshold.")
+    ] = False,
     explain: Annotated[
         Explain, typer.Option("--explain", help="How evidence is found; attingrad takes longer, and not in int8.")
     ] = Explain.ATTENTION,
@@ -79,6 +82,7 @@ def code(
       icd-coder code --bundle out/bundle --database sqlite:///out/bundle.sqlite3 note.txt
       icd-coder code --bundle out/bundle --format jsonl notes/ > answers.jsonl
       icd-coder code --bundle out/bundle --explain attingrad --top-k 5 note.txt
+      icd-coder code --bundle out/bundle --top-k 50 --all note.txt
       icd-coder code --bundle out/bundle --policy conformal-0.1 --selected-only note.txt
       icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key note.txt
       icd-coder code --server http://127.0.0.1:8000 --key-file ward-3.key --bulk notes.jsonl --out answers.jsonl
@@ -109,7 +113,7 @@ def code(
         subject_id=subject_id,
         policy=policy,
     )
-    write = writer(output, with_neighbours)
+    write = writer(output, with_neighbours, every_code)
     if bundle is None:
         code_by_server(str(server), key_file, settings, options, notes, write)
     else:

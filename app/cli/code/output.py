@@ -21,15 +21,23 @@ LEGEND = (
     "≠ where their majority and sel. differ"
 )
 WIDTH_IN_A_PIPE = 140
+NEAR = 0.5
+"""Share of its threshold from which a code that is not selected is worth a coder's look in a table; untuned."""
+LEAST_SHOWN = 3
+"""Codes that a table shows of any answer."""
 
 
-def writer(output: Format, with_neighbours: bool) -> Write:
-    """The function that writes one answer."""
+def writer(output: Format, with_neighbours: bool, every_code: bool = False) -> Write:
+    """The function that writes one answer.
+
+    Args:
+        every_code: a table shows also the codes far below their threshold.
+    """
     if output is Format.JSONL:
         return _write_json_line
     if output is Format.CODIESP:
         return _write_codiesp
-    return _table_writer(with_neighbours)
+    return _table_writer(with_neighbours, every_code)
 
 
 def _write_json_line(note: NoteFile, _text: str, answer: PredictAnswer) -> None:
@@ -47,11 +55,11 @@ def _write_codiesp(note: NoteFile, _text: str, answer: PredictAnswer) -> None:
         typer.echo(f"{note.note_id}\t{code.code.lower()}")
 
 
-def _table_writer(with_neighbours: bool) -> Write:
+def _table_writer(with_neighbours: bool, every_code: bool) -> Write:
     console = _console()
 
     def write(note: NoteFile, text: str, answer: PredictAnswer) -> None:
-        console.print(render(note.name, text, answer, with_neighbours))
+        console.print(render(note.name, text, answer, with_neighbours, every_code))
 
     return write
 
@@ -62,9 +70,12 @@ def _console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=WIDTH_IN_A_PIPE)
 
 
-def render(name: str, text: str, answer: PredictAnswer, with_neighbours: bool) -> Group:
+def render(name: str, text: str, answer: PredictAnswer, with_neighbours: bool, every_code: bool = False) -> Group:
     """The answer for one note; ``text`` is the note, for the evidence's context."""
-    parts: list[Text | Table] = [_heading(name, answer), _codes(text, answer, with_neighbours)]
+    codes = [code for code in answer.codes if every_code or _is_worth_a_look(code)]
+    parts: list[Text | Table] = [_heading(name, answer), _codes(text, codes, answer, with_neighbours)]
+    if left_out := len(answer.codes) - len(codes):
+        parts.append(Text(f"{left_out} more below {NEAR:.0%} of their threshold: --all shows them", style="dim"))
     if answer.neighbours:
         parts.append(Text(LEGEND, style="dim"))
         parts.append(_neighbours(answer.neighbours))
@@ -81,7 +92,11 @@ def _heading(name: str, answer: PredictAnswer) -> Text:
     )
 
 
-def _codes(text: str, answer: PredictAnswer, with_neighbours: bool) -> Table:
+def _is_worth_a_look(code: SuggestedCode) -> bool:
+    return code.selected or code.rank <= LEAST_SHOWN or code.probability >= NEAR * code.threshold
+
+
+def _codes(text: str, codes: list[SuggestedCode], answer: PredictAnswer, with_neighbours: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("#", justify="right")
     table.add_column("system")
@@ -92,7 +107,7 @@ def _codes(text: str, answer: PredictAnswer, with_neighbours: bool) -> Table:
     if with_neighbours:
         table.add_column("neighbours", justify="right")
     table.add_column("evidence", ratio=3)
-    for code in answer.codes:
+    for code in codes:
         cells = [Text(str(code.rank)), Text(code.system), Text(code.code, style="bold")]
         cells += [Text(printable(code.title)), Text(f"{code.probability:.1%}"), _mark(code)]
         if with_neighbours:

@@ -26,7 +26,7 @@ def explained(code: str, evidence: tuple[Evidence, ...], no_span: str | None) ->
     return replace(ranked(1, code, True), evidence=evidence, no_span=no_span)
 
 
-def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
+def shown(codes: list[RankedCode], neighbours: list[Neighbour], every_code: bool = False) -> list[str]:
     evidence = neighbour_evidence(codes, neighbours, neighbours)
     answer = PredictAnswer(
         bundle_id="b" * 64,
@@ -38,7 +38,7 @@ def shown(codes: list[RankedCode], neighbours: list[Neighbour]) -> list[str]:
         timings_ms={"total": 1.0},
     )
     out = StringIO()
-    Console(file=out, width=140, highlight=False).print(render("note", "text", answer, with_neighbours=True))
+    Console(file=out, width=140, highlight=False).print(render("note", "text", answer, True, every_code))
     return out.getvalue().splitlines()
 
 
@@ -80,3 +80,19 @@ def test_a_code_that_a_neighbour_carries_twice_counts_once() -> None:
     evidence = neighbour_evidence([ranked(1, "66", True), ranked(2, "401.9", True)], notes, notes)
     assert [code.neighbour_count for code in evidence.codes] == [0, 1]
     assert [[code.code for code in note.shared] for note in evidence.neighbours] == [["401.9"], []]
+
+
+def test_codes_far_below_their_threshold_are_counted_not_shown() -> None:
+    """The threshold is 0.5: the codes from half of it on, and three of any answer; --all shows the rest."""
+    probabilities = (0.9, 0.6, 0.3, 0.25, 0.2, 0.1)
+    codes = [
+        replace(ranked(rank, f"40{rank}", probability > 0.5), probability=probability)
+        for rank, probability in enumerate(probabilities, start=1)
+    ]
+    few, every = ("\n".join(shown(codes, [], every_code)) for every_code in (False, True))
+    assert [f"Title 40{rank}" in few for rank in range(1, 7)] == [True, True, True, True, False, False]
+    assert "2 more below 50% of their threshold: --all shows them" in few
+    assert all(f"Title 40{rank}" in every for rank in range(1, 7))
+    assert "--all" not in every
+    unlikely = [replace(code, rank=rank, selected=False) for rank, code in enumerate(codes[4:] * 2, start=1)]
+    assert sum("Title" in line for line in shown(unlikely, [])) == 3

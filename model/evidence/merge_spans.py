@@ -6,6 +6,7 @@ from dataclasses import replace
 from model.lexicon.phrase_evidence import span_context
 from model.prediction import SOURCES, Evidence
 from model.processor_budget import check_budget
+from model.text.function_words import content_part
 from model.text.read_note import ReadNote
 
 MOST_SPANS = 5
@@ -15,6 +16,7 @@ MOST_SPANS = 5
 def merge_evidence(note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence, ...]:
     """Join the spans of one code that touch or are parted by spaces on one line only, and read their context.
 
+    Function words at the ends go, and with them spans of nothing else: "was on" tells a reader nothing.
     Affirmed spans come first, then those that more sources point at, then the heavier ones.
     """
     check_budget()
@@ -24,8 +26,14 @@ def merge_evidence(note: ReadNote, spans: Iterable[Evidence]) -> tuple[Evidence,
             merged[-1] = _joined(note.text, merged[-1], span)
         else:
             merged.append(span)
-    placed = [replace(span, **vars(span_context(note, span.start, span.end))) for span in merged]
+    content = [_content(note, span) for span in merged]
+    placed = [replace(span, **vars(span_context(note, span.start, span.end))) for span in content if span is not None]
     return tuple(sorted(placed, key=_order)[:MOST_SPANS])
+
+
+def _content(note: ReadNote, span: Evidence) -> Evidence | None:
+    part = content_part(note.text, span.start, span.end, note.language)
+    return None if part is None else replace(span, start=part[0], end=part[1], text=note.text[slice(*part)])
 
 
 def _readable_gap(text: str, end: int, start: int) -> bool:

@@ -9,7 +9,6 @@ from model.lexicon.lexical_channels import LexicalChannels
 from model.lexicon.phrase_evidence import best_phrases
 from model.lexicon.titles import CoveringWords
 from model.prediction import LEXICON, TITLES, Evidence
-from model.text.function_words import content_part
 from model.text.read_note import ReadNote
 
 SURE_PHRASE = 0.1
@@ -34,14 +33,7 @@ def lexical_spans(channels: LexicalChannels, note: ReadNote, columns: np.ndarray
     for column, phrase in best_phrases(channels.lexicon, note, columns.tolist()).items():
         start, end = phrase.start, phrase.end
         spans.setdefault(column, []).append(Evidence(start, end, note.text[start:end], phrase.precision, (LEXICON,)))
-    return {column: tuple(_of_content(note, found)) for column, found in spans.items()}
-
-
-def _of_content(note: ReadNote, spans: list[Evidence]) -> Iterator[Evidence]:
-    """The spans that hold a content word: a phrase such as "was on" tells a reader nothing."""
-    for span in spans:
-        if content_part(note.text, span.start, span.end, note.language) is not None:
-            yield span
+    return {column: tuple(found) for column, found in spans.items()}
 
 
 def surest(spans: tuple[Evidence, ...]) -> tuple[Evidence, ...]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from model.evidence.merge_spans import MOST_SPANS, merge_evidence
-from model.prediction import Evidence
+from model.prediction import ATTENTION, LEXICON, TITLES, Evidence
 from model.text.read_note import ReadNote
 
 TEXT = (
@@ -71,3 +71,16 @@ def test_few_spans_remain() -> None:
     assert merge_evidence(NOTE, []) == ()
     words = ("heart", "treated", "pneumonia", "stroke", "Plan", "gout", "fever")
     assert len(merge_evidence(NOTE, [span(word, 0.5, "attention") for word in words])) == MOST_SPANS
+
+
+def test_function_words_at_the_ends_go_whatever_the_source() -> None:
+    """A span of nothing else is none; what a denial says of the content stays."""
+    text = "He was on aspirin. There was no fever with rigors."
+    wanted = {"was on": LEXICON, "no fever with": TITLES, "aspirin": ATTENTION}
+    spans = [
+        Evidence(text.index(words), text.index(words) + len(words), words, 0.5, (source,))
+        for words, source in wanted.items()
+    ]
+    separate = [spans[0], spans[1]]
+    assert [(found.text, found.negated) for found in merge_evidence(ReadNote(text), separate)] == [("fever", True)]
+    assert [found.text for found in merge_evidence(ReadNote(text), [spans[0], spans[2]])] == ["aspirin"]

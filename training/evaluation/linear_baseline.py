@@ -19,9 +19,9 @@ MOST_DOCUMENTS = 10_000
 
 
 def linear_scores(
-    texts: list[str], rows: Sequence[np.ndarray], asked: Sequence[list[str]], num_labels: int, seed: int = 0
-) -> dict[float, list[np.ndarray]]:
-    """For each penalty the scores (n, L) float32 of each list of texts.
+    texts: list[str], rows: Sequence[np.ndarray], asked: list[str], num_labels: int, seed: int = 0
+) -> dict[float, np.ndarray]:
+    """For each penalty the scores of the asked texts, (n, L) float32.
 
     A score estimates the share of documents like this one that have the code, not bounded to 0 to 1: one scale for all
     codes, so that one ranking and one threshold suit them. A code without a training document has 0.
@@ -36,7 +36,7 @@ def linear_scores(
 
     chosen = np.sort(np.random.default_rng(seed).permutation(len(texts))[:MOST_DOCUMENTS]).tolist()
     vectorizer, fitted = fit_tfidf([texts[place] for place in chosen], WORD_PAIRS)
-    queries = [vectorizer.transform(of) for of in asked]
+    queries = vectorizer.transform(asked)
     truth = np.zeros((len(chosen), num_labels), dtype=np.float32)
     for line, place in zip(truth, chosen, strict=True):
         line[rows[place]] = 1.0
@@ -44,5 +44,5 @@ def linear_scores(
     found = {}
     for penalty in PENALTIES:
         model = KernelRidge(alpha=penalty, kernel="linear").fit(fitted, truth - share)
-        found[penalty] = [(model.predict(query) + share).astype(np.float32) for query in queries]
+        found[penalty] = (model.predict(queries) + share).astype(np.float32)
     return found

@@ -19,8 +19,8 @@ PRIOR, NEIGHBOURS, LINEAR = "label prior", "TF-IDF neighbours (k = 30)", "TF-IDF
 TUNING_SPLIT = "dev"
 UNTUNED_PENALTY = 0.1
 
-Scores = dict[str, dict[float, list[np.ndarray]]]
-"""By baseline and penalty the scores of several lists of documents; only the linear model has more than one penalty."""
+Scores = dict[str, dict[float, np.ndarray]]
+"""By baseline and penalty (n, L); only the linear model has more than one penalty."""
 
 
 def measured_baselines(dataset: Dataset, split: str, documents: Sequence[Document]) -> dict[str, Baseline]:
@@ -33,15 +33,15 @@ def measured_baselines(dataset: Dataset, split: str, documents: Sequence[Documen
         EmptyDataset: no training document.
         MalformedInput: the training texts share no word.
     """
-    train = list(dataset.require("train"))
-    dev = [] if split == TUNING_SPLIT else list(dataset.documents(TUNING_SPLIT))
-    if dev:
-        both = _scores(dataset, train, [dev, documents])
-        tuning, final, tuned_on = _nth(both, 0), _nth(both, 1), dev
+    train, asked = list(dataset.require("train")), list(documents)
+    tuned_on = [] if split == TUNING_SPLIT else list(dataset.documents(TUNING_SPLIT))
+    if tuned_on:
+        both = _scores(dataset, train, [*tuned_on, *asked])  # one model for both
+        tuning, final = _lines(both, slice(len(tuned_on))), _lines(both, slice(len(tuned_on), None))
     else:
         learned, tuned_on = _parts(train)
-        tuning = _nth(_scores(dataset, learned, [tuned_on]), 0) if tuned_on else {}
-        final = _nth(_scores(dataset, train, [documents]), 0)
+        tuning = _scores(dataset, learned, tuned_on) if tuned_on else {}
+        final = _scores(dataset, train, asked)
     return {name: _chosen(dataset, tuned_on, tuning.get(name, {}), by_penalty) for name, by_penalty in final.items()}
 
 
@@ -57,19 +57,19 @@ def _parts(train: list[Document]) -> tuple[list[Document], list[Document]]:
     return parts
 
 
-def _scores(dataset: Dataset, train: list[Document], asked: Sequence[Sequence[Document]]) -> Scores:
+def _scores(dataset: Dataset, train: list[Document], asked: list[Document]) -> Scores:
     rows, size = dataset.rows(train), len(dataset.labels)
-    texts = [[document.text for document in documents] for documents in asked]
+    texts, asked_texts = ([document.text for document in documents] for documents in (train, asked))
     return {
-        PRIOR: {UNTUNED_PENALTY: [label_prior(rows, size, len(documents)) for documents in asked]},
-        NEIGHBOURS: {UNTUNED_PENALTY: [neighbour_votes(train, rows, documents, size) for documents in asked]},
-        LINEAR: linear_scores([document.text for document in train], rows, texts, size),
+        PRIOR: {UNTUNED_PENALTY: label_prior(rows, size, len(asked))},
+        NEIGHBOURS: {UNTUNED_PENALTY: neighbour_votes(train, rows, asked, size)},
+        LINEAR: linear_scores(texts, rows, asked_texts, size),
     }
 
 
-def _nth(scores: Scores, number: int) -> dict[str, dict[float, np.ndarray]]:
+def _lines(scores: Scores, some: slice) -> Scores:
     return {
-        name: {penalty: lists[number] for penalty, lists in by_penalty.items()} for name, by_penalty in scores.items()
+        name: {penalty: matrix[some] for penalty, matrix in by_penalty.items()} for name, by_penalty in scores.items()
     }
 
 

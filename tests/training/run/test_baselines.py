@@ -39,8 +39,8 @@ def test_the_penalty_and_the_threshold_are_those_of_dev(tmp_path: Path) -> None:
     assert list(found) == [PRIOR, NEIGHBOURS, LINEAR]
     assert {name: each.threshold for name, each in found.items()} == {n: each.threshold for n, each in fewer.items()}
     texts = [[document.text for document in documents] for documents in (train, dev)]
-    of_dev = linear_scores(texts[0], dataset.rows(train), [texts[1]], len(dataset.labels))
-    thresholds = {tune("global", scores, dataset.rows(dev)).value for (scores,) in of_dev.values()}
+    of_dev = linear_scores(texts[0], dataset.rows(train), texts[1], len(dataset.labels))
+    thresholds = {tune("global", scores, dataset.rows(dev)).value for scores in of_dev.values()}
     assert found[LINEAR].threshold in thresholds
 
 

@@ -11,8 +11,7 @@ from training.evaluation.global_threshold import best_global_threshold
 from training.evaluation.gold import Gold
 from training.evaluation.label_space import codes_outside
 from training.evaluation.linear_baseline import linear_scores
-from training.evaluation.populations import standings
-from training.evaluation.ranking_metrics import average_precisions, mean_or_none
+from training.evaluation.ranking_metrics import mean_average_precision
 from training.ranking.candidate_pairs import note_folds
 
 PRIOR, NEIGHBOURS, LINEAR = "label prior", "TF-IDF neighbours (k = 30)", "TF-IDF, linear model"
@@ -84,9 +83,6 @@ def _chosen(
     gold = Gold.from_rows(rows, len(dataset.labels), outside)
     if not gold.rows.size or not tuning:
         return Baseline(final[UNTUNED_PENALTY])
-    quality = {
-        penalty: mean_or_none(average_precisions(gold, standings(scores, gold)["all"].ahead)) or 0.0
-        for penalty, scores in tuning.items()
-    }
+    quality = {penalty: mean_average_precision(scores, gold) for penalty, scores in tuning.items()}
     best = max(quality, key=lambda penalty: quality[penalty])
     return Baseline(final[best], best_global_threshold(tuning[best], rows, outside))

@@ -22,10 +22,8 @@ from training.evaluation.scores_file import read_scores
 from training.evaluation.stream import ScoreStream
 from training.evaluation.threshold_tuning import TunedThreshold, tune
 from training.prepare.source_files import hashed
-from training.run.baselines import measured_baselines
+from training.run.baselines import TUNING_SPLIT, measured_baselines
 from training.run.training_neighbours import TrainingNeighbours
-
-TUNING_SPLIT = "dev"
 
 
 @dataclass(frozen=True)

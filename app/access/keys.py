@@ -17,6 +17,7 @@ from app.access.key_use import KeyUses
 from app.access.scopes import Scope, parse_scopes, write_scopes
 from app.access_log.hash_chain import COMMAND_LINE, Entry, append
 from app.database.engine import read, write
+from app.database.prepared_read import PreparedRead
 from app.database.tables import ApiKey, KeySecret
 from app.errors import ExpiredKey, RevokedKey, WrongKey
 from model.errors import InvalidOption
@@ -29,16 +30,11 @@ LONGEST_NAME = 100
 LIFETIME_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 LONGEST_LIFETIME = timedelta(days=3660)
 """Ten years; a key without an end is made without --expires."""
-# Made once: building a statement takes as long as running it.
-_BY_ID = select(
-    ApiKey.key_id,
-    ApiKey.name,
-    ApiKey.scopes,
-    ApiKey.expires_at,
-    ApiKey.tag,
-    ApiKey.revoked_at,
-    ApiKey.last_used_at,
-).where(ApiKey.key_id == bindparam("sent"))
+_BY_ID = PreparedRead(
+    select(ApiKey.name, ApiKey.scopes, ApiKey.expires_at, ApiKey.tag, ApiKey.revoked_at, ApiKey.last_used_at).where(
+        ApiKey.key_id == bindparam("key_id")
+    )
+)
 WRONG = "the access key is not known to this service: send the key as `icd-coder keys create` showed it"
 
 
@@ -189,20 +185,19 @@ def look_up(engine: Engine, secret: bytes, text: str) -> FoundKey:
     parts = FORM.fullmatch(text)
     if parts is None:
         raise WrongKey(WRONG)
-    with read(engine) as connection:
-        row = connection.execute(_BY_ID, {"sent": parts[1]}).one_or_none()
+    row = _BY_ID.row(engine, key_id=parts[1])
     if row is None:
         raise WrongKey(WRONG)
-    grant = Grant(row.key_id, row.scopes, row.expires_at)
-    if not hmac.compare_digest(row.tag, grant.tag(secret, parts[2])):
+    name, scopes, expires_at, tag, revoked_at, last_used_at = row
+    if not hmac.compare_digest(tag, Grant(parts[1], scopes, expires_at).tag(secret, parts[2])):
         raise WrongKey(WRONG)
     now = datetime.now(UTC)
-    if row.revoked_at is not None:
+    if revoked_at is not None:
         raise RevokedKey("the access key was revoked: ask the operator for another one")
-    if row.expires_at is not None and row.expires_at <= now:
+    if expires_at is not None and expires_at <= now:
         raise ExpiredKey("the access key has expired: ask the operator for another one")
-    use_is_due = row.last_used_at is None or now - row.last_used_at >= USE_NOTED_EVERY
-    return FoundKey(Caller(row.key_id, parse_scopes(row.scopes), row.name), use_is_due)
+    use_is_due = last_used_at is None or now - last_used_at >= USE_NOTED_EVERY
+    return FoundKey(Caller(parts[1], parse_scopes(scopes), name), use_is_due)
 
 
 def _revoke(connection: Connection, key_ids: Sequence[str]) -> None:

@@ -1,14 +1,14 @@
 """The scope that each route needs; the service does not start if a route declares none."""
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.routing import iter_route_contexts
-from fastapi.security import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from app.access.caller import Caller, Visit
 from app.access.scopes import Scope
@@ -17,18 +17,20 @@ from app.problem_table import UNKNOWN_KIND
 from app.web.authentication import OPEN_PATHS
 from app.web.body_limit import takes_body
 
-# Only for the OpenAPI document; the key is checked by the middleware.
-_described = HTTPBearer(scheme_name="access key", auto_error=False)
 
+class Requires(SecurityBase):
+    """A dependency that requires one of two scopes; without a scope, any valid key is accepted.
 
-@dataclass(frozen=True)
-class Requires:
-    """A dependency that requires one of two scopes; without a scope, any valid key is accepted."""
+    The key itself is checked by the middleware. A security scheme of FastAPI's, so that the OpenAPI document names it.
+    """
 
-    scope: Scope | None = None
-    other: Scope | None = None
+    def __init__(self, scope: Scope | None = None, other: Scope | None = None) -> None:
+        self.scope = scope
+        self.other = other
+        self.model = HTTPBearerModel()
+        self.scheme_name = "access key"
 
-    async def __call__(self, request: Request, _key: Annotated[object, Security(_described)]) -> Visit:
+    async def __call__(self, request: Request) -> Visit:
         """The caller, the id and the route of the request, as the access log needs them.
 
         Raises:

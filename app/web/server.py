@@ -1,6 +1,7 @@
 """Run the application with uvicorn until a signal."""
 
 import asyncio
+import gc
 import math
 import signal
 import socket
@@ -12,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.settings import Settings
+from app.web.active_bundle import exempt_from_collection
 from app.web.connections import ConnectionLimits, Connections, descriptor_limit
 from app.web.state import Readiness
 from app.web.timed_protocol import TimedProtocol
@@ -64,7 +66,11 @@ def run(app: FastAPI, bound: socket.socket, settings: Settings) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises the signal again when it has stopped
     # A variable for the whole state would keep a replaced bundle in memory.
     readiness: Readiness = app.state.active_bundle.now.readiness
-    AnnouncedServer(server_config(app, settings), readiness, settings.shutdown_seconds).run(sockets=[bound])
+    exempt_from_collection()
+    try:
+        AnnouncedServer(server_config(app, settings), readiness, settings.shutdown_seconds).run(sockets=[bound])
+    finally:
+        gc.unfreeze()
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -1,13 +1,15 @@
 """The snapshot that answers: leased for a whole request, swapped in one step, ended after its last user."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from app.web.active_bundle import ActiveBundle
+from app.web.active_bundle import ActiveBundle, exempt_from_collection
 from app.web.state import BundleServices, Readiness, ServiceState
 from tests.app.fakes import FakeCoder
 
@@ -111,3 +113,23 @@ def test_what_fails_is_ended_and_changes_nothing(failing: str) -> None:
     asyncio.run(scenario())
     assert first.done == []
     assert second.done == ["start", "warm up", "end"]
+
+
+def test_a_replaced_bundle_that_refers_to_itself_leaves_the_memory() -> None:
+    """Although it was out of the collections while it served."""
+
+    async def scenario() -> None:
+        place = serving(FakeLine(), FakeLine())
+        place.now.coder.itself = place.now.coder  # type: ignore[attr-defined]
+        replaced = weakref.ref(place.now.coder)
+        exempt_from_collection()
+        assert gc.get_freeze_count() > 0
+        await place.swap(FakeCoder(), decide())
+        await asyncio.gather(*place._ending)
+        await asyncio.sleep(0)
+        assert replaced() is None
+
+    try:
+        asyncio.run(scenario())
+    finally:
+        gc.unfreeze()

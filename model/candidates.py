@@ -55,6 +55,26 @@ class Candidates:
         return Candidates(self.columns[kept], self.values[kept], self.names, self.channels, self.proposed_by[kept])
 
 
+def scored_channel(
+    name: str, score: str, columns: np.ndarray, scores: np.ndarray, order: np.ndarray, proposed: int
+) -> Channel:
+    """The channel of a model that scores every code it knows: score, logarithm of the rank, distance to the best score.
+
+    Args:
+        score: what the score is called among the features.
+        proposed: codes that it proposes, best first.
+
+    Shape:
+        columns, scores, order (C,): those that it knows, ascending; and their places, best first.
+    """
+    ranks = np.empty(len(order))
+    ranks[order] = np.arange(len(order))
+    values = np.column_stack([scores, np.log2(1 + ranks), scores - scores.max(initial=-np.inf)])
+    names = tuple(f"{name}.{feature}" for feature in (score, "log_rank", "behind_best"))
+    features = ChannelFeatures(columns, values.astype(np.float32), names)
+    return Channel(name, features, np.sort(columns[order[:proposed]]))
+
+
 def join(channels: Sequence[Channel]) -> Candidates:
     """Every code that a channel proposes, with the features of all channels."""
     proposals = [channel.proposals for channel in channels]

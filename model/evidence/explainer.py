@@ -14,6 +14,7 @@ from model.evidence.gradient_budget import current_budget
 from model.evidence.merge_spans import merge_evidence
 from model.evidence.spans import evidence_spans
 from model.lexicon.lexical_channels import SIBLINGS, LexicalChannels
+from model.lexicon.linear_phrases import LINEAR
 from model.lexicon.lexical_evidence import lexical_spans, surest
 from model.network.batch import batch_of_ids
 from model.network.network import CodingNetwork
@@ -24,7 +25,7 @@ from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.text.read_note import ReadNote
 from model.text.stemming import LANGUAGES
 
-CHANNEL_TITLES = {SIBLINGS: "sibling codes"}
+CHANNEL_TITLES = {SIBLINGS: "sibling codes", LINEAR: "all words together"}
 """What a reader sees instead of a channel's name."""
 METHODS = (ATTENTION, ATTINGRAD)
 NONE = "none"

@@ -91,10 +91,18 @@ class Lexicon:
         """Features of every code that a phrase of the text points to; (C, F)."""
         return self.note_features(read_note(text, self.language))
 
-    def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
-        """Features of the codes that the note's phrases point to; ``own`` subtracts the note's own counts, exactly."""
+    def rows(self, note: ReadNote) -> PhraseRows:
+        """The rows of the phrases that stand in a note."""
         found = phrase_rows(self.index.find(note.words), note.contexts)
         check_budget()
+        return found
+
+    def note_features(self, note: ReadNote, own: OwnCounts | None = None) -> ChannelFeatures:
+        """Features of the codes that the note's phrases point to; ``own`` subtracts the note's own counts, exactly."""
+        return self.row_features(self.rows(note), own)
+
+    def row_features(self, found: PhraseRows, own: OwnCounts | None = None) -> ChannelFeatures:
+        """The same of the note's rows."""
         document, span, whole = (self.matches(table, found, own) for table in TABLES)
         columns, values = feature_table(document, span, whole, self.index.lengths, self.prior(own))
         return ChannelFeatures(columns, values, NAMES)

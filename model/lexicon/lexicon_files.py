@@ -1,4 +1,4 @@
-"""The lexicon and the titles in a bundle's ranker folder: plain numbers in safetensors, words in JSON."""
+"""The lexical channels in a bundle's ranker folder: plain numbers in safetensors, words in JSON."""
 
 import json
 from dataclasses import fields
@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from model.errors import BundleDamaged
 from model.lexicon.lexicon import TABLES, CountTable, Lexicon
+from model.lexicon.linear_phrases import LINEAR, LinearPhrases
 from model.lexicon.phrase_index import PhraseIndex
 from model.lexicon.titles import TitleIndex
 
@@ -67,9 +68,48 @@ def load_titles(folder: Path) -> TitleIndex:
         raise _damaged(folder, TITLES) from error
 
 
+def save_linear(folder: Path, linear: LinearPhrases) -> None:
+    """Write ``linear.safetensors`` into a folder that is there."""
+    _save_arrays(folder, LINEAR, {part.name: getattr(linear, part.name) for part in fields(linear)})
+
+
+def load_linear(folder: Path, lexicon: Lexicon) -> LinearPhrases | None:
+    """The linear model over the phrases of the folder's lexicon; None in a bundle of an earlier version.
+
+    Raises:
+        BundleDamaged: the file is not what was written, or is of another lexicon.
+    """
+    path = folder / f"{LINEAR}.safetensors"
+    if not path.exists():
+        return None
+    damaged = BundleDamaged(f"'{path}' is damaged: copy the bundle again")
+    try:
+        arrays: dict[str, np.ndarray] = load_file(path)
+        linear = LinearPhrases(**arrays)
+    except (OSError, TypeError, ValueError, SafetensorError) as error:
+        raise damaged from error
+    if not _fits(linear, lexicon):
+        raise damaged
+    return linear
+
+
+def _fits(linear: LinearPhrases, lexicon: Lexicon) -> bool:
+    rows, codes, cells = 2 * len(lexicon.index), len(lexicon.code_notes), len(linear.columns)
+    of_lexicon = linear.idf.shape == (rows,) and linear.indptr.shape == (rows + 1,) and linear.share.shape == (codes,)
+    if not of_lexicon or linear.weights.shape != (cells,) or linear.indptr[0] != 0 or linear.indptr[-1] != cells:
+        return False
+    in_range = cells == 0 or (linear.columns.min() >= 0 and linear.columns.max() < codes)
+    finite = all(np.isfinite(part).all() for part in (linear.idf, linear.weights, linear.share))
+    return bool((np.diff(linear.indptr) >= 0).all() and in_range and finite)
+
+
 def _save(folder: Path, name: str, arrays: dict[str, np.ndarray], words: dict[str, Any]) -> None:
-    save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, folder / f"{name}.safetensors")
+    _save_arrays(folder, name, arrays)
     (folder / f"{name}.json").write_text(json.dumps(words, ensure_ascii=False), encoding="utf-8")
+
+
+def _save_arrays(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> None:
+    save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, folder / f"{name}.safetensors")
 
 
 def _load(folder: Path, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

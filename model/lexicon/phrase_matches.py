@@ -18,13 +18,19 @@ class PhraseRows:
     """Distinct rows, ascending.
 
     Shape:
-        row (R,) int64; own (R,) bool: the note has the row, else it has the phrase in a scope only; historical (R,)
+        row, times (R,) int64: how often the note has the row; 0: it has the phrase in a scope only; historical (R,)
         bool: every occurrence of the row is history.
     """
 
     row: np.ndarray
-    own: np.ndarray
+    times: np.ndarray
     historical: np.ndarray
+
+    @property
+    def own(self) -> np.ndarray:
+        """Whether the note has the row, bool (R,)."""
+        has: np.ndarray = self.times > 0
+        return has
 
 
 def rows_of(occurrences: Occurrences, contexts: np.ndarray) -> np.ndarray:
@@ -35,15 +41,15 @@ def rows_of(occurrences: Occurrences, contexts: np.ndarray) -> np.ndarray:
 
 def phrase_rows(occurrences: Occurrences, contexts: np.ndarray) -> PhraseRows:
     """The rows that a note has, and the said rows of phrases that it has in scopes only."""
-    rows, place = np.unique(rows_of(occurrences, contexts), return_inverse=True)
+    rows, place, times = np.unique(rows_of(occurrences, contexts), return_inverse=True, return_counts=True)
     now = np.zeros(len(rows), dtype=bool)
     now[place[~_touched(occurrences, contexts, Assertion.HISTORICAL)]] = True
     opposite = np.setdiff1d(rows[rows % 2 == 1] - 1, rows, assume_unique=True)
     every = np.concatenate([rows, opposite])
     order = np.argsort(every)
-    own = np.arange(len(every)) < len(rows)
+    times = np.concatenate([times, np.zeros(len(opposite), dtype=np.int64)])
     historical = np.concatenate([~now, np.zeros(len(opposite), dtype=bool)])
-    return PhraseRows(every[order], own[order], historical[order])
+    return PhraseRows(every[order], times[order], historical[order])
 
 
 def _touched(occurrences: Occurrences, contexts: np.ndarray, assertion: Assertion) -> np.ndarray:

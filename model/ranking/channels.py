@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from model.candidates import Channel, ChannelFeatures
+from model.candidates import Channel, ChannelFeatures, scored_channel
 from model.icd import Code
 from model.ranking.calibration import logit
 from model.ranking.neighbour_vote import RankingNeighbour, vote_weights
@@ -34,14 +34,8 @@ def classifier_channel(probabilities: np.ndarray, known: np.ndarray, proposed: i
         probabilities (L,), the classifier's; equal ones rank by column.
     """
     columns = np.flatnonzero(known[: len(probabilities)])
-    logits = logit(probabilities[columns])
     order = np.argsort(-probabilities[columns], kind="stable")
-    ranks = np.empty(len(order))
-    ranks[order] = np.arange(len(order))
-    values = np.column_stack([logits, np.log2(1 + ranks), logits - logits.max(initial=-np.inf)])
-    names = tuple(f"{CLASSIFIER}.{name}" for name in ("logit", "log_rank", "behind_best"))
-    features = ChannelFeatures(columns, values.astype(np.float32), names)
-    return Channel(CLASSIFIER, features, np.sort(columns[order[:proposed]]))
+    return scored_channel(CLASSIFIER, "logit", columns, logit(probabilities[columns]), order, proposed)
 
 
 def neighbour_channel(neighbours: Sequence[RankingNeighbour], column_of: ColumnOf) -> Channel:

@@ -1,8 +1,8 @@
 """A ranker in a bundle's folder ``ranker/``: plain numbers in safetensors, names in JSON, codes in parquet.
 
 ranker.json lists the fusions; each has a file FUSION.safetensors with its combiner and calibration. codes.parquet
-holds the codes of the code set beyond the label space, where there are any; lexicon.* and titles.* are the lexical
-channels; code_vectors.safetensors the weights of the codes in the search for neighbours.
+holds the codes of the code set beyond the label space, where there are any; lexicon.*, titles.* and linear.* are the
+lexical channels; code_vectors.safetensors the weights of the codes in the search for neighbours.
 """
 
 import json
@@ -20,7 +20,14 @@ from model.code_vectors import CodeVectors
 from model.errors import BundleDamaged, MalformedInput
 from model.labels import LABELS_SCHEMA, Label, LabelSpace
 from model.lexicon.lexical_channels import LexicalChannels
-from model.lexicon.lexicon_files import load_lexicon, load_titles, save_lexicon, save_titles
+from model.lexicon.lexicon_files import (
+    load_lexicon,
+    load_linear,
+    load_titles,
+    save_lexicon,
+    save_linear,
+    save_titles,
+)
 from model.lexicon.siblings import Siblings
 from model.ranking.calibration import calibration_arrays, calibration_of
 from model.ranking.candidate_builder import CandidateBuilder, TextChannels
@@ -53,6 +60,8 @@ def save_ranker(folder: Path, ranker: Ranker, num_labels: int) -> None:
     if ranker.lexical is not None:
         save_lexicon(folder, ranker.lexical.lexicon)
         save_titles(folder, ranker.lexical.titles)
+        if ranker.lexical.linear is not None:
+            save_linear(folder, ranker.lexical.linear)
     if ranker.code_vectors is not None:
         save_file({"weights": ranker.code_vectors.weights}, folder / CODE_VECTORS)
     described = {
@@ -83,12 +92,17 @@ def load_ranker(folder: Path, labels: LabelSpace, text_channels: TextChannels | 
         fusions = {name: _fusion(folder, name, value) for name, value in described["fusions"].items()}
         codes = _code_set(folder, labels)
         if described["lexical"]:
-            text_channels = LexicalChannels(load_lexicon(folder), load_titles(folder), Siblings(codes.labels))
+            text_channels = _lexical(folder, codes)
         candidate_builder = CandidateBuilder(codes, int(described["documents"]), text_channels)
         vectors = _code_vectors(folder, described["code_share"], len(codes)) if "code_share" in described else None
         return Ranker(candidate_builder, fusions[WITHOUT], fusions.get(WITH), vectors)
     except (OSError, KeyError, TypeError, ValueError, SafetensorError, pa.ArrowException, MalformedInput) as error:
         raise BundleDamaged(f"'{folder}' holds no usable ranker: copy the bundle again, or fit it again") from error
+
+
+def _lexical(folder: Path, codes: LabelSpace) -> LexicalChannels:
+    lexicon = load_lexicon(folder)
+    return LexicalChannels(lexicon, load_titles(folder), Siblings(codes.labels), load_linear(folder, lexicon))
 
 
 def _described(fusion: Fusion) -> dict[str, Any]:

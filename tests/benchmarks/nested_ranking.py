@@ -14,6 +14,7 @@ from model.dataset import Document
 from model.icd import Code
 from model.labels import LabelSpace
 from model.lexicon.lexical_channels import LEXICON, SIBLINGS, TITLES
+from model.lexicon.linear_phrases import LINEAR
 from model.progress import with_progress
 from model.ranking.channels import CLASSIFIER, NEIGHBOURS
 from model.ranking.code_prior import PRIOR
@@ -35,6 +36,7 @@ ALONE = {
     LEXICON: ("lexicon.best", "lexicon.span_best", "lexicon.whole_best"),
     TITLES: ("titles.coverage",),
     SIBLINGS: ("kin.category", "kin.subcategory"),
+    LINEAR: ("linear.score",),
     PRIOR: ("prior.log_share",),
 }
 """Features whose sum ranks the candidates by one channel; codes of which it says nothing come last."""

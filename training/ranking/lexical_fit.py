@@ -20,6 +20,7 @@ from training.prepare.dictionary_file import read_dictionary
 from training.prepare.icd_titles import other_names, published_titles
 from training.prepare.word_translation import WordTable
 from training.ranking.lexicon_fit import fit_lexicon
+from training.ranking.linear_phrases_fit import fit_linear_phrases
 from training.ranking.phrase_choice import NOTES_PER_OCCURRENCE
 from training.ranking.titles_fit import Terms, read_terms, titles_of
 from training.ranking.training_note import TrainingNote, training_note
@@ -87,11 +88,12 @@ class LexicalFit:
         return [training_note(document, self.code_set.columns, self.language) for document in shown]
 
     def fit(self, notes: Sequence[TrainingNote]) -> LexicalChannels:
-        """Fit the channels on notes. The lexicon learns codes of the label space only."""
+        """Fit the channels on notes. The lexicon and the linear model learn codes of the label space only."""
         least = max(self.least, 1 + len(notes) // NOTES_PER_OCCURRENCE)
-        lexicon = fit_lexicon([_inside(note, self.labels) for note in notes], self.labels, self.language, least)
+        inside = [_inside(note, self.labels) for note in notes]
+        lexicon = fit_lexicon(inside, self.labels, self.language, least)
         titles = titles_of(self.terms, self.code_set, notes, self.language, self.dictionary, self.least)
-        return LexicalChannels(lexicon, titles, self.siblings)
+        return LexicalChannels(lexicon, titles, self.siblings, fit_linear_phrases(lexicon, inside))
 
 
 def lexical_fit(dataset: Dataset, code_set: str | None, least: int = LEAST_PATIENTS) -> LexicalFit:

@@ -109,7 +109,7 @@ def test_neighbours_are_named_first() -> None:
     """A code that they alone propose has no words of its own."""
     assert no_span(("neighbours",)) == "no span: from neighbours"
     assert no_span(("classifier", "neighbours")) == "no span: from neighbours and classifier"
-    assert no_span(("kin",)) == "no span: from sibling codes"
+    assert no_span(("kin", "linear")) == "no span: from sibling codes and all words together"
     assert no_span(()) == "no span: from classifier"
 
 

@@ -1,6 +1,6 @@
 """How often a denied, family or historical mention is told from an affirmed one.
 
-python tests/benchmarks/judge_minimal_pairs.py BUNDLE [--file assertion_pairs.json]
+python tests/benchmarks/judge_minimal_pairs.py BUNDLE [--file assertion_pairs.json | whole_notes.json]
 
 The pairs are those of tests/model/text/minimal_pairs.json (80) or assertion_pairs.json (200, English and Spanish),
 written before any rule. Two judgments:
@@ -9,6 +9,9 @@ written before any rule. Two judgments:
   with a term);
 - by the bundle: the code's probability is lower for the second text. Each text is asked about as a note of its own,
   without neighbours; only the pairs of the bundle's language whose code it knows.
+
+whole_notes.json holds 60 notes, each with a condition that the patient has and one that is denied, of the family or
+merely possible. A note is right where the bundle selects the code of the first and not that of the second.
 """
 
 import argparse
@@ -16,6 +19,7 @@ import json
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +30,7 @@ from model.icd import Code
 from model.text.assertion import NOT_PRESENT
 from model.text.read_note import read_note
 
+NOTES = "whole_notes.json"
 PAIRS = Path(__file__).parents[1] / "model" / "text"
 
 
@@ -94,12 +99,45 @@ def judge_bundle(coder: Coder, pairs: list[dict[str, str]]) -> None:
     )
 
 
+def judge_whole_notes(coder: Coder, notes: list[dict[str, Any]]) -> None:
+    """Print the notes whose code is not selected or whose other condition is, and how many are right."""
+    passed, of_kind = Counter[str](), Counter[str]()
+    for note in notes:
+        columns = [_column(coder, note[name]) for name in ("right", "wrong")]
+        if None in columns:
+            continue
+        ranked = coder.ranked(note["text"])
+        found = dict(
+            zip(ranked.columns.tolist(), zip(ranked.probabilities, ranked.thresholds, strict=True), strict=True)
+        )
+        (had, over), (other, under) = (found.get(column, (0.0, 1.0)) for column in columns)
+        right = bool(had > over and other <= under)
+        of_kind[note["kind"]] += 1
+        passed[note["kind"]] += right
+        if not right:
+            print(f"{had:.3f} over {over:.2f}, {other:.3f} not over {under:.2f}: {note['text']}")
+    for kind, number in of_kind.items():
+        print(f"{kind:12} {passed[kind]} of {number}")
+    print(f"{of_kind.total()} of {len(notes)} notes have codes that the bundle knows: {passed.total()} right")
+
+
+def _column(coder: Coder, codes: dict[str, str]) -> int | None:
+    """The first of a condition's codes, by code system, that a training note of the bundle has."""
+    columns = (coder.labels.column(Code(system, code)) for system, code in codes.items())
+    return next((column for column in columns if column is not None), None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path, nargs="?", help="without one, only the rules are judged")
-    parser.add_argument("--file", default="minimal_pairs.json", choices=("minimal_pairs.json", "assertion_pairs.json"))
+    parser.add_argument(
+        "--file", default="minimal_pairs.json", choices=("minimal_pairs.json", "assertion_pairs.json", NOTES)
+    )
     options = parser.parse_args()
     pairs = json.loads((PAIRS / options.file).read_text(encoding="utf-8"))
+    if options.file == NOTES:
+        judge_whole_notes(load_bundle(options.bundle), pairs)
+        return
     judge_rules([pair for pair in pairs if "term" in pair])
     if options.bundle is not None:
         coder = load_bundle(options.bundle)

@@ -45,6 +45,14 @@ def bits_of_term(text: str, term: str, language: str) -> Assertion:
         ("Mother had no gout.", "gout", Assertion.FAMILY | Assertion.NEGATED),
         ("Family History: gout\nPhysical Exam: rales", "gout", Assertion.FAMILY),
         ("Family History: gout\nPhysical Exam: rales", "rales", Assertion(0)),
+        ("The scan was negative for thrombosis.", "thrombosis", Assertion.NEGATED),
+        ("The scan was negative for thrombosis.", "scan", Assertion(0)),
+        ("Edema, not due to gout.", "gout", Assertion.NEGATED),
+        ("Edema due to gout.", "gout", Assertion(0)),
+        ("Gout was never seen.", "gout", Assertion.NEGATED),
+        ("These may be signs of sepsis.", "sepsis", Assertion.HYPOTHETICAL),
+        ("Rest can cause thrombosis.", "thrombosis", Assertion.HYPOTHETICAL),
+        ("Come back, because sepsis could develop.", "sepsis", Assertion.HYPOTHETICAL),
         ("No", "no", Assertion(0)),
     ],
 )
@@ -63,6 +71,8 @@ def test_a_trigger_applies_to_its_words(text: str, word: str, assertion: Asserti
         ("Padre con gota.", "gota", Assertion.FAMILY),
         ("Antecedentes de gota.", "gota", Assertion.HISTORICAL),
         ("Antecedentes familiares: gota y asma", "asma", Assertion.FAMILY),
+        ("Edema no debido a gota.", "gota", Assertion.NEGATED),
+        ("El reposo puede causar trombosis.", "trombosis", Assertion.HYPOTHETICAL),
     ],
 )
 def test_spanish_triggers(text: str, word: str, assertion: Assertion) -> None:

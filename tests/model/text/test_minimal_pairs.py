@@ -7,6 +7,15 @@ from pathlib import Path
 PAIRS = json.loads((Path(__file__).parent / "minimal_pairs.json").read_text(encoding="utf-8"))
 ASSERTION_PAIRS = json.loads((Path(__file__).parent / "assertion_pairs.json").read_text(encoding="utf-8"))
 
+WHOLE_NOTES = json.loads((Path(__file__).parent / "whole_notes.json").read_text(encoding="utf-8"))
+
+
+def test_the_whole_notes_are_sixty() -> None:
+    """Each of one condition that the patient has, and of another that is not the patient's now."""
+    assert len({note["text"] for note in WHOLE_NOTES}) == len(WHOLE_NOTES) == 60
+    assert set(Counter(note["kind"] for note in WHOLE_NOTES)) == {"negated", "family", "hypothetical"}
+    assert all(note["right"] != note["wrong"] and len(note["text"].split()) >= 20 for note in WHOLE_NOTES)
+
 
 def test_the_suite_is_as_large_as_promised() -> None:
     """At least 60 distinct pairs over at least 20 codes, of every kind."""

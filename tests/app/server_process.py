@@ -41,7 +41,7 @@ def serving(bundle: Path, log: Path, *options: str, **settings: str) -> Iterator
 
 def wait_until_ready(server: subprocess.Popen[bytes], log: Path) -> str:
     """The server's address, once /readyz says 200."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a busy machine takes a minute to import torch
     while time.monotonic() < deadline and server.poll() is None:
         running = re.search(r'"address": "(http://[\d.:]+)"', log.read_text())
         if running:

@@ -14,8 +14,8 @@ from model.evidence.gradient_budget import current_budget
 from model.evidence.merge_spans import merge_evidence
 from model.evidence.spans import evidence_spans
 from model.lexicon.lexical_channels import SIBLINGS, LexicalChannels
-from model.lexicon.linear_phrases import LINEAR
 from model.lexicon.lexical_evidence import lexical_spans, surest
+from model.lexicon.linear_phrases import LINEAR
 from model.network.batch import batch_of_ids
 from model.network.network import CodingNetwork
 from model.network.windows import WindowedNote

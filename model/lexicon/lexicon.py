@@ -12,7 +12,7 @@ import numpy as np
 from model.candidates import ChannelFeatures
 from model.lexicon.lexicon_features import NAMES, feature_table
 from model.lexicon.phrase_index import PhraseIndex
-from model.lexicon.phrase_matches import PhraseMatches, PhraseRows, phrase_rows
+from model.lexicon.phrase_matches import PhraseMatches, PhraseRows, cells_of, phrase_rows
 from model.processor_budget import check_budget
 from model.text.read_note import ReadNote, read_note
 
@@ -32,11 +32,7 @@ class CountTable:
 
     def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells of several rows: the place among ``rows``, the column, the count; (k,) int64 each."""
-        starts = self.indptr[rows]
-        sizes = self.indptr[rows + 1] - starts
-        place = np.repeat(np.arange(len(rows)), sizes)
-        before = np.cumsum(sizes) - sizes
-        cells = np.arange(len(place)) - before[place] + starts[place]
+        place, cells = cells_of(self.indptr, rows)
         return place, self.columns[cells].astype(np.int64), self.counts[cells].astype(np.int64)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.candidates import Channel, scored_channel
-from model.lexicon.phrase_matches import PhraseRows
+from model.lexicon.phrase_matches import PhraseRows, cells_of
 
 LINEAR = "linear"
 PROPOSED = 50
@@ -34,10 +34,8 @@ class LinearPhrases:
     def scores(self, found: PhraseRows) -> np.ndarray:
         """An estimate of each code's probability for a note's rows, not bounded to 0 to 1, (L,) float64."""
         rows, values = tfidf(self.idf, found)
-        starts, sizes = self.indptr[rows], np.diff(self.indptr)[rows]
-        ends = np.cumsum(sizes)
-        cells = np.arange(sizes.sum()) + np.repeat(starts - (ends - sizes), sizes)
-        parts = self.weights[cells] * np.repeat(values, sizes)
+        place, cells = cells_of(self.indptr, rows)
+        parts = self.weights[cells] * values[place]
         scores: np.ndarray = self.share + np.bincount(self.columns[cells], parts, minlength=len(self.share))
         return scores
 

@@ -59,6 +59,19 @@ def _touched(occurrences: Occurrences, contexts: np.ndarray, assertion: Assertio
     return touched
 
 
+def cells_of(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of several rows of a sparse table: the place among ``rows`` and the number of each cell, int64 (k,).
+
+    Shape:
+        indptr (R + 1,): where the cells of each row begin and end.
+    """
+    starts = indptr[rows]
+    sizes = indptr[rows + 1] - starts
+    place = np.repeat(np.arange(len(rows)), sizes)
+    before = np.cumsum(sizes) - sizes
+    return place, np.arange(len(place)) - before[place] + starts[place]
+
+
 @dataclass(frozen=True)
 class PhraseMatches:
     """Pairs of a phrase and a code, K of them, with what training notes say about the pair.
